@@ -1,0 +1,55 @@
+package v1alpha1
+
+// Types of conditions.
+const (
+	// ConditionReady says whether the object could be read and is in force.
+	ConditionReady = "Ready"
+	// ConditionOpen says whether a window lets disruption pass now.
+	ConditionOpen = "Open"
+	// ConditionActive says whether a freeze is in force now.
+	ConditionActive = "Active"
+	// ConditionGoverning says whether any namespace matches the selector.
+	ConditionGoverning = "Governing"
+	// ConditionHolding says, for windows with enforcement Hold, whether rollouts can be held.
+	ConditionHolding = "Holding"
+)
+
+// Reasons of conditions, and of the Events that go with them.
+const (
+	// ReasonCompiled: Ready, the spec was read and is in force.
+	ReasonCompiled = "Compiled"
+	// ReasonNoFurtherOccurrence: Ready, but every occurrence lies in the past.
+	ReasonNoFurtherOccurrence = "NoFurtherOccurrence"
+	// ReasonInvalidTimeZone: not Ready, the zone is unknown; the window is closed.
+	ReasonInvalidTimeZone = "InvalidTimeZone"
+	// ReasonInvalidSchedule: not Ready, a schedule or exclusion cannot be read; the window is closed.
+	ReasonInvalidSchedule = "InvalidSchedule"
+	// ReasonNeverOccurs: not Ready, the schedules have no occurrence; the window is closed.
+	ReasonNeverOccurs = "NeverOccurs"
+	// ReasonCutoffTooLong: not Ready, the cutoff leaves nothing of any occurrence; the window is closed.
+	ReasonCutoffTooLong = "CutoffTooLong"
+	// ReasonInvalidSelector: not Ready, a selector cannot be read, so that nothing can be governed.
+	ReasonInvalidSelector = "InvalidSelector"
+
+	// ReasonWindowOpen: Open.
+	ReasonWindowOpen = "WindowOpen"
+	// ReasonWindowClosed: not Open, no occurrence is in progress.
+	ReasonWindowClosed = "WindowClosed"
+	// ReasonFrozen: not Open, a change freeze is in force.
+	ReasonFrozen = "Frozen"
+	// ReasonNotReady: not Open or not Active, because not Ready.
+	ReasonNotReady = "NotReady"
+
+	// ReasonFreezeActive: Active.
+	ReasonFreezeActive = "FreezeActive"
+	// ReasonFreezeInactive: not Active.
+	ReasonFreezeInactive = "FreezeInactive"
+
+	// ReasonNamespacesMatch: Governing.
+	ReasonNamespacesMatch = "NamespacesMatch"
+	// ReasonNoNamespaceMatches: not Governing, the selector matches no namespace.
+	ReasonNoNamespaceMatches = "NoNamespaceMatches"
+
+	// ReasonHoldNotSupported: not Holding; Hold is enforced as Deny.
+	ReasonHoldNotSupported = "HoldNotSupported"
+)

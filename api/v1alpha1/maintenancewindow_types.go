@@ -1,0 +1,241 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// WindowClass tells planned windows from emergency ones.
+// +kubebuilder:validation:Enum=Planned;Emergency
+type WindowClass string
+
+const (
+	// Planned windows are announced well before.
+	Planned WindowClass = "Planned"
+	// Emergency windows come up at short notice.
+	Emergency WindowClass = "Emergency"
+)
+
+// MaintenanceWindowSpec says when which workloads may be disrupted, and what happens to those who try at other times.
+type MaintenanceWindowSpec struct {
+	// title is shown to people, on the page and in calendars. Default: the name of the window.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Title string `json:"title,omitempty"`
+
+	// description tells people what to expect during the window.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Description string `json:"description,omitempty"`
+
+	// class is Planned (default) or Emergency, a window at short notice.
+	// +optional
+	// +kubebuilder:default=Planned
+	Class WindowClass `json:"class,omitempty"`
+
+	// timeZone is the IANA name of the zone in which every time here is read, such as Europe/Stockholm. Offsets such as
+	// +01:00 and Local are not allowed.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self != 'Local'",message="Local is not a time zone everybody agrees on: give an IANA name, such as Europe/Stockholm"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z][A-Za-z0-9_+/-]*$')",message="must be an IANA time zone, such as Europe/Stockholm, not an offset"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[A-Za-z][A-Za-z0-9_+/-]*$') || timestamp('2000-01-01T00:00:00Z').getFullYear(self) > 0",message="must be an IANA time zone, such as Europe/Stockholm"
+	TimeZone string `json:"timeZone"`
+
+	// schedules say when the window is open: the union of all of them. Occurrences that overlap or touch become one.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Schedules []Schedule `json:"schedules"`
+
+	// exclusions say when the window stays closed whatever the schedules say, such as public holidays.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Exclusions []Exclusion `json:"exclusions,omitempty"`
+
+	// cutoff is how long before the end of an occurrence nothing new may begin, such as 30m. Up to 24h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration from 0s to 24h, such as 30m"
+	Cutoff *metav1.Duration `json:"cutoff,omitempty"`
+
+	// namespaceSelector selects the namespaces that the window governs, by their labels; {} means every namespace.
+	// kube-system, kube-public, kube-node-lease and the operator's own namespace are never governed.
+	// +required
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector"`
+
+	// objectSelector narrows the window to workloads with these labels. Default: all workloads of the namespaces.
+	// +optional
+	ObjectSelector *metav1.LabelSelector `json:"objectSelector,omitempty"`
+
+	// disruptions lists what is allowed only inside the window: Rollout, ScaleDown, Delete, Evict. Default: Rollout and
+	// Delete.
+	// +optional
+	// +listType=set
+	// +kubebuilder:default={Rollout,Delete}
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	Disruptions []Disruption `json:"disruptions,omitempty"`
+
+	// enforcement is what happens outside the window: Deny (default) refuses, Hold accepts the change and holds the rollout
+	// until the window opens, Warn lets it pass with a warning. Where several windows are closed, the strictest counts.
+	// +optional
+	// +kubebuilder:default=Deny
+	// +kubebuilder:validation:Enum=Deny;Hold;Warn
+	Enforcement Enforcement `json:"enforcement,omitempty"`
+
+	// release says how held rollouts are let go when the window opens; for enforcement Hold.
+	// +optional
+	Release *ReleasePolicy `json:"release,omitempty"`
+
+	// overrides bound the emergencies that may pass outside the window.
+	// +optional
+	Overrides *OverridePolicy `json:"overrides,omitempty"`
+
+	// notice is how long before its start a planned occurrence should be known, such as 168h. Up to 8784h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('8784h')",message="must be a duration from 0s to 8784h, such as 168h"
+	Notice *metav1.Duration `json:"notice,omitempty"`
+
+	// audiences lists whose page and calendar show the window, such as osthammar. Empty: everybody's.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	Audiences []string `json:"audiences,omitempty"`
+}
+
+// ReleasePolicy says how held rollouts are released.
+type ReleasePolicy struct {
+	// maxConcurrent is how many released rollouts may be in progress at once. From 1 to 1000; default 5.
+	// +optional
+	// +kubebuilder:default=5
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxConcurrent int32 `json:"maxConcurrent,omitempty"`
+
+	// onFailure says what a failed rollout does to the queue: Continue (default) or Stop.
+	// +optional
+	// +kubebuilder:default=Continue
+	// +kubebuilder:validation:Enum=Continue;Stop
+	OnFailure string `json:"onFailure,omitempty"`
+
+	// onClose says what happens to rollouts in progress when the window closes: Finish (default) or Pause.
+	// +optional
+	// +kubebuilder:default=Finish
+	// +kubebuilder:validation:Enum=Finish;Pause
+	OnClose string `json:"onClose,omitempty"`
+
+	// earlyClose closes the window before its end: Never (default), or WhenDone, when the queue has emptied.
+	// +optional
+	// +kubebuilder:default=Never
+	// +kubebuilder:validation:Enum=Never;WhenDone
+	EarlyClose string `json:"earlyClose,omitempty"`
+}
+
+// MaintenanceWindowStatus is what the operator has seen of the window. It decides nothing.
+type MaintenanceWindowStatus struct {
+	// observedGeneration is the generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions: Ready (the window could be read and is in force), Open (disruption is allowed now), Governing (some
+	// namespace matches the selector).
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// opensAt is the next opening, change freezes counted; absent while open, or when none is known.
+	// +optional
+	OpensAt *metav1.Time `json:"opensAt,omitempty"`
+
+	// closesAt is when the open window closes; absent while closed.
+	// +optional
+	ClosesAt *metav1.Time `json:"closesAt,omitempty"`
+
+	// upcoming lists the next occurrences, the one that is open included; at most 8.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Upcoming []Occurrence `json:"upcoming,omitempty"`
+
+	// namespaces is the number of namespaces that the window governs.
+	// +optional
+	Namespaces int32 `json:"namespaces"`
+
+	// held is the number of rollouts that wait for the window.
+	// +optional
+	Held int32 `json:"held,omitempty"`
+
+	// gate is the name of the Gate that the window is compiled into.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Gate string `json:"gate,omitempty"`
+
+	// lastOccurrence tells what became of the occurrence that closed last.
+	// +optional
+	LastOccurrence *OccurrenceSummary `json:"lastOccurrence,omitempty"`
+}
+
+// OccurrenceSummary tells what became of an occurrence.
+type OccurrenceSummary struct {
+	Occurrence `json:",inline"`
+
+	// usedSeconds is the time in which releases were in progress; planned is end minus start.
+	// +optional
+	UsedSeconds int64 `json:"usedSeconds,omitempty"`
+	// released is the number of rollouts that were released.
+	// +optional
+	Released int32 `json:"released,omitempty"`
+	// failed is the number of released rollouts that failed.
+	// +optional
+	Failed int32 `json:"failed,omitempty"`
+	// closedEarly says that the window closed before its end because the work was done.
+	// +optional
+	ClosedEarly bool `json:"closedEarly,omitempty"`
+}
+
+// MaintenanceWindow says when workloads may be disrupted: a servicefönster. Outside it, disruptive changes to the
+// workloads it selects are refused, held or warned about by the API server itself.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=mw
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Open",type=string,JSONPath=`.status.conditions[?(@.type=="Open")].status`
+// +kubebuilder:printcolumn:name="When",type=string,JSONPath=`.status.conditions[?(@.type=="Open")].message`,description="When it closes or opens next, in its own time zone"
+// +kubebuilder:printcolumn:name="Enforcement",type=string,JSONPath=`.spec.enforcement`
+// +kubebuilder:printcolumn:name="Namespaces",type=integer,JSONPath=`.status.namespaces`
+// +kubebuilder:printcolumn:name="Class",type=string,JSONPath=`.spec.class`,priority=1
+// +kubebuilder:printcolumn:name="Time Zone",type=string,JSONPath=`.spec.timeZone`,priority=1
+// +kubebuilder:printcolumn:name="Opens At",type=string,JSONPath=`.status.opensAt`,priority=1
+// +kubebuilder:printcolumn:name="Closes At",type=string,JSONPath=`.status.closesAt`,priority=1
+// +kubebuilder:printcolumn:name="Gate",type=string,JSONPath=`.status.gate`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type MaintenanceWindow struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says when, for which workloads, and how strictly.
+	// +required
+	Spec MaintenanceWindowSpec `json:"spec"`
+	// status is what the operator has seen.
+	// +optional
+	Status MaintenanceWindowStatus `json:"status,omitempty"`
+}
+
+// MaintenanceWindowList is a list of MaintenanceWindow.
+//
+// +kubebuilder:object:root=true
+type MaintenanceWindowList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []MaintenanceWindow `json:"items"`
+}

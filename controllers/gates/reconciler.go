@@ -1,0 +1,256 @@
+// Package gates writes the Gates and the bindings that place them. It runs on every replica, without leader election: what
+// it writes depends only on the windows, the freezes and the time, so two writers agree.
+package gates
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/apply"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/gate"
+)
+
+// Reconciler keeps all Gates and bindings as the windows and freezes say. Gates depend on one another through overlapping
+// targets, so there is one request for all of them.
+type Reconciler struct {
+	Client client.Client
+	Source *compile.Source
+	Now    func() time.Time
+	// ObserveTransition is told how long after a schedule's edge a Gate was written.
+	ObserveTransition func(delay time.Duration)
+
+	// edge is the next instant at which some gate changes, as of the last reconcile; zero before the first.
+	edge time.Time
+}
+
+const (
+	// maxWait bounds the wait for the next edge, so that a step of the clock is noticed.
+	maxWait = time.Minute
+	// writers bounds the writes in flight at an edge.
+	writers = 8
+)
+
+var everything = reconcile.Request{NamespacedName: types.NamespacedName{Name: "gates"}}
+
+// +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows;changefreezes,verbs=get;list;watch
+// +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=gates,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings,verbs=get;list;watch;create;patch;delete
+
+// SetupWithManager registers the reconciler.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
+		return []reconcile.Request{everything}
+	})
+	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).Named("gates").
+		Watches(&v1alpha1.MaintenanceWindow{}, all, changed).
+		Watches(&v1alpha1.ChangeFreeze{}, all, changed).
+		Watches(&v1alpha1.Gate{}, all, changed).
+		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, all).
+		WithOptions(options()).
+		Complete(r)
+}
+
+// Reconcile brings Gates and bindings to what they should be now, and comes back at the next edge.
+func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+	now := r.Now()
+	compiled, err := r.Source.Compiled(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	live, err := r.live(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	gates, until := compiled.Set.At(now)
+	plan := newPlan(gates, owners(compiled), live)
+	passed := r.edge
+	if err := r.execute(ctx, plan, passed, now); err != nil {
+		return ctrl.Result{}, err
+	}
+	r.edge = until
+	return ctrl.Result{RequeueAfter: wait(until, r.Now())}, nil
+}
+
+// wait is how long to sleep until the next edge; never zero, which would mean not at all.
+func wait(until, now time.Time) time.Duration {
+	if until.IsZero() {
+		return maxWait
+	}
+	return max(min(until.Sub(now), maxWait), time.Millisecond)
+}
+
+// live is what the cluster has.
+type live struct {
+	gates    map[string]*v1alpha1.Gate
+	bindings map[string]*admissionv1.ValidatingAdmissionPolicyBinding
+}
+
+func (r *Reconciler) live(ctx context.Context) (live, error) {
+	result := live{gates: map[string]*v1alpha1.Gate{}, bindings: map[string]*admissionv1.ValidatingAdmissionPolicyBinding{}}
+	var gates v1alpha1.GateList
+	if err := r.Client.List(ctx, &gates, client.UnsafeDisableDeepCopy); err != nil {
+		return result, err
+	}
+	for i := range gates.Items {
+		result.gates[gates.Items[i].Name] = &gates.Items[i]
+	}
+	var bindings admissionv1.ValidatingAdmissionPolicyBindingList
+	if err := r.Client.List(ctx, &bindings, client.UnsafeDisableDeepCopy, client.HasLabels{doors.GateLabel}); err != nil {
+		return result, err
+	}
+	for i := range bindings.Items {
+		result.bindings[bindings.Items[i].Name] = &bindings.Items[i]
+	}
+	return result, nil
+}
+
+// plan lists what to write, and what to delete.
+type plan struct {
+	gates         []*v1alpha1.Gate
+	bindings      []*admissionv1.ValidatingAdmissionPolicyBinding
+	staleGates    []client.Object
+	staleBindings []client.Object
+	// turned counts the gates whose state changes, as opposed to their texts.
+	turned map[string]bool
+}
+
+// newPlan compares what should be with what is. It writes only what differs.
+func newPlan(gates []gate.Gate, ownersOf func(gate.Gate) []metav1.OwnerReference, have live) plan {
+	p := plan{turned: map[string]bool{}}
+	wanted := map[string]bool{}
+	for _, g := range gates {
+		owners := ownersOf(g)
+		object := compile.Gate(g)
+		object.OwnerReferences = owners
+		wanted[object.Name] = true
+		current, exists := have.gates[object.Name]
+		if !exists || !equality.Semantic.DeepEqual(current.Spec, object.Spec) || !sameMeta(current, object) {
+			p.gates = append(p.gates, object)
+			p.turned[object.Name] = exists && turned(current.Spec.Disruptions, object.Spec.Disruptions)
+		}
+		for _, b := range doors.Bindings(g) {
+			b.OwnerReferences = owners
+			wanted[b.Name] = true
+			current, exists := have.bindings[b.Name]
+			if !exists || !equality.Semantic.DeepEqual(current.Spec, b.Spec) || !sameMeta(current, b) {
+				p.bindings = append(p.bindings, b)
+			}
+		}
+	}
+	for name, g := range have.gates {
+		if !wanted[name] {
+			p.staleGates = append(p.staleGates, g)
+		}
+	}
+	for name, b := range have.bindings {
+		if !wanted[name] {
+			p.staleBindings = append(p.staleBindings, b)
+		}
+	}
+	return p
+}
+
+// sameMeta compares the metadata that the operator writes.
+func sameMeta(current, wanted metav1.Object) bool {
+	for key, value := range wanted.GetLabels() {
+		if current.GetLabels()[key] != value {
+			return false
+		}
+	}
+	return equality.Semantic.DeepEqual(current.GetOwnerReferences(), wanted.GetOwnerReferences())
+}
+
+// turned says whether any disruption opened, closed, froze or thawed.
+func turned(before, after []v1alpha1.GateDisruption) bool {
+	return !slices.EqualFunc(before, after, func(a, b v1alpha1.GateDisruption) bool {
+		return a.Disruption == b.Disruption && a.State == b.State
+	})
+}
+
+// execute writes gates before bindings, so that a binding never waits for its gate, and takes bindings away before gates.
+func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time) error {
+	atEdge := !passed.IsZero() && !now.Before(passed)
+	err := parallel(p.gates, func(g *v1alpha1.Gate) error {
+		if err := apply.Object(ctx, r.Client, g); err != nil {
+			return err
+		}
+		if atEdge && p.turned[g.Name] {
+			r.ObserveTransition(r.Now().Sub(passed))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = parallel(p.bindings, func(b *admissionv1.ValidatingAdmissionPolicyBinding) error {
+		return apply.Object(ctx, r.Client, b)
+	})
+	remove := func(o client.Object) error {
+		log.FromContext(ctx).Info("removing what no window or freeze asks for any more", "name", o.GetName())
+		return client.IgnoreNotFound(r.Client.Delete(ctx, o, client.Preconditions{UID: new(o.GetUID())}))
+	}
+	err = errors.Join(err, parallel(p.staleBindings, remove))
+	if err != nil {
+		return err
+	}
+	err = parallel(p.staleGates, remove)
+	if apierrors.IsConflict(err) {
+		return nil // replaced meanwhile; the watch brings us back
+	}
+	return err
+}
+
+// parallel runs do for each item, a bounded number at a time, and joins the errors.
+func parallel[T any](items []T, do func(T) error) error {
+	errs := make([]error, len(items))
+	slots := make(chan struct{}, writers)
+	var wait sync.WaitGroup
+	for i, item := range items {
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = do(item)
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// owners returns who owns the objects of a gate: its windows and freezes. When they are all gone, the garbage collector
+// removes the gate, also while no operator runs.
+func owners(compiled *compile.Compiled) func(gate.Gate) []metav1.OwnerReference {
+	return func(g gate.Gate) []metav1.OwnerReference {
+		var refs []metav1.OwnerReference
+		for _, name := range g.Windows {
+			refs = append(refs, ownerReference("MaintenanceWindow", name, compiled.Windows[name].UID))
+		}
+		for _, name := range g.Freezes {
+			refs = append(refs, ownerReference("ChangeFreeze", name, compiled.Freezes[name].UID))
+		}
+		return refs
+	}
+}
+
+func ownerReference(kind, name string, uid types.UID) metav1.OwnerReference {
+	return metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind, Name: name, UID: uid}
+}

@@ -1,0 +1,127 @@
+package status
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/apply"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/gate"
+)
+
+// Freezes writes the status of ChangeFreezes.
+type Freezes struct{ Common }
+
+// SetupWithManager registers the reconciler.
+func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).Named("freeze-status").
+		For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(changes)).
+		WatchesMetadata(&corev1.Namespace{}, onNamespaces(r.names)).
+		WithOptions(options()).
+		Complete(r)
+}
+
+func (r *Freezes) names(ctx context.Context) []string {
+	var list v1alpha1.ChangeFreezeList
+	if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	names := make([]string, len(list.Items))
+	for i := range list.Items {
+		names[i] = list.Items[i].Name
+	}
+	return names
+}
+
+// Reconcile writes the status of one freeze where it has changed, and comes back at its next edge.
+func (r *Freezes) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	now := r.Now()
+	var cf v1alpha1.ChangeFreeze
+	if err := r.Client.Get(ctx, req.NamespacedName, &cf); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	compiled, err := r.Source.Compiled(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	freeze := compiled.Freezes[cf.Name]
+	namespaces := int32(0)
+	if freeze.Problems.HasTarget() {
+		if namespaces, err = r.countNamespaces(ctx, freeze.Target); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	status, until := freezeStatus(&cf, compiled, namespaces, now)
+	if equality.Semantic.DeepEqual(cf.Status, status) {
+		return result(until, now), nil
+	}
+	update := &v1alpha1.ChangeFreeze{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ChangeFreeze"},
+		ObjectMeta: metav1.ObjectMeta{Name: cf.Name, ResourceVersion: cf.ResourceVersion},
+		Status:     status,
+	}
+	if err := apply.Status(ctx, r.Client, update); err != nil {
+		if apierrors.IsConflict(err) {
+			return ctrl.Result{RequeueAfter: afterGates}, nil // another replica was first, or the cache is a moment behind
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	r.emit(&cf, status)
+	return result(until, now), nil
+}
+
+// freezeStatus is the status of a freeze at now, and when it changes by itself.
+func freezeStatus(cf *v1alpha1.ChangeFreeze, compiled *compile.Compiled, namespaces int32, now time.Time) (v1alpha1.ChangeFreezeStatus, time.Time) {
+	freeze := compiled.Freezes[cf.Name]
+	state, gateName, until, _ := compiled.Set.Freeze(cf.Name, now)
+	status := *cf.Status.DeepCopy()
+	status.ObservedGeneration = cf.Generation
+	status.Gate = gateName
+	status.Namespaces = namespaces
+	status.StartsAt, status.EndsAt = apiTime(state.StartsAt), apiTime(state.EndsAt)
+	status.Upcoming = occurrences(gate.Upcoming(freeze.Schedule, now, maxUpcoming))
+	setConditions(&status.Conditions, cf.Generation, now,
+		ready(freeze.Problems, freeze.Schedule, now, "; the freeze is in force until this is corrected"),
+		activeCondition(state),
+		governing(freeze.Target, namespaces),
+	)
+	return status, until
+}
+
+func activeCondition(state gate.FreezeState) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionActive}
+	switch {
+	case state.Active && state.EndsAt.IsZero():
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonFreezeActive, "in force until changed or deleted"
+	case state.Active:
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonFreezeActive, "ends "+compile.Human(state.EndsAt)
+	case state.StartsAt.IsZero():
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonFreezeInactive, "no coming freeze"
+	default:
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonFreezeInactive, "begins "+compile.Human(state.StartsAt)
+	}
+	return c
+}
+
+// emit tells of the transitions that the status write made.
+func (r *Freezes) emit(cf *v1alpha1.ChangeFreeze, after v1alpha1.ChangeFreezeStatus) {
+	before := cf.Status
+	first := before.ObservedGeneration == 0
+	for _, conditionType := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionGoverning} {
+		if c, turned := changed(before.Conditions, after.Conditions, conditionType); turned && c.Status == metav1.ConditionFalse {
+			r.Recorder.Eventf(cf, nil, corev1.EventTypeWarning, c.Reason, "Compile", "%s", c.Message)
+		}
+	}
+	if c, turned := changed(before.Conditions, after.Conditions, v1alpha1.ConditionActive); turned && (!first || c.Status == metav1.ConditionTrue) {
+		r.Recorder.Eventf(cf, nil, corev1.EventTypeNormal, c.Reason, "Schedule", "%s", c.Message)
+	}
+}

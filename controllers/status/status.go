@@ -1,0 +1,167 @@
+// Package status tells people and tools what the operator sees of each window and freeze: conditions, times, Events. Nothing
+// is decided by it. It runs on every replica; a write carries the resourceVersion it was worked out from, so that of several
+// replicas one makes each transition, and that one emits the Event.
+package status
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/schedule"
+)
+
+const (
+	// maxWait bounds the wait for the next edge, so that a step of the clock is noticed.
+	maxWait = time.Minute
+	// afterGates lets the gates, which decide, be written before the status, which tells.
+	afterGates = 50 * time.Millisecond
+	// settle gathers the events of many namespaces that come at once.
+	settle = time.Second
+
+	maxUpcoming = 8
+)
+
+// +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows/status;changefreezes/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Common is what both reconcilers need.
+type Common struct {
+	Client   client.Client
+	Source   *compile.Source
+	Recorder events.EventRecorder
+	Now      func() time.Time
+}
+
+func options() controller.Options {
+	return controller.Options{
+		NeedLeaderElection:      new(false),
+		MaxConcurrentReconciles: 2,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, 30*time.Second),
+	}
+}
+
+// changes passes what changes a spec, and what takes it away.
+var changes = predicate.GenerationChangedPredicate{}
+
+// result comes back shortly after the next edge.
+func result(until, now time.Time) ctrl.Result {
+	if until.IsZero() {
+		return ctrl.Result{RequeueAfter: maxWait}
+	}
+	return ctrl.Result{RequeueAfter: min(max(until.Sub(now), 0)+afterGates, maxWait)}
+}
+
+// onNamespaces enqueues, a little later, every object that names returns: how many namespaces it governs may have changed.
+func onNamespaces(names func(ctx context.Context) []string) handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	enqueue := func(ctx context.Context, q queue) {
+		for _, name := range names(ctx) {
+			q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settle)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc:  func(ctx context.Context, _ event.CreateEvent, q queue) { enqueue(ctx, q) },
+		UpdateFunc:  func(ctx context.Context, _ event.UpdateEvent, q queue) { enqueue(ctx, q) },
+		DeleteFunc:  func(ctx context.Context, _ event.DeleteEvent, q queue) { enqueue(ctx, q) },
+		GenericFunc: func(ctx context.Context, _ event.GenericEvent, q queue) { enqueue(ctx, q) },
+	}
+}
+
+// countNamespaces counts the namespaces that a target governs.
+func (c *Common) countNamespaces(ctx context.Context, target gate.Target) (int32, error) {
+	var namespaces metav1.PartialObjectMetadataList
+	namespaces.SetGroupVersionKind(namespaceList)
+	if err := c.Client.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
+		return 0, err
+	}
+	var n int32
+	for i := range namespaces.Items {
+		ns := &namespaces.Items[i]
+		if target.Namespaces.Matches(ns.Labels) && !slices.Contains(doors.ProtectedNamespaces, ns.Name) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// ready is the Ready condition of something with these problems and notes.
+func ready(problems compile.Problems, s *schedule.Schedule, now time.Time, closed string) metav1.Condition {
+	condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonCompiled, Message: "in force"}
+	if len(problems) > 0 {
+		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, problems[0].Reason, problems.Error()+closed
+		return condition
+	}
+	if state := s.State(now); !state.Open && state.Next.Start.IsZero() {
+		condition.Reason, condition.Message = v1alpha1.ReasonNoFurtherOccurrence, "in force, but every occurrence lies in the past"
+	}
+	for _, note := range s.Notes() {
+		condition.Message += "; " + note
+	}
+	return condition
+}
+
+// governing is the condition that says whether any namespace matches.
+func governing(target gate.Target, n int32) metav1.Condition {
+	if n > 0 {
+		return metav1.Condition{
+			Type: v1alpha1.ConditionGoverning, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNamespacesMatch, Message: "some namespace matches namespaceSelector",
+		}
+	}
+	return metav1.Condition{
+		Type: v1alpha1.ConditionGoverning, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoNamespaceMatches,
+		Message: "no namespace matches namespaceSelector (" + target.Namespaces.String() + "): nothing is governed until one does",
+	}
+}
+
+// setConditions merges conditions into a list, as of a generation and an instant.
+func setConditions(list *[]metav1.Condition, generation int64, now time.Time, conditions ...metav1.Condition) {
+	for _, c := range conditions {
+		c.ObservedGeneration = generation
+		c.LastTransitionTime = metav1.Time{Time: now.UTC().Truncate(time.Second)}
+		meta.SetStatusCondition(list, c)
+	}
+}
+
+// changed says whether a condition has another status or reason than before.
+func changed(before, after []metav1.Condition, conditionType string) (metav1.Condition, bool) {
+	b, a := meta.FindStatusCondition(before, conditionType), meta.FindStatusCondition(after, conditionType)
+	if a == nil {
+		return metav1.Condition{}, false
+	}
+	return *a, b == nil || b.Status != a.Status || b.Reason != a.Reason
+}
+
+func occurrences(list []schedule.Occurrence) []v1alpha1.Occurrence {
+	var result []v1alpha1.Occurrence
+	for _, o := range list {
+		result = append(result, v1alpha1.Occurrence{Start: *apiTime(o.Start), End: *apiTime(o.End)})
+	}
+	return result
+}
+
+// apiTime is an instant as the API has it; nil for none.
+func apiTime(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t.UTC()}
+}

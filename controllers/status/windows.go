@@ -1,0 +1,153 @@
+package status
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/apply"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/gate"
+)
+
+var namespaceList = corev1.SchemeGroupVersion.WithKind("NamespaceList")
+
+// Windows writes the status of MaintenanceWindows.
+type Windows struct{ Common }
+
+// SetupWithManager registers the reconciler.
+func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).Named("window-status").
+		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(changes)).
+		WatchesMetadata(&corev1.Namespace{}, onNamespaces(r.names)).
+		Watches(&v1alpha1.ChangeFreeze{}, onNamespaces(r.names), builder.WithPredicates(changes)).
+		WithOptions(options()).
+		Complete(r)
+}
+
+func (r *Windows) names(ctx context.Context) []string {
+	var list v1alpha1.MaintenanceWindowList
+	if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	names := make([]string, len(list.Items))
+	for i := range list.Items {
+		names[i] = list.Items[i].Name
+	}
+	return names
+}
+
+// Reconcile writes the status of one window where it has changed, and comes back at its next edge.
+func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	now := r.Now()
+	var mw v1alpha1.MaintenanceWindow
+	if err := r.Client.Get(ctx, req.NamespacedName, &mw); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	compiled, err := r.Source.Compiled(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	window := compiled.Windows[mw.Name]
+	namespaces := int32(0)
+	if window.Problems.HasTarget() {
+		if namespaces, err = r.countNamespaces(ctx, window.Target); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	status, until := windowStatus(&mw, compiled, namespaces, now)
+	if equality.Semantic.DeepEqual(mw.Status, status) {
+		return result(until, now), nil
+	}
+	update := &v1alpha1.MaintenanceWindow{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MaintenanceWindow"},
+		ObjectMeta: metav1.ObjectMeta{Name: mw.Name, ResourceVersion: mw.ResourceVersion},
+		Status:     status,
+	}
+	if err := apply.Status(ctx, r.Client, update); err != nil {
+		if apierrors.IsConflict(err) {
+			return ctrl.Result{RequeueAfter: afterGates}, nil // another replica was first, or the cache is a moment behind
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	r.emit(&mw, status)
+	return result(until, now), nil
+}
+
+// windowStatus is the status of a window at now, and when it changes by itself.
+func windowStatus(mw *v1alpha1.MaintenanceWindow, compiled *compile.Compiled, namespaces int32, now time.Time) (v1alpha1.MaintenanceWindowStatus, time.Time) {
+	window := compiled.Windows[mw.Name]
+	state, _ := compiled.Set.Window(mw.Name, now)
+	status := *mw.Status.DeepCopy()
+	status.ObservedGeneration = mw.Generation
+	status.Gate = state.Gate
+	status.Namespaces = namespaces
+	status.OpensAt, status.ClosesAt = apiTime(state.OpensAt), apiTime(state.ClosesAt)
+	status.Upcoming = occurrences(gate.Upcoming(window.Schedule, now, maxUpcoming))
+	setConditions(&status.Conditions, mw.Generation, now,
+		ready(window.Problems, window.Schedule, now, "; the window stays closed"),
+		openCondition(window, state),
+		governing(window.Target, namespaces),
+	)
+	if window.Enforcement == gate.Hold {
+		setConditions(&status.Conditions, mw.Generation, now, metav1.Condition{
+			Type: v1alpha1.ConditionHolding, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonHoldNotSupported,
+			Message: "rollouts cannot be held here yet: Hold is enforced as Deny",
+		})
+	} else {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHolding)
+	}
+	return status, state.Until
+}
+
+func openCondition(window compile.CompiledWindow, state gate.WindowState) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionOpen, Status: metav1.ConditionFalse}
+	switch {
+	case len(window.Problems) > 0:
+		c.Reason, c.Message = v1alpha1.ReasonNotReady, "closed: see condition Ready"
+	case state.Open:
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonWindowOpen, "no end is known"
+		if !state.ClosesAt.IsZero() {
+			c.Message = "closes " + compile.Human(state.ClosesAt)
+		}
+	case state.Freeze != "":
+		c.Reason, c.Message = v1alpha1.ReasonFrozen, "frozen by "+state.Freeze+", "+opens(state.OpensAt)
+	default:
+		c.Reason, c.Message = v1alpha1.ReasonWindowClosed, opens(state.OpensAt)
+	}
+	return c
+}
+
+func opens(at time.Time) string {
+	if at.IsZero() {
+		return "no coming opening"
+	}
+	return "opens " + compile.Human(at)
+}
+
+// emit tells of the transitions that the status write made.
+func (r *Windows) emit(mw *v1alpha1.MaintenanceWindow, after v1alpha1.MaintenanceWindowStatus) {
+	before := mw.Status
+	first := before.ObservedGeneration == 0
+	if c, turned := changed(before.Conditions, after.Conditions, v1alpha1.ConditionReady); turned && c.Status == metav1.ConditionFalse {
+		r.Recorder.Eventf(mw, nil, corev1.EventTypeWarning, c.Reason, "Compile", "%s", c.Message)
+	}
+	if c, turned := changed(before.Conditions, after.Conditions, v1alpha1.ConditionGoverning); turned && c.Status == metav1.ConditionFalse {
+		r.Recorder.Eventf(mw, nil, corev1.EventTypeWarning, c.Reason, "Compile", "%s", c.Message)
+	}
+	if c, turned := changed(before.Conditions, after.Conditions, v1alpha1.ConditionHolding); turned {
+		r.Recorder.Eventf(mw, nil, corev1.EventTypeWarning, c.Reason, "Compile", "%s", c.Message)
+	}
+	if c, turned := changed(before.Conditions, after.Conditions, v1alpha1.ConditionOpen); turned && (!first || c.Status == metav1.ConditionTrue) {
+		r.Recorder.Eventf(mw, nil, corev1.EventTypeNormal, c.Reason, "Schedule", "%s", c.Message)
+	}
+}

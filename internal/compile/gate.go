@@ -1,0 +1,121 @@
+package compile
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/gate"
+)
+
+// HumanTime is the layout in which people are told an instant, in the zone of the window it belongs to.
+const HumanTime = "Mon 2 Jan 2006 15:04 MST"
+
+// human writes an instant for people; empty for none.
+func human(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	if t.Second() != 0 {
+		return t.Format("Mon 2 Jan 2006 15:04:05 MST")
+	}
+	return t.Format(HumanTime)
+}
+
+// Human writes an instant for people, in its own zone, such as "Sat 28 Nov 2026 09:00 CET"; with seconds where there are
+// any.
+func Human(t time.Time) string { return human(t) }
+
+// Gate writes a gate as the object that the admission policies read.
+func Gate(g gate.Gate) *v1alpha1.Gate {
+	object := &v1alpha1.Gate{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Gate"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:   g.Name,
+			Labels: map[string]string{doors.ManagedByLabel: doors.ManagedBy},
+		},
+		Spec: v1alpha1.GateSpec{
+			NamespaceSelector: *doors.LabelSelector(g.Target.Namespaces),
+			ObjectSelector:    objectSelector(g.Target.Objects),
+			AlsoOpen:          overlaps(g.AlsoOpen),
+			NextOpenings:      overlaps(g.NextOpenings),
+		},
+	}
+	for _, s := range g.Disruptions {
+		object.Spec.Disruptions = append(object.Spec.Disruptions, disruption(s))
+	}
+	return object
+}
+
+func disruption(s gate.State) v1alpha1.GateDisruption {
+	d := v1alpha1.GateDisruption{
+		Disruption:     v1alpha1.Disruption(s.Disruption),
+		State:          Summary(s),
+		Open:           s.Open,
+		ClosesAt:       apiTime(s.ClosesAt),
+		OpensAt:        apiTime(s.OpensAt),
+		Opens:          human(s.OpensAt),
+		OpensWindow:    s.OpensWindow,
+		Enforcement:    v1alpha1.Enforcement(s.Enforcement),
+		Windows:        s.Windows,
+		ReasonPatterns: s.ReasonPatterns,
+	}
+	for _, f := range s.Freezes {
+		d.Freezes = append(d.Freezes, v1alpha1.GateFreeze{
+			Enforcement: v1alpha1.Enforcement(f.Enforcement),
+			Name:        f.Name,
+			Reason:      f.Reason,
+			Active:      f.Active,
+			StartsAt:    apiTime(f.StartsAt),
+			Ends:        human(f.EndsAt),
+		})
+	}
+	return d
+}
+
+// Summary is the state of a disruption in one word.
+func Summary(s gate.State) v1alpha1.GateState {
+	switch {
+	case s.Frozen:
+		return v1alpha1.GateFrozen
+	case s.Open || s.Enforcement == "":
+		return v1alpha1.GateOpen
+	}
+	return v1alpha1.GateClosed
+}
+
+func overlaps(list []gate.Overlap) []v1alpha1.GateOverlap {
+	var result []v1alpha1.GateOverlap
+	for _, o := range list {
+		overlap := v1alpha1.GateOverlap{
+			Window:            o.Window,
+			ClosesAt:          apiTime(o.ClosesAt),
+			OpensAt:           apiTime(o.OpensAt),
+			Opens:             human(o.OpensAt),
+			NamespaceSelector: *doors.LabelSelector(o.Target.Namespaces),
+			ObjectSelector:    objectSelector(o.Target.Objects),
+		}
+		for _, d := range o.Disruptions {
+			overlap.Disruptions = append(overlap.Disruptions, v1alpha1.Disruption(d))
+		}
+		result = append(result, overlap)
+	}
+	return result
+}
+
+func objectSelector(s gate.Selector) *metav1.LabelSelector {
+	if len(s) == 0 {
+		return nil
+	}
+	return doors.LabelSelector(s)
+}
+
+// apiTime is an instant as the API has it: whole seconds of UTC, so that the policies can compare it as text.
+func apiTime(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t.UTC().Truncate(time.Second)}
+}

@@ -1,0 +1,84 @@
+package doors
+
+import (
+	"slices"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fonster.dev/fonster/internal/gate"
+)
+
+// StaticBindings bind the policies that need no gate.
+func StaticBindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
+	var bindings []*admissionv1.ValidatingAdmissionPolicyBinding
+	for _, p := range []*admissionv1.ValidatingAdmissionPolicy{gatesPolicy(), selectorsPolicy()} {
+		bindings = append(bindings, binding(p.Name, admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName:        p.Name,
+			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
+		}))
+	}
+	return bindings
+}
+
+func binding(name string, spec admissionv1.ValidatingAdmissionPolicyBindingSpec) *admissionv1.ValidatingAdmissionPolicyBinding {
+	return &admissionv1.ValidatingAdmissionPolicyBinding{
+		TypeMeta:   metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "ValidatingAdmissionPolicyBinding"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{ManagedByLabel: ManagedBy}},
+		Spec:       spec,
+	}
+}
+
+// GateLabel names, on a binding, the gate that it reads.
+const GateLabel = group + "/gate"
+
+// Bindings returns the bindings that place a gate before its target: one for each policy that could refuse or warn there at
+// any time. They depend on what the windows say, never on the time of day. Every field that the API server would default is
+// set, so that a stored binding can be compared with a wanted one.
+func Bindings(g gate.Gate) []*admissionv1.ValidatingAdmissionPolicyBinding {
+	var bindings []*admissionv1.ValidatingAdmissionPolicyBinding
+	for _, f := range Families {
+		for _, m := range modes {
+			if !needed(f, m, g) {
+				continue
+			}
+			b := binding(m.policyName(f)+"-"+g.Name, admissionv1.ValidatingAdmissionPolicyBindingSpec{
+				PolicyName:        m.policyName(f),
+				ValidationActions: []admissionv1.ValidationAction{m.action},
+				ParamRef:          &admissionv1.ParamRef{Name: g.Name, ParameterNotFoundAction: new(admissionv1.DenyAction)},
+				MatchResources: &admissionv1.MatchResources{
+					NamespaceSelector: LabelSelector(append(slices.Clone(g.Target.Namespaces), protected())),
+					ObjectSelector:    LabelSelector(g.Target.Objects),
+					MatchPolicy:       new(admissionv1.Equivalent),
+				},
+			})
+			b.Labels[GateLabel] = g.Name
+			bindings = append(bindings, b)
+		}
+	}
+	return bindings
+}
+
+// needed says whether the policy of a family and mode could ever act at the gate.
+func needed(f Family, m mode, g gate.Gate) bool {
+	return slices.ContainsFunc(g.Governs, func(r gate.Rule) bool {
+		return slices.Contains(m.enforcements, r.Enforcement) &&
+			slices.ContainsFunc(f.Doors, func(d Door) bool { return d.Disruption == r.Disruption })
+	})
+}
+
+func protected() gate.Requirement {
+	return gate.Requirement{Key: corev1.LabelMetadataName, Operator: gate.NotIn, Values: ProtectedNamespaces}
+}
+
+// LabelSelector writes a selector as Kubernetes does, with matchExpressions only.
+func LabelSelector(s gate.Selector) *metav1.LabelSelector {
+	selector := &metav1.LabelSelector{}
+	for _, r := range s {
+		selector.MatchExpressions = append(selector.MatchExpressions, metav1.LabelSelectorRequirement{
+			Key: r.Key, Operator: metav1.LabelSelectorOperator(r.Operator), Values: r.Values,
+		})
+	}
+	return selector
+}

@@ -1,0 +1,145 @@
+// Package gate works out, from windows and freezes, what may pass at an instant: one Gate for each distinct target. It is
+// pure: no client, no clock; every answer comes with the instant at which it changes.
+package gate
+
+import (
+	"time"
+
+	"fonster.dev/fonster/internal/schedule"
+)
+
+// Disruption is what a request does to a workload.
+type Disruption string
+
+// The disruptions, spelled as in the API.
+const (
+	Rollout   Disruption = "Rollout"
+	ScaleDown Disruption = "ScaleDown"
+	Delete    Disruption = "Delete"
+	Evict     Disruption = "Evict"
+)
+
+// disruptions in the order in which a gate lists them.
+var disruptions = []Disruption{Rollout, ScaleDown, Delete, Evict}
+
+// Enforcement is what happens to a disruptive request outside the windows.
+type Enforcement string
+
+// The enforcements, spelled as in the API.
+const (
+	Deny Enforcement = "Deny"
+	Hold Enforcement = "Hold"
+	Warn Enforcement = "Warn"
+)
+
+// strictness orders enforcements: Deny > Hold > Warn.
+func (e Enforcement) strictness() int {
+	switch e {
+	case Deny:
+		return 3
+	case Hold:
+		return 2
+	case Warn:
+		return 1
+	}
+	return 0
+}
+
+// Window is a maintenance window as compiled.
+type Window struct {
+	Name        string
+	Target      Target
+	Disruptions []Disruption
+	Enforcement Enforcement
+	// ReasonPattern is what the reason of an override must match; empty: any reason.
+	ReasonPattern string
+	// Schedule is nil when the window's schedule cannot be read: the window governs, and never opens.
+	Schedule *schedule.Schedule
+}
+
+// Freeze is a change freeze as compiled.
+type Freeze struct {
+	Name        string
+	Reason      string
+	Target      Target
+	Disruptions []Disruption
+	Enforcement Enforcement
+	// Schedule is nil when the freeze's schedule cannot be read: the freeze is in force.
+	Schedule *schedule.Schedule
+}
+
+// Gate is the state of one target at one instant.
+type Gate struct {
+	Name   string
+	Target Target
+	// Windows and Freezes name, in order, what the gate is compiled from.
+	Windows []string
+	Freezes []string
+	// Governs lists what is enforced here at any time: it depends on the windows and freezes, not on the instant.
+	Governs []Rule
+	// Disruptions holds a state for each disruption that something of this target governs.
+	Disruptions []State
+	// AlsoOpen are openings of other targets that may overlap, open now.
+	AlsoOpen []Overlap
+	// NextOpenings are openings of other targets that may overlap, to come; soonest first, at most MaxNextOpenings.
+	NextOpenings []Overlap
+}
+
+// Rule is a disruption and what happens to it outside a window or inside a freeze.
+type Rule struct {
+	Disruption  Disruption
+	Enforcement Enforcement
+}
+
+// MaxNextOpenings bounds Gate.NextOpenings, and MaxWindowNames State.Windows: a gate stays small whatever the number of
+// windows.
+const (
+	MaxNextOpenings = 16
+	MaxWindowNames  = 8
+)
+
+// State is the state of one disruption at a gate. Zero times mean: none known.
+type State struct {
+	Disruption Disruption
+	// Open says that a window which governs the whole target lets the disruption begin; until ClosesAt.
+	Open     bool
+	ClosesAt time.Time
+	// OpensAt is the next opening when not Open, in the zone of the window that opens; freezes are counted.
+	OpensAt time.Time
+	// OpensWindow is the name of the window that opens then.
+	OpensWindow string
+	// Enforcement is the strictest of the target's own windows; empty when it has none for this disruption.
+	Enforcement Enforcement
+	// Windows names the target's own windows, at most MaxWindowNames.
+	Windows []string
+	// ReasonPatterns are the distinct patterns of the target's own windows, at most MaxWindowNames.
+	ReasonPatterns []string
+	// Freezes holds, for each enforcement, the target's own freeze in force, or else the next one.
+	Freezes []FreezeState
+	// Frozen says that a refusing freeze which governs the whole target is in force, whatever target it is of.
+	Frozen bool
+}
+
+// FreezeState is a freeze at a gate.
+type FreezeState struct {
+	Name        string
+	Reason      string
+	Enforcement Enforcement
+	Active      bool
+	// StartsAt is when it comes into force, when not Active.
+	StartsAt time.Time
+	// EndsAt is when it ends, in its own zone, when Active; zero when no end is known.
+	EndsAt time.Time
+}
+
+// Overlap is an opening of another target.
+type Overlap struct {
+	Target      Target
+	Disruptions []Disruption
+	// Window is the name of the window that opens.
+	Window string
+	// ClosesAt ends an opening that is open; zero when no end is known.
+	ClosesAt time.Time
+	// OpensAt begins one to come.
+	OpensAt time.Time
+}

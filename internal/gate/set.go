@@ -1,0 +1,402 @@
+package gate
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"fonster.dev/fonster/internal/schedule"
+)
+
+// Set is all windows and freezes of a cluster, grouped by target. It is immutable: build one when they change, and ask it
+// at many instants. Safe for concurrent use.
+type Set struct {
+	groups  []*group
+	windows map[string]*windowEntry
+	freezes map[string]*freezeEntry
+}
+
+// group is what shares a target, and how it relates to the other groups.
+type group struct {
+	target  Target
+	name    string
+	windows []Window
+	freezes []Freeze
+	// covering are the other groups that govern this whole target; overlapping those that may govern a part of it.
+	covering    []*group
+	overlapping []*group
+}
+
+type windowEntry struct {
+	window Window
+	group  *group
+}
+
+type freezeEntry struct {
+	freeze Freeze
+	group  *group
+}
+
+// NewSet groups windows and freezes by target. The order in which they are given does not matter.
+func NewSet(windows []Window, freezes []Freeze) *Set {
+	byTarget := map[string]*group{}
+	groupOf := func(t Target) *group {
+		g, found := byTarget[t.key()]
+		if !found {
+			g = &group{target: t, name: t.Name()}
+			byTarget[t.key()] = g
+		}
+		return g
+	}
+	s := &Set{windows: map[string]*windowEntry{}, freezes: map[string]*freezeEntry{}}
+	for _, w := range windows {
+		g := groupOf(w.Target)
+		g.windows = append(g.windows, w)
+		s.windows[w.Name] = &windowEntry{w, g}
+	}
+	for _, f := range freezes {
+		g := groupOf(f.Target)
+		g.freezes = append(g.freezes, f)
+		s.freezes[f.Name] = &freezeEntry{f, g}
+	}
+	s.groups = slices.SortedFunc(maps.Values(byTarget), func(a, b *group) int { return cmp.Compare(a.name, b.name) })
+	for _, g := range s.groups {
+		slices.SortFunc(g.windows, func(a, b Window) int { return cmp.Compare(a.Name, b.Name) })
+		slices.SortFunc(g.freezes, func(a, b Freeze) int { return cmp.Compare(a.Name, b.Name) })
+		for _, other := range s.groups {
+			switch {
+			case other == g || !other.target.Overlaps(g.target):
+			case other.target.Covers(g.target):
+				g.covering = append(g.covering, other)
+			default:
+				g.overlapping = append(g.overlapping, other)
+			}
+		}
+	}
+	return s
+}
+
+// At returns the gates at now, in order of name, and the next instant at which any of them, or the state of any window or
+// freeze, changes; zero when nothing ever will.
+func (s *Set) At(now time.Time) (gates []Gate, until time.Time) {
+	gates = make([]Gate, len(s.groups))
+	for i, g := range s.groups {
+		gates[i] = g.at(now)
+		until = earliest(until, g.until(now))
+	}
+	return gates, until
+}
+
+// until is the next instant at which a window or freeze of the group changes.
+func (g *group) until(now time.Time) (until time.Time) {
+	for _, w := range g.windows {
+		if w.Schedule != nil {
+			until = earliest(until, w.Schedule.State(now).Until)
+		}
+	}
+	for _, f := range g.freezes {
+		if f.Schedule != nil {
+			until = earliest(until, f.Schedule.State(now).Until)
+		}
+	}
+	return until
+}
+
+func (g *group) at(now time.Time) Gate {
+	result := Gate{Name: g.name, Target: g.target, Governs: g.rules()}
+	for _, w := range g.windows {
+		result.Windows = append(result.Windows, w.Name)
+	}
+	for _, f := range g.freezes {
+		result.Freezes = append(result.Freezes, f.Name)
+	}
+	for _, d := range disruptions {
+		own := g.governing(d)
+		freezes := g.freezeStates(d, now)
+		if len(own) == 0 && len(freezes) == 0 {
+			continue
+		}
+		result.Disruptions = append(result.Disruptions, g.state(d, own, freezes, now))
+	}
+	if len(g.windows) > 0 {
+		result.AlsoOpen, result.NextOpenings = g.overlaps(now)
+	}
+	return result
+}
+
+// rules lists what the group's own windows and freezes enforce, each once.
+func (g *group) rules() []Rule {
+	var rules []Rule
+	add := func(all []Disruption, e Enforcement) {
+		for _, d := range all {
+			if r := (Rule{d, e}); !slices.Contains(rules, r) {
+				rules = append(rules, r)
+			}
+		}
+	}
+	for _, w := range g.windows {
+		add(w.Disruptions, w.Enforcement)
+	}
+	for _, f := range g.freezes {
+		add(f.Disruptions, f.Enforcement)
+	}
+	return rules
+}
+
+// governing lists the group's own windows for a disruption.
+func (g *group) governing(d Disruption) []Window {
+	return slices.DeleteFunc(slices.Clone(g.windows), func(w Window) bool { return !slices.Contains(w.Disruptions, d) })
+}
+
+// opening lists every window that governs the whole target for a disruption, the group's own first.
+func (g *group) opening(d Disruption) []Window {
+	windows := g.governing(d)
+	for _, other := range g.covering {
+		windows = append(windows, other.governing(d)...)
+	}
+	return windows
+}
+
+// blocking lists the refusing freezes that govern the whole target for a disruption.
+func (g *group) blocking(d Disruption) []Freeze {
+	var freezes []Freeze
+	for _, other := range append([]*group{g}, g.covering...) {
+		for _, f := range other.freezes {
+			if f.Enforcement == Deny && slices.Contains(f.Disruptions, d) {
+				freezes = append(freezes, f)
+			}
+		}
+	}
+	return freezes
+}
+
+func (g *group) state(d Disruption, own []Window, freezes []FreezeState, now time.Time) State {
+	state := State{Disruption: d, Freezes: freezes}
+	for i, w := range own {
+		if i < MaxWindowNames {
+			state.Windows = append(state.Windows, w.Name)
+		}
+		if w.Enforcement.strictness() > state.Enforcement.strictness() {
+			state.Enforcement = w.Enforcement
+		}
+		if w.ReasonPattern != "" && len(state.ReasonPatterns) < MaxWindowNames && !slices.Contains(state.ReasonPatterns, w.ReasonPattern) {
+			state.ReasonPatterns = append(state.ReasonPatterns, w.ReasonPattern)
+		}
+	}
+	blocking := g.blocking(d)
+	state.Frozen, _ = frozen(blocking, now)
+	windows := g.opening(d)
+	state.Open, state.ClosesAt = accepting(windows, now)
+	if len(own) > 0 && (!state.Open || state.Frozen) {
+		state.OpensWindow, state.OpensAt = nextOpening(windows, blocking, now)
+	}
+	return state
+}
+
+// freezeStates is, for each enforcement, the group's own freeze in force that ends last, or else the one that starts next.
+func (g *group) freezeStates(d Disruption, now time.Time) []FreezeState {
+	var states []FreezeState
+	for _, enforcement := range []Enforcement{Deny, Warn} {
+		var best *FreezeState
+		for _, f := range g.freezes {
+			if f.Enforcement != enforcement || !slices.Contains(f.Disruptions, d) {
+				continue
+			}
+			state := f.at(now)
+			if !state.Active && state.StartsAt.IsZero() {
+				continue
+			}
+			if best == nil || state.before(*best) {
+				best = &state
+			}
+		}
+		if best != nil {
+			states = append(states, *best)
+		}
+	}
+	return states
+}
+
+func (f Freeze) at(now time.Time) FreezeState {
+	state := FreezeState{Name: f.Name, Reason: f.Reason, Enforcement: f.Enforcement}
+	if f.Schedule == nil {
+		state.Active = true
+		return state
+	}
+	s := f.Schedule.State(now)
+	if state.Active = s.Open; state.Active {
+		state.EndsAt = s.Current.End
+	} else {
+		state.StartsAt = s.Next.Start
+	}
+	return state
+}
+
+// before prefers a freeze in force to one to come; then the one that ends last, or starts first.
+func (f FreezeState) before(other FreezeState) bool {
+	if f.Active != other.Active {
+		return f.Active
+	}
+	if f.Active {
+		return !other.EndsAt.IsZero() && (f.EndsAt.IsZero() || f.EndsAt.After(other.EndsAt))
+	}
+	return f.StartsAt.Before(other.StartsAt)
+}
+
+// overlaps lists what other targets that may overlap have open at now, and what they open next.
+func (g *group) overlaps(now time.Time) (open, next []Overlap) {
+	for _, other := range g.overlapping {
+		for _, d := range disruptions {
+			if len(g.governing(d)) == 0 {
+				continue
+			}
+			windows := other.governing(d)
+			if isOpen, closesAt := accepting(windows, now); isOpen {
+				open = addOverlap(open, Overlap{Target: other.target, Window: openNow(windows, now), ClosesAt: closesAt}, d)
+				continue
+			}
+			freezes := append(g.blocking(d), other.blocking(d)...)
+			if name, opensAt := nextOpening(windows, freezes, now); !opensAt.IsZero() {
+				next = addOverlap(next, Overlap{Target: other.target, Window: name, OpensAt: opensAt}, d)
+			}
+		}
+	}
+	slices.SortStableFunc(next, func(a, b Overlap) int { return a.OpensAt.Compare(b.OpensAt) })
+	return open, next[:min(len(next), MaxNextOpenings)]
+}
+
+// addOverlap adds an opening for a disruption, to the last entry where that is the same opening.
+func addOverlap(list []Overlap, o Overlap, d Disruption) []Overlap {
+	if n := len(list) - 1; n >= 0 {
+		last := &list[n]
+		if last.Target.key() == o.Target.key() && last.Window == o.Window && last.ClosesAt.Equal(o.ClosesAt) && last.OpensAt.Equal(o.OpensAt) {
+			last.Disruptions = append(last.Disruptions, d)
+			return list
+		}
+	}
+	o.Disruptions = []Disruption{d}
+	return append(list, o)
+}
+
+// maxSteps bounds every walk from one edge to the next. Past it the answer is "none known", which closes.
+const maxSteps = 512
+
+// accepting says whether any window lets something begin at now, and until when: where one window hands over to the next
+// without a gap, the end of the last. The end is zero when none is known.
+func accepting(windows []Window, now time.Time) (bool, time.Time) {
+	end, open := now, false
+	for range maxSteps {
+		var furthest time.Time
+		for _, w := range windows {
+			if w.Schedule == nil {
+				continue
+			}
+			s := w.Schedule.State(end)
+			if !s.Accepting {
+				continue
+			}
+			if s.Until.IsZero() {
+				return true, time.Time{}
+			}
+			furthest = latest(furthest, s.Until)
+		}
+		if furthest.IsZero() {
+			break
+		}
+		open, end = true, furthest
+	}
+	if !open {
+		return false, time.Time{}
+	}
+	return true, end
+}
+
+// openNow is the name of the first window that is accepting at now.
+func openNow(windows []Window, now time.Time) string {
+	for _, w := range windows {
+		if w.Schedule != nil && w.Schedule.State(now).Accepting {
+			return w.Name
+		}
+	}
+	return ""
+}
+
+// nextOpening is the first instant at or after now at which a window accepts and no freeze is in force, in the zone of that
+// window, and the window's name. Zero when none is known.
+func nextOpening(windows []Window, freezes []Freeze, now time.Time) (string, time.Time) {
+	at := now
+	for range maxSteps {
+		name, opens := firstAccepting(windows, at)
+		if opens.IsZero() {
+			return "", time.Time{}
+		}
+		blocked, until := frozen(freezes, opens)
+		if !blocked {
+			return name, opens
+		}
+		if until.IsZero() {
+			return "", time.Time{}
+		}
+		at = until
+	}
+	return "", time.Time{}
+}
+
+// firstAccepting is the first instant at or after now at which any window accepts. An occurrence that is all cutoff opens
+// nothing.
+func firstAccepting(windows []Window, now time.Time) (name string, opens time.Time) {
+	for _, w := range windows {
+		if w.Schedule == nil {
+			continue
+		}
+		if at := acceptsFrom(w.Schedule, now); !at.IsZero() && (opens.IsZero() || at.Before(opens)) {
+			name, opens = w.Name, at
+		}
+	}
+	return name, opens
+}
+
+func acceptsFrom(s *schedule.Schedule, now time.Time) time.Time {
+	at := now
+	for range maxSteps {
+		state := s.State(at)
+		if state.Accepting {
+			return at.In(s.Location())
+		}
+		if at = state.Next.Start; at.IsZero() {
+			break
+		}
+	}
+	return time.Time{}
+}
+
+// frozen says whether any freeze is in force at now, and until when at least; zero when no end is known.
+func frozen(freezes []Freeze, now time.Time) (active bool, until time.Time) {
+	for _, f := range freezes {
+		state := f.at(now)
+		if !state.Active {
+			continue
+		}
+		if state.EndsAt.IsZero() {
+			return true, time.Time{}
+		}
+		active, until = true, latest(until, state.EndsAt)
+	}
+	return active, until
+}
+
+// earliest is the earlier of two instants, a zero one being none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,112 @@
+package gate
+
+import (
+	"slices"
+	"time"
+
+	"fonster.dev/fonster/internal/schedule"
+)
+
+// WindowState is the state of one window at one instant. Zero times mean: none known.
+type WindowState struct {
+	// Gate is the name of the gate it is compiled into.
+	Gate string
+	// Open says that an occurrence is in progress and no refusing freeze that governs the whole target is in force.
+	Open bool
+	// Freeze is the name of such a freeze; empty when none is in force.
+	Freeze string
+	// ClosesAt is when an open window closes, by its end or by a freeze; OpensAt when a closed one opens, freezes counted. Both
+	// in the window's own zone.
+	ClosesAt, OpensAt time.Time
+	// Until is the next instant at which any of this may change.
+	Until time.Time
+}
+
+// Window returns the state of a window; false when the set has no such window.
+func (s *Set) Window(name string, now time.Time) (WindowState, bool) {
+	entry, found := s.windows[name]
+	if !found {
+		return WindowState{}, false
+	}
+	w, g := entry.window, entry.group
+	state := WindowState{Gate: g.name}
+	freezes := g.blockingAll(w.Disruptions)
+	for _, f := range freezes {
+		if f.at(now).Active {
+			state.Freeze = f.Name
+		}
+		if f.Schedule != nil {
+			state.Until = earliest(state.Until, f.Schedule.State(now).Until)
+		}
+	}
+	if w.Schedule == nil {
+		return state, true
+	}
+	at := w.Schedule.State(now)
+	state.Until = earliest(state.Until, at.Until)
+	if state.Open = at.Open && state.Freeze == ""; state.Open {
+		state.ClosesAt = at.Current.End
+		for _, f := range freezes {
+			state.ClosesAt = earliest(state.ClosesAt, f.at(now).StartsAt)
+		}
+		if !state.ClosesAt.IsZero() {
+			state.ClosesAt = state.ClosesAt.In(w.Schedule.Location())
+		}
+		return state, true
+	}
+	_, state.OpensAt = nextOpening([]Window{w}, freezes, now)
+	return state, true
+}
+
+// blockingAll lists the refusing freezes that stop every one of the disruptions on the whole target.
+func (g *group) blockingAll(all []Disruption) []Freeze {
+	var freezes []Freeze
+	for i, d := range all {
+		if i == 0 {
+			freezes = g.blocking(d)
+			continue
+		}
+		freezes = slices.DeleteFunc(freezes, func(f Freeze) bool { return !slices.Contains(f.Disruptions, d) })
+	}
+	return freezes
+}
+
+// Freeze returns the state of a freeze, the name of its gate, and the next instant at which the state changes; false when
+// the set has no such freeze.
+func (s *Set) Freeze(name string, now time.Time) (state FreezeState, gate string, until time.Time, found bool) {
+	entry, found := s.freezes[name]
+	if !found {
+		return FreezeState{}, "", time.Time{}, false
+	}
+	if entry.freeze.Schedule != nil {
+		until = entry.freeze.Schedule.State(now).Until
+	}
+	return entry.freeze.at(now), entry.group.name, until, true
+}
+
+// Target returns the target of a window's or freeze's gate by the gate's name.
+func (s *Set) Target(gateName string) (Target, bool) {
+	for _, g := range s.groups {
+		if g.name == gateName {
+			return g.target, true
+		}
+	}
+	return Target{}, false
+}
+
+// Upcoming lists at most n occurrences from now on, the one in progress first. Freezes are not counted: these are the
+// occurrences as announced.
+func Upcoming(s *schedule.Schedule, now time.Time, n int) []schedule.Occurrence {
+	if s == nil {
+		return nil
+	}
+	var upcoming []schedule.Occurrence
+	state := s.State(now)
+	if state.Open && !state.Current.End.IsZero() {
+		upcoming = append(upcoming, state.Current)
+	}
+	for next, ok := state.Next, !state.Next.Start.IsZero(); ok && len(upcoming) < n; next, ok = s.Next(next.Start) {
+		upcoming = append(upcoming, next)
+	}
+	return upcoming
+}

@@ -1,0 +1,155 @@
+// Package schedule works out when a window is open.
+//
+// It is pure: it reads no clock and knows nothing of Kubernetes. Recurrence is worked out on the wall clock, on days
+// without any zone; resolve (zone.go) alone turns a wall-clock time into an instant. Every answer comes with the instant
+// at which it changes. The rules of time, with examples, are in docs/time.md.
+package schedule
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// Bounds of what is looked at. A cell is the stretch of time that is worked out at once, see Schedule.cell.
+const (
+	// MaxDuration is the longest Duration of a cron rule: 31 days.
+	MaxDuration = 744 * time.Hour
+	// ContinuousYears is how far the beginning and the end of an occurrence are followed, in years of 365 days before
+	// and after the cell asked about. Beyond, they are not known: the zero time.
+	ContinuousYears = 10
+	// SearchYears is how far the next occurrence is searched, in years of 365 days after the cell asked about.
+	SearchYears = 100
+	// maxSearchSpans is where a search gives up that finds only excluded time.
+	maxSearchSpans = 1_000_000
+
+	secondsPerDay  = 24 * 60 * 60
+	secondsPerYear = 365 * secondsPerDay
+	longestCell    = 32 * secondsPerDay
+	shortestCell   = 3600
+	// spansPerCell is what a cell should hold at most, so that it stays small and quick to work out.
+	spansPerCell = 64
+)
+
+// Rule is one entry of schedules or exclusions, still text, as in the API object. Exactly one of Dates, RRule and Cron
+// is set.
+type Rule struct {
+	// Dates are days of the calendar, as 2021-06-19.
+	Dates []string
+	// RRule is a recurrence rule after RFC 5545, section 3.3.10, over days: FREQ is DAILY, WEEKLY, MONTHLY or YEARLY.
+	RRule string
+	// StartDate is the date of RRule's DTSTART: no occurrence is before it, and COUNT and INTERVAL count from it. It may
+	// be empty where nothing depends on it; the rule then has always been there.
+	StartDate string
+	// Cron has five fields: minute, hour, day of month, month, day of week.
+	Cron string
+	// StartTime is a wall-clock time, HH:MM or HH:MM:SS. It goes with Dates and RRule.
+	StartTime string
+	// EndTime is a wall-clock time, HH:MM, HH:MM:SS or 24:00; at or before StartTime it means the next day.
+	EndTime string
+	// Duration goes with Cron. It is elapsed time in whole seconds, up to MaxDuration.
+	Duration time.Duration
+}
+
+// Spec is a whole schedule, still text.
+type Spec struct {
+	// TimeZone is an IANA name such as Europe/Stockholm.
+	TimeZone string
+	// Schedules say when it is open: the union of all of them.
+	Schedules []Rule
+	// Exclusions say when it is closed whatever Schedules say.
+	Exclusions []Rule
+	// Cutoff is how long before the end of an occurrence nothing new may begin, in whole seconds.
+	Cutoff time.Duration
+	// Always means open without beginning or end. It goes without Schedules, Exclusions and Cutoff.
+	Always bool
+}
+
+// Schedule answers when a window is open. It is made by Parse, never changes, and may be used by several goroutines.
+// Its answers do not depend on what was asked before.
+type Schedule struct {
+	zone       *time.Location
+	schedules  []*rule
+	exclusions []*rule
+	cutoff     int64 // seconds
+	always     bool
+	cell       int64 // seconds; cells are counted from the Unix epoch
+	notes      []string
+
+	// The two caches: the stretch last asked about, and the cell around it.
+	recent  atomic.Pointer[stretch]
+	current atomic.Pointer[chunk]
+}
+
+// Occurrence is one opening, half-open: [Start, End), whole seconds, in the schedule's zone. Where an opening goes on
+// for longer than ContinuousYears, the side that is not known is the zero time.
+type Occurrence struct{ Start, End time.Time }
+
+// State is what holds at one instant.
+type State struct {
+	// Open means that the instant is in an occurrence.
+	Open bool
+	// Accepting means open, and before the cutoff.
+	Accepting bool
+	// Current is the occurrence, when open.
+	Current Occurrence
+	// Next is the first occurrence that starts after the instant; zero when none is known within SearchYears.
+	Next Occurrence
+	// Until is the instant at which Open or Accepting next changes; zero when none is known.
+	Until time.Time
+}
+
+// Location is the zone of the schedule.
+func (s *Schedule) Location() *time.Location { return s.zone }
+
+// Notes are remarks for people on what was read, which are no errors: what may be meant otherwise.
+func (s *Schedule) Notes() []string { return slices.Clone(s.notes) }
+
+// State tells what holds at t. In the steady case, when nothing has changed since the last question, it allocates
+// nothing and takes a few nanoseconds.
+func (s *Schedule) State(t time.Time) State {
+	sec := t.Unix()
+	if r := s.recent.Load(); r != nil && r.from <= sec && sec < r.until {
+		return r.state
+	}
+	return s.lookUp(sec)
+}
+
+// Next returns the first occurrence that starts after t, and false when none is known within SearchYears.
+func (s *Schedule) Next(t time.Time) (Occurrence, bool) {
+	next := s.State(t).Next
+	return next, next != Occurrence{}
+}
+
+// Between returns the occurrences that overlap [from, to), whole, not clipped, and in order.
+func (s *Schedule) Between(from, to time.Time) []Occurrence {
+	if !from.Before(to) {
+		return nil
+	}
+	if s.always {
+		return []Occurrence{{}}
+	}
+	first, last := max(from.Unix(), firstSecond), to.Unix()
+	if to.Nanosecond() > 0 {
+		last++
+	}
+	last = min(last, lastSecond)
+	spans := s.spans(first, last)
+	out := make([]Occurrence, len(spans))
+	for i, sp := range spans {
+		out[i] = s.occurrence(sp)
+	}
+	return out
+}
+
+// instant converts to the public form; unknown instants become the zero time.
+func (s *Schedule) instant(sec int64) time.Time {
+	if sec == unknownStart || sec == unknownEnd {
+		return time.Time{}
+	}
+	return time.Unix(sec, 0).In(s.zone)
+}
+
+func (s *Schedule) occurrence(sp span) Occurrence {
+	return Occurrence{Start: s.instant(sp.from), End: s.instant(sp.to)}
+}
