@@ -53,7 +53,7 @@ var everything = reconcile.Request{NamespacedName: types.NamespacedName{Name: "g
 
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows;changefreezes,verbs=get;list;watch
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=gates,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings,verbs=get;list;watch;create;update;patch;delete
 
 // SetupWithManager registers the reconciler.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -153,6 +153,9 @@ func newPlan(gates []gate.Gate, ownersOf func(gate.Gate) []metav1.OwnerReference
 			wanted[b.Name] = true
 			current, exists := have.bindings[b.Name]
 			if !exists || !equality.Semantic.DeepEqual(current.Spec, b.Spec) || !sameMeta(current, b) {
+				if exists {
+					b.ResourceVersion = current.ResourceVersion
+				}
 				p.bindings = append(p.bindings, b)
 			}
 		}
@@ -203,7 +206,11 @@ func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time)
 		return err
 	}
 	err = parallel(p.bindings, func(b *admissionv1.ValidatingAdmissionPolicyBinding) error {
-		return apply.Object(ctx, r.Client, b)
+		if b.ResourceVersion == "" {
+			return apply.Object(ctx, r.Client, b)
+		}
+		// A binding that somebody changed is replaced as a whole: to apply would merge, its actions being a set.
+		return r.Client.Update(ctx, b, client.FieldOwner(apply.FieldManager))
 	})
 	remove := func(o client.Object) error {
 		log.FromContext(ctx).Info("removing what no window or freeze asks for any more", "name", o.GetName())

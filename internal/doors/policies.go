@@ -81,7 +81,7 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 				{Name: "objectLabels", Expression: varObjectLabels},
 				{Name: "reason", Expression: varReason},
 				{Name: "subject", Expression: varSubject},
-				{Name: "outside", Expression: `variables.states.filter(d, has(d.enforcement) && ` + ofMode + ` && !` + open + ` && !` + overridden + `)`},
+				{Name: "outside", Expression: `variables.states.filter(d, has(d.enforcement) && ` + ofMode + ` && !` + open + `)`},
 				{Name: "openings", Expression: `(variables.outside[0].?opensAt.hasValue() ? [variables.outside[0]] : []) + params.spec.?nextOpenings.orValue([]).filter(o, variables.outside[0].disruption in o.disruptions && ` + matches + `)`},
 				{Name: "frozen", Expression: `variables.states.map(d, d.?freezes.orValue([]).filter(f, f.enforcement == '` + string(m.enforcements[0]) + `' && ` + inForce + `)).filter(fs, fs.size() > 0)`},
 			},
@@ -93,7 +93,8 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 					Reason:            new(metav1.StatusReasonForbidden),
 				},
 				{
-					Expression:        `variables.outside.size() == 0`,
+					// Here, not in the variable: a message expression has no authorizer.
+					Expression:        `variables.outside.all(d, ` + overridden + `)`,
 					MessageExpression: outsideMessage,
 					Message:           "outside the maintenance windows",
 					Reason:            new(metav1.StatusReasonForbidden),

@@ -51,7 +51,7 @@ func (r *rule) appendDay(spans []span, day int, c *clock) []span {
 		}
 		return spans
 	}
-	if c.plain(midnight) && c.plain(midnight+secondsPerDay) {
+	if c.plain(midnight, midnight+secondsPerDay) {
 		for _, run := range r.runs {
 			spans = append(spans, span{midnight + run.from - c.seg.offset, midnight + run.to - c.seg.offset})
 		}

@@ -36,7 +36,8 @@ func mustRRule(tb testing.TB, text, startDate string) *recurrence {
 	return r
 }
 
-// The examples of RFC 5545, section 3.8.5.3, that are about days. The dates are copied from there.
+// The examples of RFC 5545, section 3.8.5.3, that are about days, with the dates listed there. Its UNTIL=19971224T000000Z
+// is before 09:00 of that day, so the last day is the 23rd.
 func TestExamplesOfRFC5545(t *testing.T) {
 	for text, tc := range map[string]struct {
 		start string
@@ -47,13 +48,13 @@ func TestExamplesOfRFC5545(t *testing.T) {
 		"FREQ=DAILY;INTERVAL=2":                                               {"1997-09-02", "1997: Sep 2 4 6 8 10 12 14 16 18 20 22 24 26 28 30 Oct 2 4 6", false},
 		"FREQ=DAILY;INTERVAL=10;COUNT=5":                                      {"1997-09-02", "1997: Sep 2 12 22 Oct 2 12", true},
 		"FREQ=WEEKLY;COUNT=10":                                                {"1997-09-02", "1997: Sep 2 9 16 23 30 Oct 7 14 21 28 Nov 4", true},
-		"FREQ=WEEKLY;UNTIL=19971224":                                          {"1997-09-02", "1997: Sep 2 9 16 23 30 Oct 7 14 21 28 Nov 4 11 18 25 Dec 2 9 16 23", true},
+		"FREQ=WEEKLY;UNTIL=19971223":                                          {"1997-09-02", "1997: Sep 2 9 16 23 30 Oct 7 14 21 28 Nov 4 11 18 25 Dec 2 9 16 23", true},
 		"FREQ=WEEKLY;INTERVAL=2;WKST=SU":                                      {"1997-09-02", "1997: Sep 2 16 30 Oct 14 28 Nov 11 25 Dec 9 23 1998: Jan 6 20 Feb 3 17", false},
 		"FREQ=WEEKLY;COUNT=10;WKST=SU;BYDAY=TU,TH":                            {"1997-09-02", "1997: Sep 2 4 9 11 16 18 23 25 30 Oct 2", true},
-		"FREQ=WEEKLY;INTERVAL=2;UNTIL=19971224;WKST=SU;BYDAY=MO,WE,FR":        {"1997-09-01", "1997: Sep 1 3 5 15 17 19 29 Oct 1 3 13 15 17 27 29 31 Nov 10 12 14 24 26 28 Dec 8 10 12 22", true},
+		"FREQ=WEEKLY;INTERVAL=2;UNTIL=19971223;WKST=SU;BYDAY=MO,WE,FR":        {"1997-09-01", "1997: Sep 1 3 5 15 17 19 29 Oct 1 3 13 15 17 27 29 31 Nov 10 12 14 24 26 28 Dec 8 10 12 22", true},
 		"FREQ=WEEKLY;INTERVAL=2;COUNT=8;WKST=SU;BYDAY=TU,TH":                  {"1997-09-02", "1997: Sep 2 4 16 18 30 Oct 2 14 16", true},
 		"FREQ=MONTHLY;COUNT=10;BYDAY=1FR":                                     {"1997-09-05", "1997: Sep 5 Oct 3 Nov 7 Dec 5 1998: Jan 2 Feb 6 Mar 6 Apr 3 May 1 Jun 5", true},
-		"FREQ=MONTHLY;UNTIL=19971224;BYDAY=1FR":                               {"1997-09-05", "1997: Sep 5 Oct 3 Nov 7 Dec 5", true},
+		"FREQ=MONTHLY;UNTIL=19971223;BYDAY=1FR":                               {"1997-09-05", "1997: Sep 5 Oct 3 Nov 7 Dec 5", true},
 		"FREQ=MONTHLY;INTERVAL=2;COUNT=10;BYDAY=1SU,-1SU":                     {"1997-09-07", "1997: Sep 7 28 Nov 2 30 1998: Jan 4 25 Mar 1 29 May 3 31", true},
 		"FREQ=MONTHLY;COUNT=6;BYDAY=-2MO":                                     {"1997-09-22", "1997: Sep 22 Oct 20 Nov 17 Dec 22 1998: Jan 19 Feb 16", true},
 		"FREQ=MONTHLY;BYMONTHDAY=-3":                                          {"1997-09-28", "1997: Sep 28 Oct 29 Nov 28 Dec 29 1998: Jan 29 Feb 26", false},
@@ -175,8 +176,8 @@ func slicesWithout(parts []string, unwanted string) []string {
 
 func TestRecurrenceAgreesWithTheLibrary(t *testing.T) {
 	r := rand.New(rand.NewPCG(5545, 1))
-	matched := 0
-	for range 3000 {
+	matched, never := 0, 0
+	for range 2000 {
 		text := randomRule(r)
 		start := time.Date(2010+r.IntN(20), time.Month(1+r.IntN(12)), 1+r.IntN(28), 0, 0, 0, 0, time.UTC)
 		end := start.AddDate(25, 0, 0)
@@ -185,7 +186,12 @@ func TestRecurrenceAgreesWithTheLibrary(t *testing.T) {
 			t.Fatal(text, err)
 		}
 		opt.Dtstart = start
-		// The library would go on to the year 9999; an end that COUNT allows makes no difference before it.
+		rec := mustRRule(t, text, start.Format(time.DateOnly))
+		if _, ok := rec.next(rec.start, rec.start+daysPerCycle); !ok {
+			if never++; never > 3 { // each takes the library up to a second
+				continue
+			}
+		}
 		lib, err := rrule.NewRRule(*opt)
 		if err != nil {
 			t.Fatal(text, err)
@@ -194,7 +200,6 @@ func TestRecurrenceAgreesWithTheLibrary(t *testing.T) {
 		for _, at := range lib.Between(start, end, true) {
 			want = append(want, at.Format(time.DateOnly))
 		}
-		rec := mustRRule(t, text, start.Format(time.DateOnly))
 		var got []string
 		limit := int(end.Unix()/secondsPerDay) + 1
 		for d, ok := rec.next(firstDay, limit); ok; d, ok = rec.next(d+1, limit) {
@@ -217,7 +222,7 @@ func TestRecurrenceAgreesWithTheLibrary(t *testing.T) {
 			t.Fatalf("%s: next from %s = %s, %v; the list has %v", text, dateText(from), dateText(d), ok, got[min(at, len(got)):])
 		}
 	}
-	if matched < 1500 {
+	if matched < 1000 {
 		t.Errorf("only %d rules had any day", matched)
 	}
 }

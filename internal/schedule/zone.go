@@ -44,9 +44,14 @@ func loadZone(name string) (*time.Location, error) {
 	return loc, nil
 }
 
-// A segment is a stretch [from, to) of Unix seconds in which a zone keeps one offset (seconds east of UTC).
+// A segment is a stretch [from, to) of Unix seconds in which a zone keeps one offset (seconds east of UTC). A zone may
+// keep the same offset beyond it.
 type segment struct{ from, to, offset int64 }
 
+// segmentAt finds the segment of an instant. ZoneBounds promises what is needed, but where a zone's future comes from its
+// rule and not from its table (with the embedded data, that is all of the present) it gives the bounds of the year, and
+// for leap years one that is a day early: on 31 December the end is before the instant. It also does not know where the
+// table ends. So the bounds are checked, and pulled in where they are wrong.
 func segmentAt(sec int64, loc *time.Location) segment {
 	t := time.Unix(sec, 0).In(loc)
 	_, offset := t.Zone()
@@ -54,11 +59,25 @@ func segmentAt(sec int64, loc *time.Location) segment {
 	seg := segment{math.MinInt64, math.MaxInt64, int64(offset)}
 	if !start.IsZero() {
 		seg.from = start.Unix()
+		if seg.from > sec || offsetAt(seg.from, loc) != seg.offset {
+			seg.from = sec
+		}
 	}
 	if !end.IsZero() {
 		seg.to = end.Unix()
+		if seg.to <= sec {
+			seg.to = (floorDiv(sec, secondsPerDay) + 1) * secondsPerDay
+		}
+		if offsetAt(seg.to-1, loc) != seg.offset {
+			seg.to = sec + 1
+		}
 	}
 	return seg
+}
+
+func offsetAt(sec int64, loc *time.Location) int64 {
+	_, offset := time.Unix(sec, 0).In(loc).Zone()
+	return int64(offset)
 }
 
 // resolve turns a wall-clock time into an instant, both in seconds since 1970-01-01 00:00, there and in UTC. It alone
@@ -92,16 +111,18 @@ func newClock(loc *time.Location) *clock {
 	return &clock{loc: loc, seg: segment{math.MaxInt64, math.MinInt64, 0}}
 }
 
-// plain reports whether no change of offset is within a day of wall: then resolve can only say wall - seg.offset.
-func (c *clock) plain(wall int64) bool {
-	return wall-secondsPerDay >= c.seg.from && wall+secondsPerDay < c.seg.to
+// plain reports whether no change of offset is within a day of any time of [from, to] on the wall clock: then resolve
+// can only subtract the offset, c.seg.offset.
+func (c *clock) plain(from, to int64) bool {
+	if from < c.seg.from || from >= c.seg.to {
+		c.seg = segmentAt(from, c.loc)
+	}
+	return from-secondsPerDay >= c.seg.from && to+secondsPerDay < c.seg.to
 }
 
 func (c *clock) resolve(wall int64) int64 {
-	if c.plain(wall) {
+	if c.plain(wall, wall) {
 		return wall - c.seg.offset
 	}
-	at := resolve(wall, c.loc)
-	c.seg = segmentAt(at, c.loc)
-	return at
+	return resolve(wall, c.loc)
 }

@@ -34,11 +34,6 @@ func allZones(t *testing.T) map[string]*time.Location {
 	return zones
 }
 
-func offsetAt(sec int64, loc *time.Location) int64 {
-	_, offset := time.Unix(sec, 0).In(loc).Zone()
-	return int64(offset)
-}
-
 // change is an instant at which a zone's offset changes, found without ZoneBounds: by looking every six hours, then
 // halving.
 type change struct{ at, before, after int64 }

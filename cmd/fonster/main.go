@@ -1,0 +1,35 @@
+// Command fonster is the operator.
+package main
+
+import (
+	"flag"
+	"os"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"fonster.dev/fonster/internal/operator"
+)
+
+func main() {
+	options := operator.Options{Now: time.Now}
+	flag.StringVar(&options.MetricsAddress, "metrics-bind-address", ":8443", "where metrics are served over HTTPS, to callers with the right to read them; 0 turns them off")
+	flag.StringVar(&options.MetricsCertDir, "metrics-cert-path", "", "folder with tls.crt and tls.key for the metrics (default: a self-signed certificate made at the start)")
+	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
+	logging := zap.Options{}
+	logging.BindFlags(flag.CommandLine)
+	flag.Parse()
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	log := ctrl.Log.WithName("fonster")
+
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		log.Error(err, "no cluster to talk to: set KUBECONFIG or --kubeconfig, or run in a pod")
+		os.Exit(1)
+	}
+	if err := operator.Run(ctrl.SetupSignalHandler(), config, options); err != nil {
+		log.Error(err, "stopped")
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,146 @@
+// Package operator puts the operator together: manager, cache, controllers, metrics, probes.
+package operator
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/controllers"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/metrics"
+)
+
+// Options are the operator's flags.
+type Options struct {
+	// MetricsAddress is where metrics are served, such as :8443; 0 turns them off.
+	MetricsAddress string
+	// MetricsCertDir holds tls.crt and tls.key for the metrics; empty: a self-signed certificate made at the start.
+	MetricsCertDir string
+	// ProbeAddress is where /healthz and /readyz are served, such as :8081.
+	ProbeAddress string
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Run runs the operator until the context ends.
+func Run(ctx context.Context, config *rest.Config, options Options) error {
+	source := &compile.Source{}
+	var reader client.Reader
+	m := metrics.New(func(ctx context.Context) (*metrics.Snapshot, error) { return snapshot(ctx, reader, source) }, options.Now)
+	config = rest.CopyConfig(config)
+	config.QPS = -1 // priority and fairness of the API server is the limit; an edge must not queue here
+	config.Wrap(m.WrapTransport)
+	mgr, err := newManager(config, options)
+	if err != nil {
+		return err
+	}
+	reader, source.Reader = mgr.GetClient(), mgr.GetClient()
+	if err := ctrlmetrics.Registry.Register(m); err != nil {
+		return err
+	}
+	defer ctrlmetrics.Registry.Unregister(m)
+	if err := controllers.Setup(mgr, source, options.Now, m.ObserveTransition); err != nil {
+		return err
+	}
+	if err := addProbes(mgr); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	managed, err := labels.Parse(doors.ManagedByLabel + "=" + doors.ManagedBy)
+	if err != nil {
+		return nil, err
+	}
+	namespaces := &metav1.PartialObjectMetadata{}
+	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return ctrl.NewManager(config, ctrl.Options{
+		Scheme: scheme,
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject: map[client.Object]cache.ByObject{
+				&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
+				namespaces: {Transform: onlyLabels},
+			},
+		},
+		Metrics: metricsserver.Options{
+			BindAddress:    options.MetricsAddress,
+			SecureServing:  true,
+			CertDir:        options.MetricsCertDir,
+			FilterProvider: filters.WithAuthenticationAndAuthorization,
+		},
+		HealthProbeBindAddress: options.ProbeAddress,
+	})
+}
+
+// onlyLabels keeps of a namespace what selectors read, so that memory does not grow with its annotations.
+func onlyLabels(object any) (any, error) {
+	if ns, ok := object.(*metav1.PartialObjectMetadata); ok {
+		ns.Annotations, ns.ManagedFields, ns.OwnerReferences, ns.Finalizers = nil, nil, nil, nil
+	}
+	return object, nil
+}
+
+// addProbes: alive is serving; ready is having read the cluster.
+func addProbes(mgr ctrl.Manager) error {
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	return mgr.AddReadyzCheck("caches", func(request *http.Request) error {
+		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
+		defer cancel()
+		if !mgr.GetCache().WaitForCacheSync(ctx) {
+			return fmt.Errorf("the caches have not yet been filled")
+		}
+		return nil
+	})
+}
+
+// snapshot is what the metrics are computed from, read from the cache.
+func snapshot(ctx context.Context, reader client.Reader, source *compile.Source) (*metrics.Snapshot, error) {
+	compiled, err := source.Compiled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var windows v1alpha1.MaintenanceWindowList
+	if err := reader.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	var namespaces metav1.PartialObjectMetadataList
+	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	if err := reader.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	s := &metrics.Snapshot{Compiled: compiled, Windows: windows.Items, Namespaces: make(map[string]map[string]string, len(namespaces.Items))}
+	for i := range namespaces.Items {
+		s.Namespaces[namespaces.Items[i].Name] = namespaces.Items[i].Labels
+	}
+	return s, nil
+}

@@ -1,0 +1,266 @@
+// Package cluster starts what the end-to-end tests and benchmarks run against: a real control plane of its own, with Fonster
+// installed, and the operator as a process that has no more rights than its own ServiceAccount.
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
+)
+
+// Cluster is a running control plane with Fonster's CRDs, policies and RBAC.
+type Cluster struct {
+	// Name is the kwok cluster's name; Kubeconfig the path of its administrator's kubeconfig.
+	Name       string
+	Kubeconfig string
+	Config     *rest.Config
+	// Admin is a client with every right.
+	Admin client.Client
+
+	root     string
+	folder   string
+	operator *Operator
+}
+
+// Root is the folder of the repository.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..")
+}
+
+// Start starts a cluster and installs Fonster in it; the operator is not yet running. Environment variables for the cluster
+// script may be given as KEY=VALUE.
+func Start(name string, environment ...string) (*Cluster, error) {
+	folder, err := os.MkdirTemp("", "fonster-"+name)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{Name: name, root: Root(), folder: folder, Kubeconfig: filepath.Join(folder, "kubeconfig")}
+	up := exec.Command(filepath.Join(c.root, "hack/controlplane/cluster.sh"), "up", name)
+	up.Env = append(append(os.Environ(), "KUBECONFIG_OUT="+c.Kubeconfig), environment...)
+	if output, err := up.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("starting the cluster: %w\n%s", err, output)
+	}
+	if c.Config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig); err != nil {
+		return nil, err
+	}
+	c.Config.QPS = -1
+	if c.Admin, err = client.New(c.Config, client.Options{Scheme: Scheme()}); err != nil {
+		return nil, err
+	}
+	for _, folder := range []string{"config/crd", "config/policies", "config/rbac"} {
+		if out, err := c.Kubectl("apply", "--server-side", "-k", filepath.Join(c.root, folder)); err != nil {
+			return nil, fmt.Errorf("installing %s: %w\n%s", folder, err, out)
+		}
+	}
+	out, err := c.Kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/maintenancewindows.maintenance.fonster.dev",
+		"crd/changefreezes.maintenance.fonster.dev", "crd/gates.maintenance.fonster.dev")
+	if err != nil {
+		return nil, fmt.Errorf("waiting for the CRDs: %w\n%s", err, out)
+	}
+	return c, nil
+}
+
+// Scheme knows the built-in kinds and Fonster's.
+func Scheme() *apiruntime.Scheme {
+	scheme := apiruntime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		panic(err)
+	}
+	return scheme
+}
+
+// Stop ends the operator and the cluster.
+func (c *Cluster) Stop() error {
+	if c.operator != nil {
+		c.operator.Kill()
+	}
+	down := exec.Command(filepath.Join(c.root, "hack/controlplane/cluster.sh"), "down", c.Name)
+	down.Env = append(os.Environ(), "KUBECONFIG_OUT="+c.Kubeconfig)
+	out, err := down.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("stopping the cluster: %w\n%s", err, out)
+	}
+	return os.RemoveAll(c.folder)
+}
+
+// Kubectl runs kubectl as the administrator and returns what it printed, on either stream.
+func (c *Cluster) Kubectl(args ...string) (string, error) {
+	return c.KubectlIn("", args...)
+}
+
+// KubectlIn is Kubectl with a standard input.
+func (c *Cluster) KubectlIn(stdin string, args ...string) (string, error) {
+	command := exec.Command(filepath.Join(c.root, ".local/bin/kubectl"), args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	command.Stdin = strings.NewReader(stdin)
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// As returns a client that impersonates a user with groups.
+func (c *Cluster) As(user string, groups ...string) (client.Client, error) {
+	config := rest.CopyConfig(c.Config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
+	return client.New(config, client.Options{Scheme: Scheme()})
+}
+
+// ServiceAccountToken is a token of a service account.
+func (c *Cluster) ServiceAccountToken(ctx context.Context, namespace, name string) (string, error) {
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(7200))}}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	if err := c.Admin.SubResource("token").Create(ctx, account, request); err != nil {
+		return "", err
+	}
+	return request.Status.Token, nil
+}
+
+// Operator is the operator's process.
+type Operator struct {
+	// MetricsURL and ProbeURL are where it serves, without path.
+	MetricsURL, ProbeURL string
+
+	command *exec.Cmd
+	log     *lockedBuffer
+	once    sync.Once
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(Root(), ".local", "test-bin", "fonster")
+	command := exec.Command("go", "build", "-o", binary, "./cmd/fonster")
+	command.Dir = Root()
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the operator: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// StartOperator starts the operator as its own ServiceAccount, and returns when it is ready.
+func (c *Cluster) StartOperator(ctx context.Context) (*Operator, error) {
+	binary, err := build()
+	if err != nil {
+		return nil, err
+	}
+	token, err := c.ServiceAccountToken(ctx, doors.OperatorNamespace, doors.OperatorServiceAccount)
+	if err != nil {
+		return nil, err
+	}
+	kubeconfig := filepath.Join(c.folder, "operator.kubeconfig")
+	if err := clientcmd.WriteToFile(kubeconfigWithToken(c.Config, token), kubeconfig); err != nil {
+		return nil, err
+	}
+	metrics, probes, err := freePorts()
+	if err != nil {
+		return nil, err
+	}
+	o := &Operator{MetricsURL: "https://" + metrics, ProbeURL: "http://" + probes, log: &lockedBuffer{}}
+	o.command = exec.Command(binary, "--metrics-bind-address="+metrics, "--health-probe-bind-address="+probes)
+	o.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	o.command.Stdout, o.command.Stderr = o.log, o.log
+	o.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := o.command.Start(); err != nil {
+		return nil, err
+	}
+	c.operator = o
+	if err := o.waitReady(ctx); err != nil {
+		o.Kill()
+		return nil, fmt.Errorf("%w\n%s", err, o.Log())
+	}
+	return o, nil
+}
+
+func kubeconfigWithToken(config *rest.Config, token string) clientcmdapi.Config {
+	return clientcmdapi.Config{
+		Clusters: map[string]*clientcmdapi.Cluster{"local": {
+			Server: config.Host, CertificateAuthority: config.CAFile, CertificateAuthorityData: config.CAData,
+			InsecureSkipTLSVerify: config.Insecure,
+		}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{"operator": {Token: token}},
+		Contexts:       map[string]*clientcmdapi.Context{"local": {Cluster: "local", AuthInfo: "operator"}},
+		CurrentContext: "local",
+	}
+}
+
+// freePorts returns two free addresses on loopback.
+func freePorts() (a, b string, err error) {
+	var listeners [2]net.Listener
+	for i := range listeners {
+		if listeners[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return "", "", err
+		}
+		defer listeners[i].Close()
+	}
+	return listeners[0].Addr().String(), listeners[1].Addr().String(), nil
+}
+
+func (o *Operator) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		if status, err := get(ctx, o.ProbeURL+"/readyz"); err == nil && status == 200 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("the operator did not become ready in 30 s")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Kill ends the operator at once, as kill -9 does, and waits for its end.
+func (o *Operator) Kill() {
+	o.once.Do(func() {
+		_ = o.command.Process.Kill()
+		_ = o.command.Wait()
+	})
+}
+
+// PID is the operator's process id.
+func (o *Operator) PID() int { return o.command.Process.Pid }
+
+// Log is what the operator has printed.
+func (o *Operator) Log() string { return o.log.String() }
+
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+var _ io.Writer = (*lockedBuffer)(nil)
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}

@@ -1,0 +1,492 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+)
+
+func warn(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Enforcement = v1alpha1.Warn }
+
+func hold(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Enforcement = v1alpha1.Hold }
+
+func everywhere(mw *v1alpha1.MaintenanceWindow) { mw.Spec.NamespaceSelector = &metav1.LabelSelector{} }
+
+func namespaces(expressions ...metav1.LabelSelectorRequirement) windowOption {
+	return func(mw *v1alpha1.MaintenanceWindow) {
+		mw.Spec.NamespaceSelector = &metav1.LabelSelector{MatchExpressions: expressions}
+	}
+}
+
+func objects(key, value string) windowOption {
+	return func(mw *v1alpha1.MaintenanceWindow) {
+		mw.Spec.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{key: value}}
+	}
+}
+
+// freeze creates a freeze over the namespaces with label team=TEAM, and waits until it is in force.
+func freeze(t *testing.T, name, team string, schedules []v1alpha1.Schedule, change ...func(*v1alpha1.ChangeFreeze)) *v1alpha1.ChangeFreeze {
+	t.Helper()
+	cf := &v1alpha1.ChangeFreeze{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.ChangeFreezeSpec{
+			Reason: "Val:\n röstning pågår", TimeZone: "Europe/Stockholm", Schedules: schedules,
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": team}},
+		},
+	}
+	for _, c := range change {
+		c(cf)
+	}
+	create(t, cf)
+	eventually(t, 10*time.Second, func() error {
+		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(cf), cf); err != nil {
+			return err
+		}
+		if cf.Status.Gate == "" {
+			return fmt.Errorf("no status yet")
+		}
+		return nil
+	})
+	time.Sleep(1200 * time.Millisecond)
+	return cf
+}
+
+// TestInForceSoon: a new window governs within 2 s of kubectl apply, a changed one too, and a deleted one no longer does.
+func TestInForceSoon(t *testing.T) {
+	ns := name(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	mw := &v1alpha1.MaintenanceWindow{
+		ObjectMeta: metav1.ObjectMeta{Name: ns},
+		Spec: v1alpha1.MaintenanceWindowSpec{
+			TimeZone: "UTC", Schedules: []v1alpha1.Schedule{nextYear()},
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": ns}},
+		},
+	}
+	dry := client.NewDryRunClient(shared.Admin)
+	start := time.Now()
+	create(t, mw)
+	eventually(t, 2*time.Second, func() error {
+		if err := setImage(t.Context(), dry, d, "app:2"); !apierrors.IsForbidden(err) {
+			return fmt.Errorf("not refused: %v", err)
+		}
+		return nil
+	})
+	t.Logf("a new window was in force after %s", time.Since(start).Round(time.Millisecond))
+
+	start = time.Now()
+	eventually(t, time.Second, func() error {
+		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(mw), mw); err != nil {
+			return err
+		}
+		mw.Spec.Schedules = []v1alpha1.Schedule{always()}
+		return shared.Admin.Update(t.Context(), mw)
+	})
+	eventually(t, 2*time.Second, func() error { return setImage(t.Context(), dry, d, "app:2") })
+	t.Logf("a changed window was in force after %s", time.Since(start).Round(time.Millisecond))
+
+	inForce(t, mw)
+	gate := gateOf(t, mw)
+	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+	gone(t, gate)
+}
+
+// TestStatus: what people and kubectl wait read.
+func TestStatus(t *testing.T) {
+	ns := name(t)
+	namespace(t, ns)
+	mw := window(t, ns, ns, always())
+	if out, err := shared.Kubectl("wait", "--for=condition=Open", "--timeout=5s", "mw/"+ns); err != nil {
+		t.Fatalf("kubectl wait: %v\n%s", err, out)
+	}
+	if mw.Status.ClosesAt == nil || mw.Status.OpensAt != nil || len(mw.Status.Upcoming) != 1 || mw.Status.Namespaces != 1 {
+		t.Errorf("status of an open window: %+v", mw.Status)
+	}
+	out, err := shared.Kubectl("get", "mw", ns)
+	if err != nil || !strings.Contains(out, "closes ") || !strings.Contains(out, "Deny") {
+		t.Errorf("kubectl get mw: %v\n%s", err, out)
+	}
+	if out, err = shared.Kubectl("get", "gates"); err != nil || !strings.Contains(out, mw.Status.Gate) {
+		t.Errorf("kubectl get gates: %v\n%s", err, out)
+	}
+	if out, err = shared.Kubectl("explain", "mw.spec.schedules"); err != nil || !strings.Contains(out, `cron: "0 9 * * 6"`) {
+		t.Errorf("kubectl explain: %v\n%s", err, out)
+	}
+}
+
+// TestEdges: a window opens and closes on the second, with Events, and its status follows.
+func TestEdges(t *testing.T) {
+	ns := name(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	opens := time.Now().Add(6 * time.Second).Truncate(time.Second)
+	closes := opens.Add(4 * time.Second)
+	if day(opens) != day(closes) {
+		t.Skip("midnight is near")
+	}
+	mw := window(t, ns, ns, between(opens, closes))
+	dry := client.NewDryRunClient(shared.Admin)
+	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), opens.UTC().Format("Mon 2 Jan 2006 15:04"))
+	time.Sleep(time.Until(opens))
+	eventually(t, time.Second, func() error { return setImage(t.Context(), dry, d, "app:2") })
+	t.Logf("first success %s after the edge", time.Since(opens).Round(time.Millisecond))
+	eventually(t, 2*time.Second, func() error { return openIs(t.Context(), mw, metav1.ConditionTrue) })
+	time.Sleep(time.Until(closes))
+	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "No coming opening is known")
+	eventually(t, 2*time.Second, func() error { return openIs(t.Context(), mw, metav1.ConditionFalse) })
+	wantEvent(t, mw.Name, v1alpha1.ReasonWindowOpen)
+	wantEvent(t, mw.Name, v1alpha1.ReasonWindowClosed)
+}
+
+func openIs(ctx context.Context, mw *v1alpha1.MaintenanceWindow, want metav1.ConditionStatus) error {
+	if err := shared.Admin.Get(ctx, client.ObjectKeyFromObject(mw), mw); err != nil {
+		return err
+	}
+	if c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionOpen); c == nil || c.Status != want {
+		return fmt.Errorf("condition Open is %+v, want %s", c, want)
+	}
+	return nil
+}
+
+func wantEvent(t *testing.T, name, reason string) {
+	t.Helper()
+	eventually(t, 5*time.Second, func() error {
+		out, err := shared.Kubectl("get", "events", "-A", "-o", `jsonpath={range .items[*]}{.involvedObject.name} {.reason}{"\n"}{end}`)
+		if err != nil {
+			return err
+		}
+		if !strings.Contains(out, name+" "+reason+"\n") {
+			return fmt.Errorf("no event %s of %s in:\n%s", reason, name, out)
+		}
+		return nil
+	})
+}
+
+// TestWarn: enforcement Warn lets the request pass, with a warning that kubectl prints.
+func TestWarn(t *testing.T) {
+	ns := name(t)
+	namespace(t, ns)
+	deployment(t, ns, "web", 1)
+	window(t, ns, ns, nextYear(), warn)
+	out, err := shared.Kubectl("-n", ns, "set", "image", "deployment/web", "main=app:2")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, text := range []string{"Warning:", "Rollout of Deployment " + ns + "/web is outside its maintenance windows", "image updated"} {
+		if !strings.Contains(out, text) {
+			t.Errorf("kubectl does not print %q:\n%s", text, out)
+		}
+	}
+}
+
+// TestHoldIsDenied: until rollouts can be held, Hold refuses, and the window says so.
+func TestHoldIsDenied(t *testing.T) {
+	ns := name(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	mw := window(t, ns, ns, nextYear(), hold)
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
+	if c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHolding); c == nil || c.Reason != v1alpha1.ReasonHoldNotSupported {
+		t.Errorf("condition Holding: %+v", c)
+	}
+}
+
+// TestFreeze: a freeze stops what an open window lets pass; a freeze with no schedules until it is deleted.
+func TestFreeze(t *testing.T) {
+	ns := name(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	mw := window(t, ns, ns, always())
+	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
+
+	t.Run("of the same target", func(t *testing.T) {
+		cf := freeze(t, ns+"-stop", ns, nil)
+		wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:3"), "change freeze "+ns+"-stop is in force (Val: röstning pågår)")
+		wantRefused(t, shared.Admin.Delete(t.Context(), d), "Delete of Deployment")
+		eventually(t, 3*time.Second, func() error { return openIs(t.Context(), mw, metav1.ConditionFalse) })
+		if out, err := shared.Kubectl("get", "cf", cf.Name); err != nil || !strings.Contains(out, "in force until changed or deleted") {
+			t.Errorf("kubectl get cf: %v\n%s", err, out)
+		}
+		if err := shared.Admin.Delete(t.Context(), cf); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 3*time.Second, func() error { return setImage(t.Context(), shared.Admin, d, "app:3") })
+	})
+	t.Run("of a wider target", func(t *testing.T) {
+		cf := freeze(t, ns+"-all", ns, nil, func(cf *v1alpha1.ChangeFreeze) {
+			cf.Spec.NamespaceSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: metav1.LabelSelectorOpExists}}}
+		})
+		wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:4"), "change freeze "+cf.Name)
+		if err := shared.Admin.Delete(t.Context(), cf); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 5*time.Second, func() error { return setImage(t.Context(), shared.Admin, d, "app:4") })
+	})
+	t.Run("that warns", func(t *testing.T) {
+		freeze(t, ns+"-warn", ns, nil, func(cf *v1alpha1.ChangeFreeze) { cf.Spec.Enforcement = v1alpha1.Warn })
+		out, err := shared.Kubectl("-n", ns, "set", "image", "deployment/web", "main=app:5")
+		if err != nil || !strings.Contains(out, "Warning:") || !strings.Contains(out, "change freeze "+ns+"-warn") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+	t.Run("that begins later holds by the clock", func(t *testing.T) {
+		begins := time.Now().Add(6 * time.Second).Truncate(time.Second)
+		cf := freeze(t, ns+"-later", ns, []v1alpha1.Schedule{between(begins, begins.Add(time.Minute))}, func(cf *v1alpha1.ChangeFreeze) { cf.Spec.TimeZone = "UTC" })
+		wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:6"))
+		operator.Kill()
+		t.Cleanup(func() { restartOperator(t) })
+		time.Sleep(time.Until(begins.Add(50 * time.Millisecond)))
+		wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:7"), "change freeze "+cf.Name)
+	})
+}
+
+// TestOverlap: where targets overlap, any open window opens, for those objects only that it governs too.
+func TestOverlap(t *testing.T) {
+	base := name(t)
+	in, out := base+"-in", base+"-out"
+	namespace(t, in, "site", base, "kind", "web")
+	namespace(t, out, "site", base, "kind", "db")
+	inside, outside := deployment(t, in, "web", 1), deployment(t, out, "web", 1)
+	labelled := deployment(t, out, "labelled", 1)
+
+	// Partly overlapping: closed over the whole site, open over everything of kind web or api.
+	window(t, base+"-site", "", nextYear(), namespaces(
+		metav1.LabelSelectorRequirement{Key: "site", Operator: metav1.LabelSelectorOpIn, Values: []string{base}}))
+	wantRefused(t, setImage(t.Context(), shared.Admin, inside, "app:2"), base+"-site")
+	window(t, base+"-kind", "", always(), namespaces(
+		metav1.LabelSelectorRequirement{Key: "kind", Operator: metav1.LabelSelectorOpIn, Values: []string{"web", "api"}},
+		metav1.LabelSelectorRequirement{Key: "kind", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"old"}},
+		metav1.LabelSelectorRequirement{Key: "team", Operator: metav1.LabelSelectorOpExists},
+		metav1.LabelSelectorRequirement{Key: "retired", Operator: metav1.LabelSelectorOpDoesNotExist}))
+	wantPassed(t, setImage(t.Context(), shared.Admin, inside, "app:2"))
+	wantRefused(t, setImage(t.Context(), shared.Admin, outside, "app:2"), base+"-site")
+
+	// Open for some workloads of the site, by their labels as they were before the request.
+	window(t, base+"-objects", "", always(), everywhere, objects("app", "labelled"))
+	wantPassed(t, setImage(t.Context(), shared.Admin, labelled, "app:2"))
+	wantRefused(t, setImage(t.Context(), shared.Admin, outside, "app:2"), base+"-site")
+	if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(outside), outside); err != nil {
+		t.Fatal(err)
+	}
+	outside.Labels = map[string]string{"app": "labelled"}
+	outside.Spec.Template.Spec.Containers[0].Image = "app:2"
+	wantRefused(t, shared.Admin.Update(t.Context(), outside), base+"-site")
+}
+
+// TestNextOpeningOfAnother: the refusal tells the soonest opening, also where that is of another target.
+func TestNextOpeningOfAnother(t *testing.T) {
+	base := name(t)
+	namespace(t, base, "site", base)
+	d := deployment(t, base, "web", 1)
+	soon := time.Now().AddDate(0, 0, 3)
+	window(t, base+"-wide", "", nextYear(), namespaces(
+		metav1.LabelSelectorRequirement{Key: "site", Operator: metav1.LabelSelectorOpIn, Values: []string{base}}))
+	window(t, base+"-narrow", "", v1alpha1.Schedule{Dates: []string{day(soon)}, StartTime: new("09:00"), EndTime: new("20:00")},
+		everywhere, objects("app", "web"))
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Next opening: "+soon.UTC().Format("Mon 2 Jan 2006")+" 09:00 UTC, by "+base+"-narrow.")
+}
+
+// TestGatesAreProtected: only the operator writes gates; not even an administrator does.
+func TestGatesAreProtected(t *testing.T) {
+	ns := name(t)
+	namespace(t, ns)
+	mw := window(t, ns, ns, nextYear())
+	g := gateOf(t, mw)
+	g.Spec.Disruptions[0].Open = true
+	wantRefused(t, shared.Admin.Update(t.Context(), g), "a Gate is compiled from MaintenanceWindows")
+	wantRefused(t, shared.Admin.Delete(t.Context(), g), "a Gate is compiled from MaintenanceWindows")
+	forged := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Name: "forged"}}
+	wantRefused(t, shared.Admin.Create(t.Context(), forged), "a Gate is compiled from MaintenanceWindows")
+}
+
+// TestBindingsAreMended: a binding that somebody changed or deleted comes back.
+func TestBindingsAreMended(t *testing.T) {
+	ns := name(t)
+	namespace(t, ns)
+	mw := window(t, ns, ns, nextYear())
+	b := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "fonster-workloads-deny-" + mw.Status.Gate}}
+	if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
+		t.Fatal(err)
+	}
+	b.Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Warn}
+	wantPassed(t, shared.Admin.Update(t.Context(), b))
+	restored := func() error {
+		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
+			return err
+		}
+		if b.Spec.ValidationActions[0] != admissionv1.Deny || len(b.OwnerReferences) != 1 {
+			return fmt.Errorf("not restored: %+v", b.Spec)
+		}
+		return nil
+	}
+	eventually(t, 2*time.Second, restored)
+	wantPassed(t, shared.Admin.Delete(t.Context(), b))
+	eventually(t, 2*time.Second, restored)
+}
+
+// TestOverrideInOneRequest: whoever has the verb override on the window may send a change with a new reason; the reason is
+// good for that request only.
+func TestOverrideInOneRequest(t *testing.T) {
+	ns := name(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) {
+		mw.Spec.Overrides = &v1alpha1.OverridePolicy{ReasonPattern: "^(INC|CHG)-[0-9]+"}
+	})
+	role := &rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: ns},
+		Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "patch"}},
+			{APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"maintenancewindows"}, ResourceNames: []string{ns}, Verbs: []string{"override"}},
+		},
+	}
+	deployer := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: ns + "-deployer"}, Rules: role.Rules[:1]}
+	bind := func(user, role string) client.Client {
+		create(t, &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + user},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}},
+		})
+		c, err := shared.As(user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	create(t, role)
+	create(t, deployer)
+	onCall, developer := bind("anna", role.Name), bind("bo", deployer.Name)
+	change := func(c client.Client, image, reason string) error {
+		patch := fmt.Sprintf(`{"metadata":{"annotations":{"maintenance.fonster.dev/override":%q}},"spec":{"template":{"spec":{"containers":[{"name":"main","image":%q}]}}}}`, reason, image)
+		return c.Patch(t.Context(), &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "web"}},
+			client.RawPatch("application/strategic-merge-patch+json", []byte(patch)))
+	}
+	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), client.NewDryRunClient(developer), d, "app:1") }) // RBAC is in force
+	wantRefused(t, setImage(t.Context(), onCall, d, "app:2"), "(matching ^(INC|CHG)-[0-9]+)")
+	wantRefused(t, change(developer, "app:2", "INC-1 disken full"), "Rollout of Deployment")
+	wantRefused(t, change(onCall, "app:2", "bara för att"), "Rollout of Deployment")
+	wantPassed(t, change(onCall, "app:2", "INC-1 disken full"))
+	wantRefused(t, setImage(t.Context(), onCall, d, "app:3"), "Rollout of Deployment")
+	wantRefused(t, change(onCall, "app:3", "INC-1 disken full"), "Rollout of Deployment")
+	wantPassed(t, change(onCall, "app:3", "INC-2 igen"))
+}
+
+// TestSelectorThatMatchesNothing is no error, but is told.
+func TestSelectorThatMatchesNothing(t *testing.T) {
+	ns := name(t)
+	mw := window(t, ns, "no-such-team", always())
+	c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionGoverning)
+	if c == nil || c.Status != metav1.ConditionFalse || !strings.Contains(c.Message, "team in (no-such-team)") {
+		t.Errorf("condition Governing: %+v", c)
+	}
+	wantEvent(t, ns, v1alpha1.ReasonNoNamespaceMatches)
+	namespace(t, ns, "team", "no-such-team")
+	eventually(t, 5*time.Second, func() error {
+		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(mw), mw); err != nil {
+			return err
+		}
+		if mw.Status.Namespaces != 1 || !meta.IsStatusConditionTrue(mw.Status.Conditions, v1alpha1.ConditionGoverning) {
+			return fmt.Errorf("the new namespace is not counted: %+v", mw.Status)
+		}
+		return nil
+	})
+}
+
+// TestBrokenSchedules: what the API cannot see is told by condition and Event, and is closed.
+func TestBrokenSchedules(t *testing.T) {
+	for title, tc := range map[string]struct {
+		schedule v1alpha1.Schedule
+		options  []windowOption
+		reason   string
+	}{
+		"rrule nonsense":      {v1alpha1.Schedule{RRule: new("FREQ=WEEKLY;BYDAY=XX"), StartTime: new("00:00"), EndTime: new("24:00")}, nil, v1alpha1.ReasonInvalidSchedule},
+		"rrule never":         {v1alpha1.Schedule{RRule: new("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), StartTime: new("00:00"), EndTime: new("24:00")}, nil, v1alpha1.ReasonNeverOccurs},
+		"cron never":          {v1alpha1.Schedule{Cron: new("0 0 30 2 *"), Duration: &metav1.Duration{Duration: time.Hour}}, nil, v1alpha1.ReasonNeverOccurs},
+		"cron nonsense":       {v1alpha1.Schedule{Cron: new("0 0 * * 9"), Duration: &metav1.Duration{Duration: time.Hour}}, nil, v1alpha1.ReasonInvalidSchedule},
+		"everything excluded": {always(), []windowOption{func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Exclusions = []v1alpha1.Exclusion{{Schedule: always()}} }}, v1alpha1.ReasonNeverOccurs},
+		"all cutoff": {v1alpha1.Schedule{Cron: new("* * * * *"), Duration: &metav1.Duration{Duration: time.Minute}}, []windowOption{func(mw *v1alpha1.MaintenanceWindow) {
+			mw.Spec.Schedules = []v1alpha1.Schedule{{RRule: new("FREQ=DAILY"), StartTime: new("09:00"), EndTime: new("10:00")}}
+			mw.Spec.Cutoff = &metav1.Duration{Duration: 2 * time.Hour}
+		}}, v1alpha1.ReasonCutoffTooLong},
+	} {
+		t.Run(title, func(t *testing.T) {
+			ns := name(t)
+			namespace(t, ns)
+			d := deployment(t, ns, "web", 1)
+			mw := window(t, ns, ns, tc.schedule, tc.options...)
+			c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionReady)
+			if c == nil || c.Status != metav1.ConditionFalse || c.Reason != tc.reason || !strings.Contains(c.Message, "spec.") {
+				t.Errorf("condition Ready: %+v, want False with %s", c, tc.reason)
+			}
+			wantEvent(t, ns, tc.reason)
+			wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "No coming opening is known")
+		})
+	}
+}
+
+// TestNamespaces: a namespace is governed from its creation or relabelling on, also while no operator runs, and can be
+// deleted while governed.
+func TestNamespaces(t *testing.T) {
+	base := name(t)
+	window(t, base, base, nextYear())
+	operator.Kill()
+	t.Cleanup(func() { restartOperator(t) })
+
+	created := base + "-created"
+	namespace(t, created, "team", base)
+	d := deployment(t, created, "web", 1)
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
+
+	relabelled := base + "-relabelled"
+	namespace(t, relabelled)
+	d = deployment(t, relabelled, "web", 1)
+	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: relabelled}}
+	wantPassed(t, shared.Admin.Patch(t.Context(), ns, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"team":"`+base+`"}}}`))))
+	eventually(t, 2*time.Second, func() error {
+		if err := setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:3"); !apierrors.IsForbidden(err) {
+			return fmt.Errorf("not refused: %v", err)
+		}
+		return nil
+	})
+
+	wantPassed(t, shared.Admin.Delete(t.Context(), ns))
+	gone(t, ns)
+}
+
+// TestWindowsGone: when the windows of a target are deleted while no operator runs, the garbage collector opens its gate.
+func TestWindowsGone(t *testing.T) {
+	ns := name(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	mw := window(t, ns, ns, nextYear())
+	gate := gateOf(t, mw)
+	operator.Kill()
+	t.Cleanup(func() { restartOperator(t) })
+	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+	gone(t, gate)
+	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), shared.Admin, d, "app:2") })
+}
+
+// gateOf is the gate of a window.
+func gateOf(t *testing.T, mw *v1alpha1.MaintenanceWindow) *v1alpha1.Gate {
+	t.Helper()
+	g := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Name: mw.Status.Gate}}
+	if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(g), g); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}

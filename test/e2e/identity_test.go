@@ -1,0 +1,54 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/test/cluster"
+)
+
+// TestOneIdentityForAllControllers: without --use-service-account-credentials every controller is the one user
+// system:kube-controller-manager; governed namespaces must still be deleted, and windows' gates collected.
+func TestOneIdentityForAllControllers(t *testing.T) {
+	before := shared
+	t.Cleanup(func() { shared = before })
+	single, err := cluster.Start(fmt.Sprintf("fonster-single-%d", os.Getpid()), "USE_SERVICE_ACCOUNT_CREDENTIALS=false")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = single.Stop() })
+	shared = single
+	if _, err := single.StartOperator(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	namespace(t, "single")
+	d := deployment(t, "single", "web", 2)
+	mw := window(t, "single", "single", nextYear())
+	wantRefused(t, shared.Admin.Delete(t.Context(), d), "Delete of Deployment")
+
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "single"}}
+	wantPassed(t, shared.Admin.Delete(t.Context(), ns))
+	gone(t, ns)
+	gate := gateOf(t, mw)
+	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+	gone(t, gate)
+}
+
+// gone waits until an object no longer exists.
+func gone(t *testing.T, o client.Object) {
+	t.Helper()
+	eventually(t, 30*time.Second, func() error {
+		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("%T %s is still there: %v", o, o.GetName(), err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,72 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"fonster.dev/fonster/test/cluster"
+)
+
+// TestInvalid applies every manifest of test/invalid; each must be rejected with the text of its first line.
+func TestInvalid(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(cluster.Root(), "test/invalid/*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no manifests: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, _, _ := strings.Cut(string(content), "\n")
+			want, found := strings.CutPrefix(first, "# want: ")
+			if !found {
+				t.Fatal("the first line must be: # want: TEXT")
+			}
+			wantRejected(t, string(content), want)
+		})
+	}
+}
+
+// TestTenThousandDates is a manifest too long for the folder.
+func TestTenThousandDates(t *testing.T) {
+	var dates []string
+	for i := range 10000 {
+		dates = append(dates, fmt.Sprintf("%q", time.Date(2027, 1, 1+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)))
+	}
+	wantRejected(t, `apiVersion: maintenance.fonster.dev/v1alpha1
+kind: MaintenanceWindow
+metadata: {name: ten-thousand-dates}
+spec:
+  timeZone: Europe/Stockholm
+  schedules:
+  - startTime: "09:00"
+    endTime: "20:00"
+    dates: [`+strings.Join(dates, ", ")+`]
+  namespaceSelector: {}
+`, "spec.schedules[0].dates: Too many: 10000: must have at most 366 items")
+}
+
+func wantRejected(t *testing.T, manifest, want string) {
+	t.Helper()
+	out, err := shared.KubectlIn(manifest, "apply", "--server-side", "--dry-run=server", "-f", "-")
+	if err == nil {
+		t.Fatalf("accepted: %s", out)
+	}
+	if !strings.Contains(out, want) {
+		t.Errorf("the message does not say %q:\n%s", want, out)
+	}
+}
+
+// TestSamples: every sample is accepted.
+func TestSamples(t *testing.T) {
+	out, err := shared.Kubectl("apply", "--server-side", "--dry-run=server", "-k", filepath.Join(cluster.Root(), "config/samples"))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}

@@ -1,0 +1,223 @@
+// Package e2e tests what admission, CEL, RBAC and the controllers of Kubernetes decide, against a real kube-apiserver,
+// kube-controller-manager and kwok, with the operator as a process under its own ServiceAccount.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/test/cluster"
+)
+
+// shared is the cluster of every test; operator the operator in it, restarted by the tests that end it.
+var (
+	shared   *cluster.Cluster
+	operator *cluster.Operator
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if shared, err = cluster.Start(fmt.Sprintf("fonster-e2e-%d", os.Getpid())); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() {
+		if err := shared.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}()
+	if operator, err = shared.StartOperator(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// restartOperator runs the operator again after a test has ended it.
+func restartOperator(t *testing.T) {
+	t.Helper()
+	operator.Kill()
+	var err error
+	if operator, err = shared.StartOperator(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// name makes a name of the test's own.
+func name(t *testing.T) string {
+	n := strings.ToLower(strings.NewReplacer("/", "-", "_", "-", " ", "-", ",", "").Replace(strings.TrimPrefix(t.Name(), "Test")))
+	return n[max(0, len(n)-40):]
+}
+
+// namespace creates a namespace with label team=NAME and more labels, deleted after the test.
+func namespace(t *testing.T, name string, labels ...string) {
+	t.Helper()
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"team": name}}}
+	for i := 0; i+1 < len(labels); i += 2 {
+		ns.Labels[labels[i]] = labels[i+1]
+	}
+	create(t, ns)
+}
+
+// create creates an object and deletes it after the test.
+func create(t *testing.T, object client.Object) {
+	t.Helper()
+	if err := shared.Admin.Create(t.Context(), object); err != nil {
+		t.Fatalf("creating %T %s: %v", object, object.GetName(), err)
+	}
+	t.Cleanup(func() { _ = client.IgnoreNotFound(shared.Admin.Delete(context.Background(), object)) })
+}
+
+// eventually waits until do returns nil, at most for limit.
+func eventually(t *testing.T, limit time.Duration, do func() error) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		err := do()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %s: %v", limit, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// windowOption changes a window before it is created.
+type windowOption func(*v1alpha1.MaintenanceWindow)
+
+// window creates a window over the namespaces with label team=TEAM, and waits until it is in force.
+func window(t *testing.T, name, team string, schedule v1alpha1.Schedule, options ...windowOption) *v1alpha1.MaintenanceWindow {
+	t.Helper()
+	mw := &v1alpha1.MaintenanceWindow{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.MaintenanceWindowSpec{
+			TimeZone:          "UTC",
+			Schedules:         []v1alpha1.Schedule{schedule},
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": team}},
+		},
+	}
+	for _, option := range options {
+		option(mw)
+	}
+	create(t, mw)
+	inForce(t, mw)
+	return mw
+}
+
+// inForce waits until the bindings of a window's gate exist and the API server has read them, which it does each second.
+func inForce(t *testing.T, mw *v1alpha1.MaintenanceWindow) {
+	t.Helper()
+	eventually(t, 10*time.Second, func() error {
+		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(mw), mw); err != nil {
+			return err
+		}
+		if mw.Status.ObservedGeneration != mw.Generation || mw.Status.Gate == "" {
+			return fmt.Errorf("no status yet: %+v", mw.Status)
+		}
+		return nil
+	})
+	time.Sleep(1200 * time.Millisecond)
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+// always is open all day, yesterday to the day after tomorrow.
+func always() v1alpha1.Schedule {
+	now := time.Now()
+	return v1alpha1.Schedule{
+		Dates:     []string{day(now.AddDate(0, 0, -1)), day(now), day(now.AddDate(0, 0, 1)), day(now.AddDate(0, 0, 2))},
+		StartTime: new("00:00"), EndTime: new("24:00"),
+	}
+}
+
+// nextYear is closed for months.
+func nextYear() v1alpha1.Schedule {
+	return v1alpha1.Schedule{
+		Dates: []string{fmt.Sprintf("%d-05-13", time.Now().Year()+1)}, StartTime: new("09:00"), EndTime: new("20:00"),
+	}
+}
+
+// between is open from one instant of today to another, in whole seconds.
+func between(from, to time.Time) v1alpha1.Schedule {
+	return v1alpha1.Schedule{
+		Dates: []string{day(from)}, StartTime: new(from.UTC().Format(time.TimeOnly)), EndTime: new(to.UTC().Format(time.TimeOnly)),
+	}
+}
+
+func template(app, image string) corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": app}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: image}}},
+	}
+}
+
+func selector(app string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}
+}
+
+// deployment creates a Deployment with running pods.
+func deployment(t *testing.T, namespace, name string, replicas int32) *appsv1.Deployment {
+	t.Helper()
+	d := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{"app": name}},
+		Spec:       appsv1.DeploymentSpec{Replicas: new(replicas), Selector: selector(name), Template: template(name, "app:1")},
+	}
+	create(t, d)
+	eventually(t, 30*time.Second, func() error {
+		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(d), d); err != nil {
+			return err
+		}
+		if d.Status.ObservedGeneration < d.Generation || d.Status.ReadyReplicas != replicas || d.Status.UpdatedReplicas != replicas {
+			return fmt.Errorf("not ready: %+v", d.Status)
+		}
+		return nil
+	})
+	return d
+}
+
+// setImage tries a rollout as a client, by a patch.
+func setImage(ctx context.Context, c client.Client, d *appsv1.Deployment, image string) error {
+	patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"main","image":%q}]}}}}`, image)
+	return c.Patch(ctx, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: d.Namespace, Name: d.Name}},
+		client.RawPatch("application/strategic-merge-patch+json", []byte(patch)))
+}
+
+// wantRefused checks that a request was refused by a policy, and that the message says everything in texts.
+func wantRefused(t *testing.T, err error, texts ...string) {
+	t.Helper()
+	if !apierrors.IsForbidden(err) {
+		t.Fatalf("want a refusal (403), got: %v", err)
+	}
+	for _, text := range texts {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("the refusal does not say %q:\n%v", text, err)
+		}
+	}
+	if strings.Contains(err.Error(), "failed expression") {
+		t.Errorf("the message expression failed:\n%v", err)
+	}
+}
+
+func wantPassed(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("want the request to pass, got: %v", err)
+	}
+}
