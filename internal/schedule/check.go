@@ -57,10 +57,11 @@ func dateText(d int) string {
 func (s *Schedule) check(cutoff time.Duration) error {
 	found := false
 	longest := int64(0)
+	budget := maxSearchWork // for all rules together
 	for _, r := range s.schedules {
 		x := max(int64(r.days.origin()-1)*secondsPerDay, firstSecond)
 		for range spansTried {
-			sp, ok := s.nextFrom(x)
+			sp, ok := s.nextFrom(x, &budget)
 			if !ok {
 				break
 			}

@@ -51,12 +51,6 @@ func (r *rule) appendDay(spans []span, day int, c *clock) []span {
 		}
 		return spans
 	}
-	if c.plain(midnight, midnight+secondsPerDay) {
-		for _, run := range r.runs {
-			spans = append(spans, span{midnight + run.from - c.seg.offset, midnight + run.to - c.seg.offset})
-		}
-		return spans
-	}
 	for _, start := range r.starts {
 		at := c.resolve(midnight + start)
 		spans = append(spans, span{at, at + r.elapsed})
@@ -64,32 +58,87 @@ func (r *rule) appendDay(spans []span, day int, c *clock) []span {
 	return spans
 }
 
-// union is where any of the rules is open within [from, to), clipped to it.
-func (s *Schedule) union(rules []*rule, from, to int64) []span {
-	var spans []span
-	c := newClock(s.zone)
-	for _, r := range rules {
+// union is where any of the rules is open within [from, to), clipped to it. The second result is how much work that was,
+// in days and spans.
+//
+// Most days are plain: no change of offset is near. On those, what starts depends only on which rules have the day, so
+// it is merged once for each such set of rules, and then shifted to the day.
+func (s *Schedule) union(rules []*rule, from, to int64) ([]span, int) {
+	limit := int(floorDiv(to+secondsPerDay, secondsPerDay)) + 1
+	var due [maxRules]int // the next day of each rule
+	for i, r := range rules {
 		// An instant is less than a day from the wall-clock time it is written as.
-		first := int(floorDiv(from-r.reach-secondsPerDay, secondsPerDay))
-		limit := int(floorDiv(to+secondsPerDay, secondsPerDay)) + 1
-		for d, ok := r.days.next(first, limit); ok; d, ok = r.days.next(d+1, limit) {
-			spans = r.appendDay(spans, d, c)
-		}
+		due[i] = dayOrEnd(r.days.next(int(floorDiv(from-r.reach-secondsPerDay, secondsPerDay)), limit))
 	}
+	var spans []span
+	work := 0
+	c := newClock(s.zone)
+	plainDays := map[uint64][]span{}
+	for {
+		day := slices.Min(due[:len(rules)])
+		if day >= limit {
+			break
+		}
+		midnight := int64(day) * secondsPerDay
+		offset, plain := c.plain(midnight, midnight+2*secondsPerDay)
+		var set uint64
+		for i, r := range rules {
+			if due[i] != day {
+				continue
+			}
+			set |= 1 << i
+			if !plain {
+				spans = r.appendDay(spans, day, c)
+			}
+			due[i] = dayOrEnd(r.days.next(day+1, limit))
+		}
+		if plain {
+			runs, ok := plainDays[set]
+			if !ok {
+				runs = runsOf(rules, set)
+				plainDays[set] = runs
+			}
+			for _, run := range runs {
+				spans = append(spans, span{midnight + run.from - offset, midnight + run.to - offset})
+			}
+		}
+		work++
+	}
+	work += len(spans)
 	spans = slices.DeleteFunc(spans, func(sp span) bool { return sp.to <= from || sp.from >= to })
 	for i, sp := range spans {
 		spans[i] = span{max(sp.from, from), min(sp.to, to)}
 	}
-	return merge(spans)
+	return merge(spans), work
 }
 
-// coverage is where the schedule is open within [from, to), clipped to it. It is exact whatever lies outside.
-func (s *Schedule) coverage(from, to int64) []span {
-	open := s.union(s.schedules, from, to)
-	if len(open) == 0 || len(s.exclusions) == 0 {
-		return open
+func dayOrEnd(day int, ok bool) int {
+	if !ok {
+		return math.MaxInt
 	}
-	return subtract(open, s.union(s.exclusions, from, to))
+	return day
+}
+
+// runsOf merges the runs of a set of rules.
+func runsOf(rules []*rule, set uint64) []span {
+	var runs []span
+	for i, r := range rules {
+		if set&(1<<i) != 0 {
+			runs = append(runs, r.runs...)
+		}
+	}
+	return merge(runs)
+}
+
+// coverage is where the schedule is open within [from, to), clipped to it, and how much work that was. It is exact
+// whatever lies outside.
+func (s *Schedule) coverage(from, to int64) ([]span, int) {
+	open, work := s.union(s.schedules, from, to)
+	if len(open) == 0 || len(s.exclusions) == 0 {
+		return open, work
+	}
+	shut, more := s.union(s.exclusions, from, to)
+	return subtract(open, shut), work + more
 }
 
 // merge orders spans and joins those that overlap or touch, in place.
@@ -147,7 +196,7 @@ func (s *Schedule) startOf(x int64) int64 {
 	limit := max(x-ContinuousYears*secondsPerYear, firstSecond-secondsPerYear)
 	for size := s.cell; x > limit; size = min(2*size, secondsPerYear) {
 		from := x - size
-		spans := s.coverage(from, x)
+		spans, _ := s.coverage(from, x)
 		if len(spans) == 0 {
 			return x
 		}
@@ -168,7 +217,7 @@ func (s *Schedule) endOf(x int64) int64 {
 	limit := x + ContinuousYears*secondsPerYear
 	for size := s.cell; x < limit; size = min(2*size, secondsPerYear) {
 		to := x + size
-		spans := s.coverage(x, to)
+		spans, _ := s.coverage(x, to)
 		if len(spans) == 0 || spans[0].from > x {
 			return x
 		}
@@ -180,22 +229,18 @@ func (s *Schedule) endOf(x int64) int64 {
 	return unknownEnd
 }
 
-// nextFrom is the first opening at or after x, clipped to begin at x.
-func (s *Schedule) nextFrom(x int64) (span, bool) {
+// nextFrom is the first opening at or after x, clipped to begin at x. It takes what it looks through from budget.
+func (s *Schedule) nextFrom(x int64, budget *int) (span, bool) {
 	limit := x + SearchYears*secondsPerYear
-	seen := 0
-	for size := s.cell; x < limit && seen < maxSearchSpans; size = min(2*size, secondsPerYear) {
+	for size := s.cell; x < limit && *budget > 0; size = min(2*size, secondsPerYear) {
 		day, ok := s.nextStartDay(x, limit)
 		if !ok {
 			return span{}, false
 		}
 		x = max(x, int64(day-1)*secondsPerDay)
 		to := x + size
-		open := s.union(s.schedules, x, to)
-		seen += len(open)
-		if len(s.exclusions) > 0 && len(open) > 0 {
-			open = subtract(open, s.union(s.exclusions, x, to))
-		}
+		open, work := s.coverage(x, to)
+		*budget -= work
 		if len(open) > 0 {
 			sp := open[0]
 			if sp.to == to {
@@ -229,7 +274,8 @@ func (s *Schedule) spans(from, to int64) []span {
 	var out []span
 	for x, size := from, s.cell; x < to; size = min(2*size, secondsPerYear) {
 		next := min(x+size, to)
-		out = append(out, s.coverage(x, next)...)
+		open, _ := s.coverage(x, next)
+		out = append(out, open...)
 		x = next
 	}
 	out = merge(out)

@@ -98,6 +98,10 @@ func (p *parser) rules(path string, entries []Rule, zone *time.Location) []*rule
 	if zone == nil {
 		zone = time.UTC
 	}
+	if len(entries) > maxRules {
+		p.fail(InvalidSchedule, path, "", fmt.Sprintf("must have at most %d entries, has %d", maxRules, len(entries)))
+		return nil
+	}
 	var out []*rule
 	for i, entry := range entries {
 		before := len(p.errs)

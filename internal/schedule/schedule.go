@@ -20,8 +20,11 @@ const (
 	ContinuousYears = 10
 	// SearchYears is how far the next occurrence is searched, in years of 365 days after the cell asked about.
 	SearchYears = 100
-	// maxSearchSpans is where a search gives up that finds only excluded time.
-	maxSearchSpans = 1_000_000
+	// maxSearchWork is how many days, openings and exclusions one search looks through. It ends a search before
+	// SearchYears only where thousands of openings a year are all excluded.
+	maxSearchWork = 500_000
+	// maxRules is the most entries of Schedules, and of Exclusions.
+	maxRules = 64
 
 	secondsPerDay  = 24 * 60 * 60
 	secondsPerYear = 365 * secondsPerDay

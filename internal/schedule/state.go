@@ -34,7 +34,7 @@ func (s *Schedule) lookUp(sec int64) State {
 // workOut computes the cell that begins at from. It depends on nothing but the rules and from.
 func (s *Schedule) workOut(from int64) *chunk {
 	until := from + s.cell
-	open := s.coverage(from, until)
+	open, _ := s.coverage(from, until)
 	after := until
 	if n := len(open); n > 0 {
 		if open[0].from == from {
@@ -47,7 +47,8 @@ func (s *Schedule) workOut(from int64) *chunk {
 	}
 	var next Occurrence
 	if after != unknownEnd {
-		if sp, ok := s.nextFrom(after); ok {
+		budget := maxSearchWork
+		if sp, ok := s.nextFrom(after, &budget); ok {
 			next = s.occurrence(sp)
 		}
 	}

@@ -80,49 +80,65 @@ func offsetAt(sec int64, loc *time.Location) int64 {
 	return int64(offset)
 }
 
+// segmentsOver are the segments of [from, to], in order and without gaps; the outer ones go beyond.
+func segmentsOver(from, to int64, loc *time.Location, into []segment) []segment {
+	segs := append(into[:0], segmentAt(from, loc))
+	for last := segs[0]; last.to <= to; segs = append(segs, last) {
+		last = segmentAt(last.to, loc)
+	}
+	return segs
+}
+
 // resolve turns a wall-clock time into an instant, both in seconds since 1970-01-01 00:00, there and in UTC. It alone
 // decides about daylight saving, after RFC 5545, section 3.3.5: a time that exists twice is the first of the two; a time
-// that does not exist is read with the offset before the gap. time.Date does not promise either.
-func resolve(wall int64, loc *time.Location) int64 {
-	seg := segmentAt(wall-maxOffset, loc)
-	inGap, instant := false, wall-seg.offset
-	for {
+// that does not exist is read with the offset before the gap. time.Date does not promise either. The segments must reach
+// maxOffset around wall.
+func resolve(wall int64, segs []segment) int64 {
+	for _, seg := range segs {
 		if at := wall - seg.offset; seg.from <= at && at < seg.to {
 			return at
 		}
-		if seg.to > wall+maxOffset {
-			return instant
-		}
-		next := segmentAt(seg.to, loc)
-		if !inGap && seg.to+seg.offset <= wall && wall < seg.to+next.offset {
-			inGap, instant = true, wall-seg.offset
-		}
-		seg = next
 	}
+	for i, seg := range segs[1:] {
+		if before := segs[i].offset; seg.from+before <= wall && wall < seg.from+seg.offset {
+			return wall - before
+		}
+	}
+	return wall - segs[0].offset // not reached: a time exists, or some change of offset leaves it out
 }
 
-// clock resolves many wall-clock times that lie near one another. It is for one goroutine.
+// clock resolves wall-clock times of one zone, quickly where they lie near one another. It is for one goroutine.
 type clock struct {
-	loc *time.Location
-	seg segment
+	loc      *time.Location
+	from, to int64 // the instants that segs are known for
+	segs     []segment
 }
 
-func newClock(loc *time.Location) *clock {
-	return &clock{loc: loc, seg: segment{math.MaxInt64, math.MinInt64, 0}}
-}
+func newClock(loc *time.Location) *clock { return &clock{loc: loc, from: math.MaxInt64, to: math.MinInt64} }
 
-// plain reports whether no change of offset is within a day of any time of [from, to] on the wall clock: then resolve
-// can only subtract the offset, c.seg.offset.
-func (c *clock) plain(from, to int64) bool {
-	if from < c.seg.from || from >= c.seg.to {
-		c.seg = segmentAt(from, c.loc)
+// seek loads the segments around the times [from, to] of the wall clock, with a day to spare: more than maxOffset.
+func (c *clock) seek(from, to int64) {
+	from, to = from-secondsPerDay, to+secondsPerDay
+	if c.from <= from && to <= c.to {
+		return
 	}
-	return from-secondsPerDay >= c.seg.from && to+secondsPerDay < c.seg.to
+	c.from, c.to = from, to+60*secondsPerDay
+	c.segs = segmentsOver(c.from, c.to, c.loc, c.segs)
 }
 
 func (c *clock) resolve(wall int64) int64 {
-	if c.plain(wall, wall) {
-		return wall - c.seg.offset
+	c.seek(wall, wall)
+	return resolve(wall, c.segs)
+}
+
+// plain reports whether no change of offset is within a day of any of the times [from, to] of the wall clock, and the
+// offset that all of them then have.
+func (c *clock) plain(from, to int64) (offset int64, ok bool) {
+	c.seek(from, to)
+	for _, seg := range c.segs {
+		if seg.from <= from-secondsPerDay && to+secondsPerDay < seg.to {
+			return seg.offset, true
+		}
 	}
-	return resolve(wall, c.loc)
+	return 0, false
 }

@@ -19,8 +19,8 @@ import (
 type attempt struct {
 	// object makes the workload in a namespace.
 	object func(namespace string) client.Object
-	// prepare changes it before the attempt, while nothing is gated for it (no pods are disturbed by it).
-	prepare func(client.Object)
+	// prepare changes it before any window exists, step by step.
+	prepare []func(client.Object)
 	// change makes the attempt's update; nil: the attempt is a delete.
 	change func(client.Object)
 	// disruptive says that it must be refused while closed.
@@ -113,10 +113,10 @@ var attempts = map[string]attempt{
 	"deployment: a new image without pods passes":           {newDeployment(0), nil, newImage, false},
 	"deployment: a label passes":                            {newDeployment(2), nil, label, false},
 	"deployment: scaling up passes":                         {newDeployment(2), nil, onDeployment(func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(3)) }), false},
-	"deployment: a new image while paused passes":           {newDeployment(2, paused), nil, newImage, false},
+	"deployment: a new image while paused passes":           {newDeployment(2), steps(onDeployment(paused)), newImage, false},
 	"deployment: pausing passes":                            {newDeployment(2), nil, onDeployment(paused), false},
-	"deployment: resuming with a change to roll out":        {newDeployment(2, paused), newImage, onDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false }), true},
-	"deployment: resuming with nothing to roll out passes":  {newDeployment(2, paused), nil, onDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false }), false},
+	"deployment: resuming with a change to roll out":        {newDeployment(2), steps(onDeployment(paused), newImage), onDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false }), true},
+	"deployment: resuming with nothing to roll out passes":  {newDeployment(2), steps(onDeployment(paused)), onDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false }), false},
 	"deployment: another strategy with nothing to roll out": {newDeployment(2), nil, onDeployment(surge), false},
 	"deployment: delete":                                    {newDeployment(2), nil, nil, true},
 	"deployment: a finalizer passes":                        {newDeployment(2), nil, func(o client.Object) { o.SetFinalizers([]string{"example.com/guard"}) }, false},
@@ -127,10 +127,10 @@ var attempts = map[string]attempt{
 	"statefulset: scaling up passes":                             {newStatefulSet(2), nil, onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.Replicas = new(int32(3)) }), false},
 	"statefulset: a new image under OnDelete passes":             {newStatefulSet(2, manual), nil, newImage, false},
 	"statefulset: a new image behind the partition passes":       {newStatefulSet(2, parked), nil, newImage, false},
-	"statefulset: a lower partition with a change to roll out":   {newStatefulSet(2, parked), newImage, onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(1) }), true},
+	"statefulset: a lower partition with a change to roll out":   {newStatefulSet(2, parked), steps(newImage), onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(1) }), true},
 	"statefulset: a lower partition with nothing to roll out":    {newStatefulSet(2, parked), nil, onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(0) }), false},
 	"statefulset: a higher partition passes":                     {newStatefulSet(2), nil, onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(2) }), false},
-	"statefulset: RollingUpdate again with a change to roll out": {newStatefulSet(2, manual), newImage, onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(0) }), true},
+	"statefulset: RollingUpdate again with a change to roll out": {newStatefulSet(2, manual), steps(newImage), onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(0) }), true},
 	"statefulset: other ordinals":                                {newStatefulSet(2), nil, onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.Ordinals = &appsv1.StatefulSetOrdinals{Start: 5} }), true},
 	"statefulset: delete":                                        {newStatefulSet(2), nil, nil, true},
 
@@ -139,10 +139,12 @@ var attempts = map[string]attempt{
 	"daemonset: a label passes":                                {newDaemonSet(), nil, label, false},
 	"daemonset: a new image under OnDelete passes":             {newDaemonSet(onDelete), nil, newImage, false},
 	"daemonset: other nodes under OnDelete":                    {newDaemonSet(onDelete), nil, onDaemonSet(nowhere), true},
-	"daemonset: RollingUpdate again with a change to roll out": {newDaemonSet(onDelete), newImage, onDaemonSet(rolling), true},
+	"daemonset: RollingUpdate again with a change to roll out": {newDaemonSet(onDelete), steps(newImage), onDaemonSet(rolling), true},
 	"daemonset: RollingUpdate again with nothing to roll out":  {newDaemonSet(onDelete), nil, onDaemonSet(rolling), false},
 	"daemonset: delete":                                        {newDaemonSet(), nil, nil, true},
 }
+
+func steps(s ...func(client.Object)) []func(client.Object) { return s }
 
 func surge(d *appsv1.Deployment) {
 	d.Spec.Strategy = appsv1.DeploymentStrategy{
@@ -219,17 +221,19 @@ func prepareAll(t *testing.T) {
 	}
 	each(func(o client.Object, _ attempt) error { return shared.Admin.Create(t.Context(), o) })
 	each(func(o client.Object, _ attempt) error { return isSettled(t.Context(), o) })
-	each(func(o client.Object, a attempt) error {
-		if a.prepare == nil {
-			return nil
-		}
-		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-			return err
-		}
-		a.prepare(o)
-		return shared.Admin.Update(t.Context(), o)
-	})
-	each(func(o client.Object, _ attempt) error { return isSettled(t.Context(), o) })
+	for step := range 2 {
+		each(func(o client.Object, a attempt) error {
+			if step >= len(a.prepare) {
+				return nil
+			}
+			if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+				return err
+			}
+			a.prepare[step](o)
+			return shared.Admin.Update(t.Context(), o)
+		})
+		each(func(o client.Object, _ attempt) error { return isSettled(t.Context(), o) })
+	}
 	// No windows are in force yet, and the namespaces go as a whole after the test.
 }
 
