@@ -1,6 +1,6 @@
-// Command policies writes the static admission policies, generated from the table of doors, to a folder.
+// Command policies writes what is generated from the table of doors: the static admission policies, and the page of doors.
 //
-//	go run ./hack/policies config/policies
+//	go run ./hack/policies config/policies docs/doors.md
 package main
 
 import (
@@ -15,17 +15,17 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: policies FOLDER")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: policies FOLDER PAGE")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "policies:", err)
 		os.Exit(1)
 	}
 }
 
-func run(folder string) error {
+func run(folder, page string) error {
 	var policies, bindings bytes.Buffer
 	for _, p := range doors.Policies() {
 		if err := add(&policies, p); err != nil {
@@ -50,7 +50,7 @@ func run(folder string) error {
 			return err
 		}
 	}
-	return nil
+	return os.WriteFile(page, []byte(doors.Markdown()), 0o644)
 }
 
 // add appends an object as a YAML document.

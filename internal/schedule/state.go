@@ -1,6 +1,9 @@
 package schedule
 
-import "sort"
+import (
+	"sort"
+	"time"
+)
 
 // A stretch is a time [from, until), in Unix seconds, throughout which the state is the same.
 type stretch struct {
@@ -14,12 +17,26 @@ type chunk struct {
 	stretches   []stretch
 }
 
-func (s *Schedule) lookUp(sec int64) State {
+var (
+	alwaysOpen = stretch{state: State{Open: true, Accepting: true}}
+	beyond     stretch // outside the years 1 to 9999: closed
+)
+
+// at finds the stretch in which t lies.
+func (s *Schedule) at(t time.Time) *stretch {
+	sec := t.Unix()
+	if r := s.recent.Load(); r != nil && r.from <= sec && sec < r.until {
+		return r
+	}
+	return s.lookUp(sec)
+}
+
+func (s *Schedule) lookUp(sec int64) *stretch {
 	if s.always {
-		return State{Open: true, Accepting: true}
+		return &alwaysOpen
 	}
 	if sec < firstSecond || sec >= lastSecond {
-		return State{}
+		return &beyond
 	}
 	c := s.current.Load()
 	if c == nil || sec < c.from || sec >= c.until {
@@ -28,7 +45,7 @@ func (s *Schedule) lookUp(sec int64) State {
 	}
 	i := sort.Search(len(c.stretches), func(i int) bool { return c.stretches[i].until > sec })
 	s.recent.Store(&c.stretches[i])
-	return c.stretches[i].state
+	return &c.stretches[i]
 }
 
 // workOut computes the cell that begins at from. It depends on nothing but the rules and from.

@@ -114,7 +114,9 @@ type clock struct {
 	segs     []segment
 }
 
-func newClock(loc *time.Location) *clock { return &clock{loc: loc, from: math.MaxInt64, to: math.MinInt64} }
+func newClock(loc *time.Location) *clock {
+	return &clock{loc: loc, from: math.MaxInt64, to: math.MinInt64}
+}
 
 // seek loads the segments around the times [from, to] of the wall clock, with a day to spare: more than maxOffset.
 func (c *clock) seek(from, to int64) {

@@ -1,0 +1,137 @@
+# Fonster. `make` lists the targets.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+export CGO_ENABLED := 0
+LOCAL := $(CURDIR)/.local
+TOOLS := $(LOCAL)/tools
+export PATH := $(LOCAL)/bin:$(PATH)
+
+IMG ?= fonster:latest
+CLUSTER ?= fonster
+# Where commands on a cluster go: yours, or else the local one.
+export KUBECONFIG ?= $(LOCAL)/kubeconfig
+E2E_TIMEOUT ?= 30m
+
+##@ General
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN {FS = ":.*##"} /^[a-z0-9-]+:.*?##/ {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2} /^##@/ {printf "\n%s\n", substr($$0, 5)}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build control-plane ## Everything from nothing: a cluster, the operator, and a walk through what it does.
+	@hack/demo/run.sh
+
+##@ Development
+
+.PHONY: build
+build: go ## Build the operator and the kubectl plugin into bin/.
+	@go build -o bin/fonster ./cmd/fonster
+	@go build -o bin/kubectl-window ./cmd/kubectl-window
+
+.PHONY: test
+test: go control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane included.
+	@hack/test.sh ./...
+
+.PHONY: test-unit
+test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane.
+	@hack/test.sh ./api/... ./cmd/... ./controllers/... ./internal/...
+
+.PHONY: test-e2e
+test-e2e: go control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane.
+	@hack/test.sh ./test/...
+
+.PHONY: fuzz
+FUZZTIME ?= 30s
+fuzz: go ## Fuzz the parsers and the calendar, each for FUZZTIME.
+	@for target in $$(grep -rhoE '^func Fuzz[A-Za-z]+' internal/schedule | cut -d' ' -f2); do \
+		go test ./internal/schedule -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME); done
+
+.PHONY: bench
+bench: go control-plane ## Measure speed and memory, as ratios in one run.
+	@go test ./internal/schedule -run '^$$' -bench OfRobfig -benchtime 1s
+	@go test ./test/bench -run '^$$' -bench . -benchtime 1x -timeout 30m -v
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## Run the linters: layering, clocks, API conventions, style.
+	@$(TOOLS)/golangci-lint run ./...
+
+.PHONY: manifests
+manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the page of doors.
+	@$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	@$(TOOLS)/controller-gen rbac:roleName=fonster-manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
+	@go run ./hack/policies config/policies docs/doors.md
+
+.PHONY: generate
+generate: $(TOOLS)/controller-gen ## Generate Go code.
+	@$(TOOLS)/controller-gen object paths=./api/...
+
+.PHONY: verify
+verify: go ## Check that generated files, modules and formatting are up to date.
+	@hack/verify.sh
+
+##@ Local cluster
+
+.PHONY: control-plane
+control-plane: go ## Build the local control plane, where it is not up to date.
+	@hack/controlplane/build.sh
+
+.PHONY: cluster-up
+cluster-up: go ## Start the local cluster; its kubeconfig is .local/kubeconfig.
+	@KUBECONFIG_OUT=$(LOCAL)/kubeconfig hack/controlplane/cluster.sh up $(CLUSTER)
+
+.PHONY: cluster-down
+cluster-down: ## Stop the local cluster.
+	@KUBECONFIG_OUT=$(LOCAL)/kubeconfig hack/controlplane/cluster.sh down $(CLUSTER)
+
+.PHONY: run
+run: build control-plane ## Run the operator in the foreground, as its own ServiceAccount.
+	@hack/operator-kubeconfig.sh $(LOCAL)/operator.kubeconfig
+	@KUBECONFIG=$(LOCAL)/operator.kubeconfig bin/fonster --metrics-bind-address=127.0.0.1:8443 --health-probe-bind-address=127.0.0.1:8081 $(ARGS)
+
+##@ Deployment
+
+.PHONY: install
+install: control-plane ## Install CRDs, policies and RBAC into the cluster.
+	@kubectl apply --server-side -k config/crd
+	@kubectl wait --for=condition=Established --timeout=60s crd/maintenancewindows.maintenance.fonster.dev crd/changefreezes.maintenance.fonster.dev crd/gates.maintenance.fonster.dev
+	@kubectl apply --server-side -k config/policies
+	@kubectl apply --server-side -k config/rbac
+
+.PHONY: uninstall
+uninstall: control-plane ## Remove everything from the cluster; bindings first, so that nothing stays gated.
+	@kubectl delete validatingadmissionpolicybindings -l app.kubernetes.io/managed-by=fonster
+	@kubectl delete --ignore-not-found -k config/policies
+	@kubectl delete --ignore-not-found -k config/crd
+	@kubectl delete --ignore-not-found -k config/rbac
+
+.PHONY: deploy
+deploy: install ## Run the operator in the cluster, from image IMG.
+	@kubectl kustomize config/default | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side -f -
+
+.PHONY: undeploy
+undeploy: control-plane ## Stop the operator in the cluster; the gates stay as they are.
+	@kubectl delete --ignore-not-found -k config/manager
+
+.PHONY: docker-build
+docker-build: ## Build the operator's image IMG.
+	docker build -t $(IMG) .
+
+##@ Tools
+
+.PHONY: go
+go:
+	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or later, https://go.dev/dl/" >&2; exit 1; }
+
+$(TOOLS)/controller-gen $(TOOLS)/gotestsum: hack/tools/go.mod hack/tools/go.sum
+	@mkdir -p $(TOOLS)
+	@cd hack/tools && go build -o $(TOOLS)/ sigs.k8s.io/controller-tools/cmd/controller-gen gotest.tools/gotestsum
+	@touch $(TOOLS)/controller-gen $(TOOLS)/gotestsum
+
+$(TOOLS)/golangci-lint: hack/tools/lint/go.mod hack/tools/lint/go.sum
+	@mkdir -p $(TOOLS)
+	@echo "building golangci-lint; some minutes the first time"
+	@cd hack/tools/lint && go build -o $@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter

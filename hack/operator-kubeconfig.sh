@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Writes a kubeconfig that speaks as the operator's own ServiceAccount, so that its RBAC is what it gets:
+#
+#   operator-kubeconfig.sh OUT
+#
+# It reads KUBECONFIG, whose user must be allowed to create the token. The token is good for a day.
+set -euo pipefail
+out=${1:?usage: operator-kubeconfig.sh OUT}
+if ! kubectl get --raw /readyz >/dev/null 2>&1; then
+  echo "no cluster answers at $KUBECONFIG: start one with 'make cluster-up', or set KUBECONFIG" >&2
+  exit 1
+fi
+if ! token=$(kubectl create token fonster-controller-manager -n fonster-system --duration=24h 2>/dev/null); then
+  echo "the operator's ServiceAccount is not there: run 'make install' first" >&2
+  exit 1
+fi
+umask 077
+kubectl config view --raw --minify --flatten >"$out"
+user=$(kubectl --kubeconfig "$out" config view -o jsonpath='{.users[0].name}')
+KUBECONFIG=$out kubectl config unset "users.$user" >/dev/null
+KUBECONFIG=$out kubectl config set-credentials "$user" --token="$token" >/dev/null

@@ -1,0 +1,283 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/announce/ical"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/schedule"
+)
+
+// defaultSpan is how far a calendar looks without --to.
+const defaultSpan = 90 * 24 * time.Hour
+
+// entry is one occurrence in a calendar, as JSON has it: one of window and freeze is its name.
+type entry struct {
+	Window      string    `json:"window,omitempty"`
+	Freeze      string    `json:"freeze,omitempty"`
+	Title       string    `json:"title"`
+	Class       string    `json:"class,omitempty"`
+	Start       time.Time `json:"start"`
+	End         time.Time `json:"end"`
+	TimeZone    string    `json:"timeZone"`
+	Audiences   []string  `json:"audiences,omitempty"`
+	description string
+}
+
+func (e entry) name() string { return e.Window + e.Freeze }
+
+// calendar lists the occurrences of windows and freezes.
+type calendar struct {
+	*root
+	files    []string
+	all      bool
+	from, to string
+	audience string
+	output   string
+}
+
+func newCalendar(r *root) *cobra.Command {
+	o := &calendar{root: r}
+	command := &cobra.Command{
+		Use:   "calendar (-f FILE... | --all)",
+		Short: "List when windows are open and freezes in force",
+		Long: `List when windows are open and freezes in force, of files (no cluster needed) or of the cluster.
+
+An occurrence is listed when any part of it lies in [--from, --to). Dates are read in each window's own zone.`,
+		Example: `  kubectl window calendar -f config/samples/itcentrum-2021.yaml --from 2021-05-01 --to 2022-01-01
+  kubectl window calendar --all -o ics > windows.ics`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return o.execute(c.Context())
+		},
+	}
+	f := command.Flags()
+	f.StringSliceVarP(&o.files, "filename", "f", nil, "file or folder of manifests; - for standard input; may be repeated")
+	f.BoolVarP(&o.all, "all", "A", false, "the windows and freezes of the cluster")
+	f.StringVar(&o.from, "from", "", "first instant, as YYYY-MM-DD or RFC 3339 (default: now)")
+	f.StringVar(&o.to, "to", "", "first instant that is too late, as YYYY-MM-DD or RFC 3339 (default: 90 days after --from)")
+	f.StringVar(&o.audience, "audience", "", "only what this audience is shown")
+	f.StringVarP(&o.output, "output", "o", "text", "text, json or ics")
+	return command
+}
+
+func (o *calendar) validate() error {
+	if (len(o.files) > 0) == o.all {
+		return usagef("say where the windows are: -f FILE, or --all for those of the cluster")
+	}
+	if !slices.Contains([]string{"text", "json", "ics"}, o.output) {
+		return usagef("-o %s: want text, json or ics", o.output)
+	}
+	_, _, err := o.span(time.UTC)
+	return err
+}
+
+// span is the interval in the zone of a window.
+func (o *calendar) span(zone *time.Location) (from, to time.Time, err error) {
+	from = o.now()
+	if o.from != "" {
+		if from, err = parseInstant(o.from, zone); err != nil {
+			return from, to, usagef("--from: %w", err)
+		}
+	}
+	to = from.Add(defaultSpan)
+	if o.to != "" {
+		if to, err = parseInstant(o.to, zone); err != nil {
+			return from, to, usagef("--to: %w", err)
+		}
+	}
+	if !from.Before(to) {
+		return from, to, usagef("--from must be before --to: the interval %s to %s is empty", from.Format(time.RFC3339), to.Format(time.RFC3339))
+	}
+	return from, to, nil
+}
+
+func parseInstant(text string, zone *time.Location) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, text, zone)
+	if err != nil {
+		return t, fmt.Errorf("%q is neither a date (2021-05-01) nor an instant (2021-05-01T00:00:00+02:00)", text)
+	}
+	return t, nil
+}
+
+func (o *calendar) execute(ctx context.Context) error {
+	found, failed, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	var entries []entry
+	for _, s := range found.windows {
+		window, problems := compile.Window(s.object)
+		failed = o.report(s.where, "MaintenanceWindow", s.object.Name, problems) || failed
+		if window.Schedule != nil && o.shown(s.object.Spec.Audiences) {
+			entries = append(entries, o.ofWindow(s.object, window.Schedule)...)
+		}
+	}
+	for _, s := range found.freezes {
+		freeze, problems := compile.Freeze(s.object)
+		failed = o.report(s.where, "ChangeFreeze", s.object.Name, problems) || failed
+		if freeze.Schedule != nil && o.shown(s.object.Spec.Audiences) {
+			entries = append(entries, o.ofFreeze(s.object, freeze.Schedule)...)
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b entry) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.name(), b.name()))
+	})
+	if err := o.write(entries); err != nil {
+		return err
+	}
+	if failed {
+		return errReported
+	}
+	return nil
+}
+
+// read reads the files or the cluster. What a file has wrong is reported, and the rest is still shown.
+func (o *calendar) read(ctx context.Context) (found objects, failed bool, err error) {
+	if o.all {
+		found, _, err = o.root.read(ctx)
+		return found, false, err
+	}
+	found, err = readFiles(o.files, o.In)
+	if err != nil {
+		fmt.Fprintf(o.Err, "error: %v\n", err)
+		failed = true
+	}
+	if len(found.windows)+len(found.freezes) == 0 {
+		return found, failed, fmt.Errorf("no MaintenanceWindow and no ChangeFreeze in %s", strings.Join(o.files, ", "))
+	}
+	return found, failed, nil
+}
+
+// report tells what is wrong with an object, and whether anything is.
+func (o *calendar) report(where, kind, name string, problems compile.Problems) bool {
+	for _, p := range problems {
+		fmt.Fprintf(o.Err, "error: %s: %s %s: %s\n", where, kind, name, p)
+	}
+	return len(problems) > 0
+}
+
+func (o *calendar) shown(audiences []string) bool {
+	return o.audience == "" || len(audiences) == 0 || slices.Contains(audiences, o.audience)
+}
+
+func (o *calendar) ofWindow(mw *v1alpha1.MaintenanceWindow, s *schedule.Schedule) []entry {
+	var entries []entry
+	for _, occurrence := range o.between(s) {
+		entries = append(entries, entry{
+			Window: mw.Name, Title: cmp.Or(mw.Spec.Title, mw.Name), Class: string(cmp.Or(mw.Spec.Class, v1alpha1.Planned)),
+			Start: occurrence.Start, End: occurrence.End, TimeZone: mw.Spec.TimeZone, Audiences: mw.Spec.Audiences,
+			description: mw.Spec.Description,
+		})
+	}
+	return entries
+}
+
+func (o *calendar) ofFreeze(cf *v1alpha1.ChangeFreeze, s *schedule.Schedule) []entry {
+	var entries []entry
+	for _, occurrence := range o.between(s) {
+		entries = append(entries, entry{
+			Freeze: cf.Name, Title: cf.Spec.Reason, Start: occurrence.Start, End: occurrence.End,
+			TimeZone: cf.Spec.TimeZone, Audiences: cf.Spec.Audiences,
+		})
+	}
+	return entries
+}
+
+// between lists a schedule's occurrences in the interval. What has no known end, such as a freeze until it is deleted, is
+// shown to the end of the interval.
+func (o *calendar) between(s *schedule.Schedule) []schedule.Occurrence {
+	from, to, err := o.span(s.Location())
+	if err != nil {
+		return nil // validate has seen it
+	}
+	occurrences := s.Between(from, to)
+	for i := range occurrences {
+		if occurrences[i].Start.IsZero() {
+			occurrences[i].Start = from.In(s.Location())
+		}
+		if occurrences[i].End.IsZero() {
+			occurrences[i].End = to.In(s.Location())
+		}
+	}
+	return occurrences
+}
+
+func (o *calendar) write(entries []entry) error {
+	switch o.output {
+	case "json":
+		encoder := json.NewEncoder(o.Out)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		if entries == nil {
+			entries = []entry{}
+		}
+		return encoder.Encode(entries)
+	case "ics":
+		return ical.Write(o.Out, "Maintenance windows", o.now(), events(entries))
+	}
+	return writeText(o.Out, entries)
+}
+
+func events(entries []entry) []ical.Event {
+	events := make([]ical.Event, len(entries))
+	for i, e := range entries {
+		kind := "maintenance-window"
+		if e.Freeze != "" {
+			kind = "change-freeze"
+		}
+		events[i] = ical.Event{
+			UID:   e.Start.UTC().Format("20060102T150405Z") + "-" + e.name() + "@" + kind + "." + v1alpha1.GroupName,
+			Title: e.Title, Description: e.description, Start: e.Start, End: e.End, Categories: []string{kind},
+		}
+	}
+	return events
+}
+
+func writeText(w io.Writer, entries []entry) error {
+	if len(entries) == 0 {
+		_, err := fmt.Fprintln(w, "nothing in this interval")
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "START\tEND\tLENGTH\tNAME\tTITLE")
+	for _, e := range entries {
+		title := e.Title
+		if e.Freeze != "" {
+			title = "FREEZE: " + title
+		} else if e.Class == string(v1alpha1.Emergency) {
+			title = "EMERGENCY: " + title
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", compile.Human(e.Start), compile.Human(e.End), length(e.End.Sub(e.Start)), e.name(), title)
+	}
+	return table.Flush()
+}
+
+// length writes a duration for people: 11h, 1h30m, 45m.
+func length(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

@@ -1,0 +1,130 @@
+// Package cli is the kubectl plugin: kubectl window.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+)
+
+// Streams are where a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// root is what all commands share.
+type root struct {
+	Streams
+	now        func() time.Time
+	kubeconfig string
+	context    string
+	// connect returns a client of the cluster; replaced in tests.
+	connect func() (client.Client, error)
+}
+
+// errReported ends a command that has already said on stderr what is wrong.
+var errReported = errors.New("reported")
+
+// Run runs the plugin and returns its exit code: 0, or 1 when something went wrong, or 2 when the command line is wrong.
+func Run(ctx context.Context, args []string, streams Streams, now func() time.Time) int {
+	r := &root{Streams: streams, now: now}
+	r.connect = r.cluster
+	return r.run(ctx, args)
+}
+
+func (r *root) run(ctx context.Context, args []string) int {
+	command := r.command()
+	command.SetArgs(args)
+	command.SetIn(r.In)
+	command.SetOut(r.Out)
+	command.SetErr(r.Err)
+	err := command.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		fmt.Fprintf(r.Err, "error: %v\nSee 'kubectl window --help'.\n", err)
+		return 2
+	case !errors.Is(err, errReported):
+		fmt.Fprintf(r.Err, "error: %v\n", err)
+	}
+	return 1
+}
+
+// usageError is an error of the command line.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func (r *root) command() *cobra.Command {
+	command := &cobra.Command{
+		Use:           "kubectl-window",
+		Short:         "See when maintenance windows are open",
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl window"},
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	command.CompletionOptions.HiddenDefaultCmd = true
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	command.PersistentFlags().StringVar(&r.kubeconfig, "kubeconfig", "", "path of the kubeconfig (default: KUBECONFIG, or ~/.kube/config)")
+	command.PersistentFlags().StringVar(&r.context, "context", "", "context of the kubeconfig to use")
+	command.AddCommand(newCalendar(r), newStatus(r))
+	return command
+}
+
+// cluster connects to the cluster of the kubeconfig.
+func (r *root) cluster() (client.Client, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = r.kubeconfig
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: r.context}).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("no cluster to talk to: set KUBECONFIG or --kubeconfig: %w", err)
+	}
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	c, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", config.Host, err)
+	}
+	return c, nil
+}
+
+// read lists the windows and freezes of the cluster.
+func (r *root) read(ctx context.Context) (objects, client.Client, error) {
+	c, err := r.connect()
+	if err != nil {
+		return objects{}, nil, err
+	}
+	var windows v1alpha1.MaintenanceWindowList
+	var freezes v1alpha1.ChangeFreezeList
+	if err := errors.Join(c.List(ctx, &windows), c.List(ctx, &freezes)); err != nil {
+		if meta.IsNoMatchError(err) {
+			return objects{}, nil, errors.New("the cluster does not know MaintenanceWindows: install Fonster there first, with 'make install'")
+		}
+		return objects{}, nil, fmt.Errorf("reading the cluster's windows: %w", err)
+	}
+	var o objects
+	for i := range windows.Items {
+		o.windows = append(o.windows, source[*v1alpha1.MaintenanceWindow]{&windows.Items[i], "cluster"})
+	}
+	for i := range freezes.Items {
+		o.freezes = append(o.freezes, source[*v1alpha1.ChangeFreeze]{&freezes.Items[i], "cluster"})
+	}
+	return o, c, nil
+}
