@@ -38,14 +38,14 @@ type ChangeFreezeSpec struct {
 	// disruptions lists what the freeze stops: Rollout, ScaleDown, Delete, Evict. Default: Rollout and Delete.
 	// +optional
 	// +listType=set
-	// +kubebuilder:default={Rollout,Delete}
+	// +default=["Rollout","Delete"]
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=4
 	Disruptions []Disruption `json:"disruptions,omitempty"`
 
 	// enforcement is Deny (default), which refuses, or Warn, which lets the request pass with a warning.
 	// +optional
-	// +kubebuilder:default=Deny
+	// +default="Deny"
 	// +kubebuilder:validation:Enum=Deny;Warn
 	Enforcement Enforcement `json:"enforcement,omitempty"`
 
@@ -69,7 +69,7 @@ type ChangeFreezeStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions: Ready (the freeze could be read), Active (it is in force now), Governing (some namespace matches).
+	// conditions are Ready (the freeze could be read), Active (it is in force now), Governing (some namespace matches).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -65,7 +65,7 @@ type GateDisruption struct {
 	// +optional
 	ClosesAt *metav1.Time `json:"closesAt,omitempty"`
 
-	// opensAt is the next opening of a closed gate; absent when none is known.
+	// opensAt is the next opening, of an open gate the one after it closes; absent when none is known.
 	// +optional
 	OpensAt *metav1.Time `json:"opensAt,omitempty"`
 

@@ -27,7 +27,7 @@ type MaintenanceWindowSpec struct {
 
 	// class is Planned (default) or Emergency, a window at short notice.
 	// +optional
-	// +kubebuilder:default=Planned
+	// +default="Planned"
 	Class WindowClass `json:"class,omitempty"`
 
 	// timeZone is the IANA name of the zone in which every time here is read, such as Europe/Stockholm. Offsets such as
@@ -72,7 +72,7 @@ type MaintenanceWindowSpec struct {
 	// Delete.
 	// +optional
 	// +listType=set
-	// +kubebuilder:default={Rollout,Delete}
+	// +default=["Rollout","Delete"]
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=4
 	Disruptions []Disruption `json:"disruptions,omitempty"`
@@ -80,7 +80,7 @@ type MaintenanceWindowSpec struct {
 	// enforcement is what happens outside the window: Deny (default) refuses, Hold accepts the change and holds the rollout
 	// until the window opens, Warn lets it pass with a warning. Where several windows are closed, the strictest counts.
 	// +optional
-	// +kubebuilder:default=Deny
+	// +default="Deny"
 	// +kubebuilder:validation:Enum=Deny;Hold;Warn
 	Enforcement Enforcement `json:"enforcement,omitempty"`
 
@@ -112,26 +112,26 @@ type MaintenanceWindowSpec struct {
 type ReleasePolicy struct {
 	// maxConcurrent is how many released rollouts may be in progress at once. From 1 to 1000; default 5.
 	// +optional
-	// +kubebuilder:default=5
+	// +default=5
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MaxConcurrent int32 `json:"maxConcurrent,omitempty"`
 
 	// onFailure says what a failed rollout does to the queue: Continue (default) or Stop.
 	// +optional
-	// +kubebuilder:default=Continue
+	// +default="Continue"
 	// +kubebuilder:validation:Enum=Continue;Stop
 	OnFailure string `json:"onFailure,omitempty"`
 
 	// onClose says what happens to rollouts in progress when the window closes: Finish (default) or Pause.
 	// +optional
-	// +kubebuilder:default=Finish
+	// +default="Finish"
 	// +kubebuilder:validation:Enum=Finish;Pause
 	OnClose string `json:"onClose,omitempty"`
 
 	// earlyClose closes the window before its end: Never (default), or WhenDone, when the queue has emptied.
 	// +optional
-	// +kubebuilder:default=Never
+	// +default="Never"
 	// +kubebuilder:validation:Enum=Never;WhenDone
 	EarlyClose string `json:"earlyClose,omitempty"`
 }
@@ -142,7 +142,7 @@ type MaintenanceWindowStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions: Ready (the window could be read and is in force), Open (disruption is allowed now), Governing (some
+	// conditions are Ready (the window could be read and is in force), Open (disruption is allowed now), Governing (some
 	// namespace matches the selector).
 	// +optional
 	// +listType=map

@@ -126,7 +126,7 @@ const (
 type OverridePolicy struct {
 	// maxDuration is how long an override stands from when it is first seen. From 1m to 24h; default 1h.
 	// +optional
-	// +kubebuilder:default="1h"
+	// +default="1h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('24h')",message="must be a duration from 1m to 24h, such as 1h"
 	MaxDuration *metav1.Duration `json:"maxDuration,omitempty"`

@@ -7,7 +7,7 @@
 #
 # The controller manager and the scheduler run under their own identities, as in a real cluster, because admission looks at
 # who asks: each controller as a service account of its own, or, with USE_SERVICE_ACCOUNT_CREDENTIALS=false, all as
-# system:kube-controller-manager.
+# system:kube-controller-manager. API_SERVER_ONLY=true starts no controllers, scheduler or kwok.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -92,7 +92,7 @@ up() {
   if ! kwokctl create cluster --config "$identities/kwokctl.yaml" --name "$name" --runtime binary --kubeconfig "$kubeconfig" \
     --etcd-binary "$bin/etcd" --kube-apiserver-binary "$bin/kube-apiserver" \
     --kube-controller-manager-binary "$bin/kube-controller-manager" --kube-scheduler-binary "$bin/kube-scheduler" \
-    --kwok-controller-binary "$bin/kwok" --kube-apiserver-port "$port" --disable-qps-limits --wait 60s >"$log" 2>&1; then
+    --kwok-controller-binary "$bin/kwok" --kube-apiserver-port "$port" --disable-qps-limits ${API_SERVER_ONLY:+--disable kube-controller-manager,kube-scheduler,kwok-controller} --wait 60s >"$log" 2>&1; then
     cat "$log" >&2
     for f in "$KWOK_WORKDIR/clusters/$name"/logs/*.log; do [[ -f $f ]] && { echo "== $f"; tail -n 5 "$f"; } >&2; done
     echo "cluster: could not start $name" >&2

@@ -104,7 +104,7 @@ type State struct {
 	// Open says that a window which governs the whole target lets the disruption begin; until ClosesAt.
 	Open     bool
 	ClosesAt time.Time
-	// OpensAt is the next opening when not Open, in the zone of the window that opens; freezes are counted.
+	// OpensAt is the next opening, of an open gate the one after it closes, in the zone of the window that opens; freezes are counted.
 	OpensAt time.Time
 	// OpensWindow is the name of the window that opens then.
 	OpensWindow string

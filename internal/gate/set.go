@@ -81,8 +81,12 @@ func NewSet(windows []Window, freezes []Freeze) *Set {
 // freeze, changes; zero when nothing ever will.
 func (s *Set) At(now time.Time) (gates []Gate, until time.Time) {
 	gates = make([]Gate, len(s.groups))
+	own := make(map[*group]openings, len(s.groups))
+	for _, g := range s.groups {
+		own[g] = g.openings(now)
+	}
 	for i, g := range s.groups {
-		gates[i] = g.at(now)
+		gates[i] = g.at(now, own)
 		until = earliest(until, g.until(now))
 	}
 	return gates, until
@@ -103,7 +107,36 @@ func (g *group) until(now time.Time) (until time.Time) {
 	return until
 }
 
-func (g *group) at(now time.Time) Gate {
+// opening is what a group's own windows do for one disruption at an instant, freezes not counted.
+type opening struct {
+	// governed says that the group has windows for the disruption.
+	governed bool
+	open     bool
+	closesAt time.Time
+	// window opens now, or else at next.
+	window string
+	next   time.Time
+}
+
+// openings has an opening for each of disruptions. It is worked out once for each group, whatever the number of groups that
+// overlap it.
+type openings [4]opening
+
+func (g *group) openings(now time.Time) (all openings) {
+	for i, d := range disruptions {
+		windows := g.governing(d)
+		o := opening{governed: len(windows) > 0}
+		if o.open, o.closesAt = accepting(windows, now); o.open {
+			o.window = openNow(windows, now)
+		} else {
+			o.window, o.next = firstAccepting(windows, now)
+		}
+		all[i] = o
+	}
+	return all
+}
+
+func (g *group) at(now time.Time, own map[*group]openings) Gate {
 	result := Gate{Name: g.name, Target: g.target, Governs: g.rules()}
 	for _, w := range g.windows {
 		result.Windows = append(result.Windows, w.Name)
@@ -120,7 +153,7 @@ func (g *group) at(now time.Time) Gate {
 		result.Disruptions = append(result.Disruptions, g.state(d, own, freezes, now))
 	}
 	if len(g.windows) > 0 {
-		result.AlsoOpen, result.NextOpenings = g.overlaps(now)
+		result.AlsoOpen, result.NextOpenings = g.overlaps(now, own)
 	}
 	return result
 }
@@ -188,10 +221,21 @@ func (g *group) state(d Disruption, own []Window, freezes []FreezeState, now tim
 	state.Frozen, _ = frozen(blocking, now)
 	windows := g.opening(d)
 	state.Open, state.ClosesAt = accepting(windows, now)
-	if len(own) > 0 && (!state.Open || state.Frozen) {
-		state.OpensWindow, state.OpensAt = nextOpening(windows, blocking, now)
+	if len(own) > 0 {
+		state.OpensWindow, state.OpensAt = nextOpening(windows, blocking, after(state, now))
 	}
 	return state
+}
+
+// after is from when on a gate's next opening is looked for: an open gate's follows its closing.
+func after(s State, now time.Time) time.Time {
+	switch {
+	case !s.Open || s.Frozen:
+		return now
+	case s.ClosesAt.IsZero():
+		return endOfTime
+	}
+	return s.ClosesAt
 }
 
 // freezeStates is, for each enforcement, the group's own freeze in force that ends last, or else the one that starts next.
@@ -245,20 +289,23 @@ func (f FreezeState) before(other FreezeState) bool {
 }
 
 // overlaps lists what other targets that may overlap have open at now, and what they open next.
-func (g *group) overlaps(now time.Time) (open, next []Overlap) {
+func (g *group) overlaps(now time.Time, own map[*group]openings) (open, next []Overlap) {
 	for _, other := range g.overlapping {
-		for _, d := range disruptions {
-			if len(g.governing(d)) == 0 {
-				continue
-			}
-			windows := other.governing(d)
-			if isOpen, closesAt := accepting(windows, now); isOpen {
-				open = addOverlap(open, Overlap{Target: other.target, Window: openNow(windows, now), ClosesAt: closesAt}, d)
-				continue
-			}
-			freezes := append(g.blocking(d), other.blocking(d)...)
-			if name, opensAt := nextOpening(windows, freezes, now); !opensAt.IsZero() {
-				next = addOverlap(next, Overlap{Target: other.target, Window: name, OpensAt: opensAt}, d)
+		for i, d := range disruptions {
+			o := own[other][i]
+			switch {
+			case !own[g][i].governed || !o.governed:
+			case o.open:
+				open = addOverlap(open, Overlap{Target: other.target, Window: o.window, ClosesAt: o.closesAt}, d)
+			case !o.next.IsZero():
+				name, opensAt := o.window, o.next
+				freezes := append(g.blocking(d), other.blocking(d)...)
+				if isFrozen, _ := frozen(freezes, opensAt); isFrozen {
+					name, opensAt = nextOpening(other.governing(d), freezes, now)
+				}
+				if !opensAt.IsZero() {
+					next = addOverlap(next, Overlap{Target: other.target, Window: name, OpensAt: opensAt}, d)
+				}
 			}
 		}
 	}
@@ -385,6 +432,9 @@ func frozen(freezes []Freeze, now time.Time) (active bool, until time.Time) {
 	}
 	return active, until
 }
+
+// endOfTime lies after every occurrence that a schedule answers for.
+var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // earliest is the earlier of two instants, a zero one being none.
 func earliest(a, b time.Time) time.Time {

@@ -114,7 +114,7 @@ func readDays(t *testing.T, text string) []string {
 }
 
 // randomRule writes a rule that both this package and the library read alike. Left out is what the library has wrong:
-// numbered and plain BYDAY in one rule, numbers out of range of the month (it panics), BYWEEKNO beside BYSETPOS.
+// numbered and plain BYDAY in one rule (it wants both), numbers out of range of the month (it panics), BYWEEKNO beside BYSETPOS.
 func randomRule(r *rand.Rand) string {
 	pick := func(most int, values ...string) string {
 		r.Shuffle(len(values), func(i, j int) { values[i], values[j] = values[j], values[i] })
@@ -274,4 +274,27 @@ func TestRecurrenceAgreesWithAPredicate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Why the library is not used to expand rules. When this fails, it has been mended, and the comment on recurrence is old.
+func TestTheLibraryCannotBeUsedToExpand(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	next := func(opt rrule.ROption) (at time.Time, panicked any) {
+		defer func() { panicked = recover() }()
+		opt.Dtstart = start
+		rule, err := rrule.NewRRule(opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rule.After(start, true), nil
+	}
+	if _, panicked := next(rrule.ROption{Freq: rrule.MONTHLY, Byweekday: []rrule.Weekday{rrule.MO.Nth(53)}}); panicked == nil {
+		t.Error("FREQ=MONTHLY;BYDAY=53MO no longer panics")
+	}
+	if at, _ := next(rrule.ROption{Freq: rrule.MONTHLY, Byweekday: []rrule.Weekday{rrule.MO, rrule.TU.Nth(2)}}); at.Year() == 2026 {
+		t.Error("a numbered and a plain BYDAY now go together")
+	}
+	begin := time.Now() //nolint:forbidigo // measures
+	next(rrule.ROption{Freq: rrule.DAILY, Bymonth: []int{2}, Bymonthday: []int{30}})
+	t.Logf("the library took %v to find that 30 February never comes", time.Since(begin)) //nolint:forbidigo // measures
 }

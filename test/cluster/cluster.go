@@ -55,6 +55,15 @@ func Root() string {
 // Start starts a cluster and installs Fonster in it; the operator is not yet running. Environment variables for the cluster
 // script may be given as KEY=VALUE.
 func Start(name string, environment ...string) (*Cluster, error) {
+	c, err := StartPlain(name, environment...)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.install()
+}
+
+// StartPlain starts a cluster without Fonster.
+func StartPlain(name string, environment ...string) (*Cluster, error) {
 	folder, err := os.MkdirTemp("", "fonster-"+name)
 	if err != nil {
 		return nil, err
@@ -72,17 +81,21 @@ func Start(name string, environment ...string) (*Cluster, error) {
 	if c.Admin, err = client.New(c.Config, client.Options{Scheme: Scheme()}); err != nil {
 		return nil, err
 	}
+	return c, nil
+}
+
+func (c *Cluster) install() error {
 	for _, folder := range []string{"config/crd", "config/policies", "config/rbac"} {
 		if out, err := c.Kubectl("apply", "--server-side", "-k", filepath.Join(c.root, folder)); err != nil {
-			return nil, fmt.Errorf("installing %s: %w\n%s", folder, err, out)
+			return fmt.Errorf("installing %s: %w\n%s", folder, err, out)
 		}
 	}
 	out, err := c.Kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/maintenancewindows.maintenance.fonster.dev",
 		"crd/changefreezes.maintenance.fonster.dev", "crd/gates.maintenance.fonster.dev")
 	if err != nil {
-		return nil, fmt.Errorf("waiting for the CRDs: %w\n%s", err, out)
+		return fmt.Errorf("waiting for the CRDs: %w\n%s", err, out)
 	}
-	return c, nil
+	return nil
 }
 
 // Scheme knows the built-in kinds and Fonster's.
@@ -207,14 +220,17 @@ func kubeconfigWithToken(config *rest.Config, token string) clientcmdapi.Config 
 
 // freePorts returns two free addresses on loopback.
 func freePorts() (a, b string, err error) {
-	var listeners [2]net.Listener
-	for i := range listeners {
-		if listeners[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return "", "", err
-		}
-		defer listeners[i].Close()
+	first, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
 	}
-	return listeners[0].Addr().String(), listeners[1].Addr().String(), nil
+	defer first.Close()
+	second, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer second.Close()
+	return first.Addr().String(), second.Addr().String(), nil
 }
 
 func (o *Operator) waitReady(ctx context.Context) error {

@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# The demo: a local cluster from nothing, the operator under its own ServiceAccount, IT-Centrum's notice of 2021 as objects,
+# and a walk through what Fonster does with it. Each step is the kubectl command a user would type, and what came back.
+# Exits non-zero when a step does not do what it says.
+set -uo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$root"
+name=fonster-demo-$$
+work=$(mktemp -d)
+export KUBECONFIG=$work/kubeconfig PATH=$root/.local/bin:$root/bin:$PATH
+bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' plain=$'\e[0m'
+[[ -t 1 ]] || bold='' dim='' red='' plain=''
+operator=
+
+cleanup() {
+  [[ -n $operator ]] && kill -9 "$operator" 2>/dev/null
+  KUBECONFIG_OUT=$work/kubeconfig hack/controlplane/cluster.sh down "$name"
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
+fail() { printf '%sdemo: %s%s\n' "$red" "$*" "$plain" >&2; exit 1; }
+
+# ask COMMAND...: shows the command and what it prints; the status is in $status, the output in $output.
+ask() {
+  printf '%s$ %s%s\n' "$dim" "$*" "$plain"
+  output=$("$@" 2>&1)
+  status=$?
+  [[ -z $output ]] || printf '%s\n' "$output"
+}
+passes() { ask "$@"; [[ $status == 0 ]] || fail "this should have passed"; }
+refused() { ask "$@"; [[ $status != 0 && $output == *forbidden* ]] || fail "this should have been refused"; }
+says() { local text; for text in "$@"; do [[ $output == *"$text"* ]] || fail "the answer does not say: $text"; done; }
+
+start_operator() {
+  hack/operator-kubeconfig.sh "$work/operator.kubeconfig" || fail "no kubeconfig for the operator"
+  KUBECONFIG=$work/operator.kubeconfig bin/fonster --metrics-bind-address=127.0.0.1:"$metrics" \
+    --health-probe-bind-address=127.0.0.1:"$probes" >"$work/operator.log" 2>&1 &
+  operator=$!
+  for _ in $(seq 100); do
+    curl -fs "http://127.0.0.1:$probes/readyz" >/dev/null && return
+    sleep 0.1
+  done
+  cat "$work/operator.log" >&2
+  fail "the operator did not become ready"
+}
+
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 12000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+  done
+}
+
+say "1. A cluster: real API server, controllers and scheduler; nodes and pods simulated by kwok"
+KUBECONFIG_OUT=$KUBECONFIG hack/controlplane/cluster.sh up "$name" >/dev/null || fail "the cluster did not start"
+passes kubectl get nodes
+
+say "2. Fonster: CRDs, policies, RBAC; and the operator, with no rights but those of its own ServiceAccount"
+make --no-print-directory install >"$work/install.log" 2>&1 || { cat "$work/install.log" >&2; fail "make install"; }
+metrics=$(free_port) probes=$(free_port)
+start_operator
+echo "installed; the operator runs as process $operator"
+
+say "3. The notice of 2021 as objects: five municipalities, Östhammar's window, the common windows"
+passes kubectl apply -f config/samples/itcentrum-2021.yaml
+passes kubectl window calendar -f config/samples/itcentrum-2021.yaml --from 2021-05-01 --to 2022-01-01
+says "Thu 13 May 2021 09:00 CEST" "Sun 5 Dec 2021 20:00 CET"
+
+say "4. The same pattern for this year: Östhammar's window a week from now, the common ones on Saturdays"
+day=$(date -u -d '+7 days' +%F)
+cat >"$work/now.yaml" <<END
+apiVersion: maintenance.fonster.dev/v1alpha1
+kind: MaintenanceWindow
+metadata: {name: osthammar}
+spec:
+  title: Servicefönster Östhammar
+  timeZone: Europe/Stockholm
+  schedules:
+  - {dates: ["$day"], startTime: "09:00", endTime: "20:00"}
+  namespaceSelector: {matchLabels: {kommun: osthammar}}
+END
+cat "$work/now.yaml"
+passes kubectl apply -f "$work/now.yaml"
+for ns in osthammar default; do
+  kubectl -n $ns create deployment web --image=app:1 --replicas=2 >/dev/null || fail "creating a deployment"
+  kubectl -n $ns rollout status deployment/web --timeout=60s >/dev/null || fail "the deployment did not come up"
+done
+sleep 2 # the API server reads new bindings each second
+passes kubectl get mw
+passes kubectl get gates
+
+say "5. Outside the windows a disruptive change is refused, with the opening in Swedish time and the way for an emergency"
+refused kubectl -n osthammar set image deployment/web app=app:2
+says "Rollout of Deployment osthammar/web" "osthammar" "$(LC_ALL=C TZ=Europe/Stockholm date -d "$day 09:00" '+%a %-d %b %Y %H:%M')" "CE" "In an emergency"
+refused kubectl -n osthammar delete deployment web
+
+say "6. Harmless changes pass, and so does everything in a namespace that no window governs"
+passes kubectl -n osthammar label deployment web contact=it-centrum
+passes kubectl -n osthammar scale deployment web --replicas=3
+passes kubectl -n default set image deployment/web app=app:2
+
+say "7. A window that opens in 20 seconds"
+opens=$(($(date +%s) + 20)) closes=$(($(date +%s) + 45))
+cat >"$work/soon.yaml" <<END
+apiVersion: maintenance.fonster.dev/v1alpha1
+kind: MaintenanceWindow
+metadata: {name: osthammar-nu}
+spec:
+  title: Extra servicefönster Östhammar
+  class: Emergency
+  timeZone: UTC
+  schedules:
+  - {dates: ["$(date -u -d @$opens +%F)"], startTime: "$(date -u -d @$opens +%T)", endTime: "$(date -u -d @$closes +%T)"}
+  namespaceSelector: {matchLabels: {kommun: osthammar}}
+END
+cat "$work/soon.yaml"
+passes kubectl apply -f "$work/soon.yaml"
+while [[ $(date +%s) -lt $((opens - 1)) ]]; do sleep 0.2; done
+refused kubectl -n osthammar set image deployment/web app=app:2
+echo "waiting for the edge, then the same command until it passes ..."
+while [[ $(date +%s) -lt $opens ]]; do sleep 0.005; done
+for _ in $(seq 40); do
+  output=$(kubectl -n osthammar set image deployment/web app=app:2 2>&1) && break
+done
+passed=$(date +%s%3N)
+printf '%s$ kubectl -n osthammar set image deployment/web app=app:2%s\n%s\n' "$dim" "$plain" "$output"
+says "image updated"
+echo "first success $((passed - opens * 1000)) ms after the schedule's edge, kubectl's own start included"
+passes kubectl wait --for=condition=Open --timeout=5s mw/osthammar-nu
+passes kubectl get mw
+
+say "8. Metrics, read with a token: the window is open, and closes when it says"
+token=$(kubectl create token default -n default) || fail "no token"
+kubectl create clusterrolebinding demo-metrics --clusterrole=fonster-metrics-reader --serviceaccount=default:default >/dev/null
+ask curl -ks -o /dev/null -w '%{http_code}' "https://127.0.0.1:$metrics/metrics"
+[[ $output == 401 || $output == 403 ]] || fail "metrics without a token should be refused"
+scrape() { curl -ks -H "Authorization: Bearer $token" "https://127.0.0.1:$metrics/metrics" | grep '^fonster_' | grep -v _bucket; }
+echo "$dim\$ curl -k -H 'Authorization: Bearer ...' https://127.0.0.1:$metrics/metrics | grep ^fonster_$plain"
+output=$(scrape)
+printf '%s\n' "$output"
+says 'fonster_window_open{window="osthammar-nu"} 1' 'fonster_window_open{window="osthammar"} 0'
+[[ $(awk '/^fonster_window_closes_timestamp_seconds{window="osthammar-nu"}/ {printf "%d", $2}' <<<"$output") == "$closes" ]] || fail "the closing time in the metrics is wrong"
+
+say "9. The operator is killed. The gate still closes on the second, by the API server's own clock"
+kill -9 "$operator"; wait "$operator" 2>/dev/null; operator=
+while [[ $(date +%s) -lt $closes ]]; do sleep 0.05; done
+refused kubectl -n osthammar set image deployment/web app=app:3
+
+say "10. The operator comes back and finds everything as it should be"
+start_operator
+passes kubectl wait --for=condition=Open=False --timeout=10s mw/osthammar-nu
+passes kubectl get events -A --field-selector involvedObject.kind=MaintenanceWindow
+passes kubectl window status
+
+say "Everything did what it says. 'make cluster-up install run' gives you the same to play with."
