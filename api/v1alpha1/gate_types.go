@@ -14,7 +14,10 @@ const (
 	GateFrozen GateState = "Frozen"
 )
 
-// GateSpec is what the API server's admission policies read. The operator alone writes it.
+// GateSpec is what the API server's admission policies read. The operator alone writes it, as a whole: it is read, and so
+// converted, with every request to the target, and is kept small for that.
+//
+// +structType=atomic
 type GateSpec struct {
 	// namespaceSelector and objectSelector are the target: which workloads the gate stands before.
 	// +required
@@ -31,17 +34,17 @@ type GateSpec struct {
 	Disruptions []GateDisruption `json:"disruptions,omitempty"`
 
 	// alsoOpen lists windows of other targets that are open now and may overlap this one: where they govern an object too,
-	// they open the gate for it. Usually empty.
+	// they open the gate for it. Listed only for disruptions for which the gate itself is not open. Usually empty.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=4096
 	AlsoOpen []GateOverlap `json:"alsoOpen,omitempty"`
 
-	// nextOpenings lists, soonest first, when windows of other targets that may overlap this one open next. Only the
-	// message of a refusal reads it.
+	// nextOpenings lists, soonest first, which windows of other targets that may overlap this one open before its own do; at
+	// most 8. Only the message of a refusal reads it.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:MaxItems=8
 	NextOpenings []GateOverlap `json:"nextOpenings,omitempty"`
 }
 

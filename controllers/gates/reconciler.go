@@ -141,7 +141,7 @@ func newPlan(gates []gate.Gate, ownersOf func(gate.Gate) []metav1.OwnerReference
 	for _, g := range gates {
 		owners := ownersOf(g)
 		object := compile.Gate(g)
-		object.OwnerReferences = owners
+		object.OwnerReferences = ownedBy(doors.Bindings(g), have)
 		wanted[object.Name] = true
 		current, exists := have.gates[object.Name]
 		if !exists || !equality.Semantic.DeepEqual(current.Spec, object.Spec) || !sameMeta(current, object) {
@@ -243,8 +243,8 @@ func parallel[T any](items []T, do func(T) error) error {
 	return errors.Join(errs...)
 }
 
-// owners returns who owns the objects of a gate: its windows and freezes. When they are all gone, the garbage collector
-// removes the gate, also while no operator runs.
+// owners returns who owns the bindings of a gate: its windows and freezes. When they are all gone, the garbage collector
+// removes the bindings, and then the gate, also while no operator runs.
 func owners(compiled *compile.Compiled) func(gate.Gate) []metav1.OwnerReference {
 	return func(g gate.Gate) []metav1.OwnerReference {
 		var refs []metav1.OwnerReference
@@ -256,6 +256,18 @@ func owners(compiled *compile.Compiled) func(gate.Gate) []metav1.OwnerReference 
 		}
 		return refs
 	}
+}
+
+// ownedBy makes the bindings that exist owners of their gate: the garbage collector takes it after the last of them, and
+// the gate does not grow with the number of windows.
+func ownedBy(bindings []*admissionv1.ValidatingAdmissionPolicyBinding, have live) []metav1.OwnerReference {
+	var refs []metav1.OwnerReference
+	for _, b := range bindings {
+		if current, exists := have.bindings[b.Name]; exists {
+			refs = append(refs, metav1.OwnerReference{APIVersion: b.APIVersion, Kind: b.Kind, Name: b.Name, UID: current.UID})
+		}
+	}
+	return refs
 }
 
 func ownerReference(kind, name string, uid types.UID) metav1.OwnerReference {

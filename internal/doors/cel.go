@@ -58,6 +58,14 @@ const (
 		`))`
 )
 
+// The quick look, which comes first.
+const (
+	// The API server counts the generation up before admission, when the spec has changed; clients cannot set it.
+	specChanged = `request.operation == 'DELETE' || object.metadata.generation != oldObject.metadata.generation`
+
+	plainlyOpen = `d.state == 'Open' && !has(d.freezes) && (!has(d.closesAt) || !(object == null ? oldObject : object).metadata.?managedFields.orValue([]).exists(m, has(m.time) && m.time >= d.closesAt))`
+)
+
 // The decision. params is a Gate.
 const (
 	// The API server stamps each request into managedFields before admission: a time that is new is now. A client can forge

@@ -67,10 +67,14 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 		admissionv1.ValidatingAdmissionPolicySpec{
 			ParamKind:        &admissionv1.ParamKind{APIVersion: apiVersion, Kind: "Gate"},
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: f.rules()},
-			MatchConditions: []admissionv1.MatchCondition{
-				{Name: "not-the-control-plane", Expression: notExempt()},
-				{Name: "disruptive", Expression: f.disruptive()},
-			},
+			// One condition, cheapest part first: the API server evaluates every condition of a policy, but only the parts of
+			// an expression that it needs. It is false for nearly every request, and then costs all that the policy costs.
+			MatchConditions: []admissionv1.MatchCondition{{
+				Name: "disruptive-and-not-plainly-open",
+				Expression: strings.Join([]string{
+					"(" + specChanged + ")", "!(" + f.plainlyOpen() + ")", notExempt(), "(" + f.disruptive() + ")",
+				}, "\n&& "),
+			}},
 			Variables: []admissionv1.Variable{
 				{Name: "attempted", Expression: f.attempted()},
 				{Name: "states", Expression: `params.spec.?disruptions.orValue([]).filter(d, d.disruption in variables.attempted)`},
@@ -182,6 +186,22 @@ func (f Family) attempted() string {
 		}
 	}
 	return strings.Join(parts, " + ")
+}
+
+// plainlyOpen is true when every disruption that a request's operation could be passes, by the gate alone: no stamp in the
+// object has reached its closing, and no freeze is near. Everything else is for the validations.
+func (f Family) plainlyOpen() string {
+	var possible []string
+	for _, operation := range []string{"UPDATE", "DELETE"} {
+		var disruptions []gate.Disruption
+		for _, d := range f.Doors {
+			if d.Operation == operation && !slices.Contains(disruptions, d.Disruption) {
+				disruptions = append(disruptions, d.Disruption)
+			}
+		}
+		possible = append(possible, list(disruptions))
+	}
+	return "params.spec.?disruptions.orValue([]).all(d, !(d.disruption in (request.operation == 'UPDATE' ? " + possible[0] + " : " + possible[1] + ")) || " + plainlyOpen + ")"
 }
 
 func notExempt() string {

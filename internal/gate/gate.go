@@ -79,9 +79,10 @@ type Gate struct {
 	Governs []Rule
 	// Disruptions holds a state for each disruption that something of this target governs.
 	Disruptions []State
-	// AlsoOpen are openings of other targets that may overlap, open now.
+	// AlsoOpen are openings of other targets that may overlap, open now, for disruptions for which the gate itself is not.
 	AlsoOpen []Overlap
-	// NextOpenings are openings of other targets that may overlap, to come; soonest first, at most MaxNextOpenings.
+	// NextOpenings are openings of other targets that may overlap, to come before the gate's own; soonest first, at most
+	// MaxNextOpenings.
 	NextOpenings []Overlap
 }
 
@@ -94,7 +95,7 @@ type Rule struct {
 // MaxNextOpenings bounds Gate.NextOpenings, and MaxWindowNames State.Windows: a gate stays small whatever the number of
 // windows.
 const (
-	MaxNextOpenings = 16
+	MaxNextOpenings = 8
 	MaxWindowNames  = 8
 )
 

@@ -152,9 +152,13 @@ func (g *group) at(now time.Time, own map[*group]openings) Gate {
 		}
 		result.Disruptions = append(result.Disruptions, g.state(d, own, freezes, now))
 	}
-	if len(g.windows) > 0 {
-		result.AlsoOpen, result.NextOpenings = g.overlaps(now, own)
+	for _, state := range result.Disruptions {
+		if state.Enforcement != "" && !state.Open {
+			g.addOverlaps(&result, state, now, own)
+		}
 	}
+	slices.SortStableFunc(result.NextOpenings, func(a, b Overlap) int { return a.OpensAt.Compare(b.OpensAt) })
+	result.NextOpenings = result.NextOpenings[:min(len(result.NextOpenings), MaxNextOpenings)]
 	return result
 }
 
@@ -288,37 +292,35 @@ func (f FreezeState) before(other FreezeState) bool {
 	return f.StartsAt.Before(other.StartsAt)
 }
 
-// overlaps lists what other targets that may overlap have open at now, and what they open next.
-func (g *group) overlaps(now time.Time, own map[*group]openings) (open, next []Overlap) {
+// addOverlaps lists what other targets that may overlap have open at now for a disruption, and what they open before the
+// gate's own next opening.
+func (g *group) addOverlaps(to *Gate, state State, now time.Time, own map[*group]openings) {
+	d := state.Disruption
 	for _, other := range g.overlapping {
-		for i, d := range disruptions {
-			o := own[other][i]
-			switch {
-			case !own[g][i].governed || !o.governed:
-			case o.open:
-				open = addOverlap(open, Overlap{Target: other.target, Window: o.window, ClosesAt: o.closesAt}, d)
-			case !o.next.IsZero():
-				name, opensAt := o.window, o.next
-				freezes := append(g.blocking(d), other.blocking(d)...)
-				if isFrozen, _ := frozen(freezes, opensAt); isFrozen {
-					name, opensAt = nextOpening(other.governing(d), freezes, now)
-				}
-				if !opensAt.IsZero() {
-					next = addOverlap(next, Overlap{Target: other.target, Window: name, OpensAt: opensAt}, d)
-				}
+		o := own[other][slices.Index(disruptions, d)]
+		switch {
+		case !o.governed:
+		case o.open:
+			to.AlsoOpen = addOverlap(to.AlsoOpen, Overlap{Target: other.target, Window: o.window, ClosesAt: o.closesAt}, d)
+		case !o.next.IsZero():
+			name, opensAt := o.window, o.next
+			freezes := append(g.blocking(d), other.blocking(d)...)
+			if isFrozen, _ := frozen(freezes, opensAt); isFrozen {
+				name, opensAt = nextOpening(other.governing(d), freezes, now)
+			}
+			if !opensAt.IsZero() && (state.OpensAt.IsZero() || opensAt.Before(state.OpensAt)) {
+				to.NextOpenings = addOverlap(to.NextOpenings, Overlap{Target: other.target, Window: name, OpensAt: opensAt}, d)
 			}
 		}
 	}
-	slices.SortStableFunc(next, func(a, b Overlap) int { return a.OpensAt.Compare(b.OpensAt) })
-	return open, next[:min(len(next), MaxNextOpenings)]
 }
 
-// addOverlap adds an opening for a disruption, to the last entry where that is the same opening.
+// addOverlap adds an opening for a disruption, to the entry that is the same opening where there is one.
 func addOverlap(list []Overlap, o Overlap, d Disruption) []Overlap {
-	if n := len(list) - 1; n >= 0 {
-		last := &list[n]
-		if last.Target.key() == o.Target.key() && last.Window == o.Window && last.ClosesAt.Equal(o.ClosesAt) && last.OpensAt.Equal(o.OpensAt) {
-			last.Disruptions = append(last.Disruptions, d)
+	for i := range list {
+		e := &list[i]
+		if e.Window == o.Window && e.ClosesAt.Equal(o.ClosesAt) && e.OpensAt.Equal(o.OpensAt) && e.Target.key() == o.Target.key() {
+			e.Disruptions = append(e.Disruptions, d)
 			return list
 		}
 	}
