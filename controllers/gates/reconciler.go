@@ -5,6 +5,7 @@ package gates
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -191,38 +192,54 @@ func turned(before, after []v1alpha1.GateDisruption) bool {
 }
 
 // execute writes gates before bindings, so that a binding never waits for its gate, and takes bindings away before gates.
+// What fails does not keep back the rest.
 func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time) error {
 	atEdge := !passed.IsZero() && !now.Before(passed)
-	err := parallel(p.gates, func(g *v1alpha1.Gate) error {
+	var failed sync.Map
+	gatesErr := parallel(p.gates, func(g *v1alpha1.Gate) error {
 		if err := apply.Object(ctx, r.Client, g); err != nil {
-			return err
+			failed.Store(g.Name, true)
+			return fmt.Errorf("gate %s: %w", g.Name, err)
 		}
 		if atEdge && p.turned[g.Name] {
 			r.ObserveTransition(r.Now().Sub(passed))
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	err = parallel(p.bindings, func(b *admissionv1.ValidatingAdmissionPolicyBinding) error {
-		if b.ResourceVersion == "" {
-			return apply.Object(ctx, r.Client, b)
+	bindingsErr := parallel(p.bindings, func(b *admissionv1.ValidatingAdmissionPolicyBinding) error {
+		if _, gateFailed := failed.Load(b.Labels[doors.GateLabel]); gateFailed {
+			return nil
 		}
-		// A binding that somebody changed is replaced as a whole: to apply would merge, its actions being a set.
-		return r.Client.Update(ctx, b, client.FieldOwner(apply.FieldManager))
+		return r.writeBinding(ctx, b)
 	})
-	remove := func(o client.Object) error {
-		log.FromContext(ctx).Info("removing what no window or freeze asks for any more", "name", o.GetName())
-		return client.IgnoreNotFound(r.Client.Delete(ctx, o, client.Preconditions{UID: new(o.GetUID())}))
+	staleErr := parallel(p.staleBindings, func(o client.Object) error { return r.remove(ctx, o) })
+	if staleErr == nil {
+		staleErr = parallel(p.staleGates, func(o client.Object) error { return r.remove(ctx, o) })
 	}
-	err = errors.Join(err, parallel(p.staleBindings, remove))
+	return errors.Join(gatesErr, bindingsErr, staleErr)
+}
+
+// writeBinding creates a binding, or replaces one that somebody changed as a whole: to apply would merge, its actions being a
+// set.
+func (r *Reconciler) writeBinding(ctx context.Context, b *admissionv1.ValidatingAdmissionPolicyBinding) error {
+	var err error
+	if b.ResourceVersion == "" {
+		err = apply.Object(ctx, r.Client, b)
+	} else {
+		err = r.Client.Update(ctx, b, client.FieldOwner(apply.FieldManager))
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("binding %s: %w", b.Name, err)
 	}
-	err = parallel(p.staleGates, remove)
-	if apierrors.IsConflict(err) {
-		return nil // replaced meanwhile; the watch brings us back
+	return nil
+}
+
+// remove deletes what no window or freeze asks for any more; that it is gone, or is another one by now, is no error.
+func (r *Reconciler) remove(ctx context.Context, o client.Object) error {
+	log.FromContext(ctx).Info("removing what no window or freeze asks for any more", "name", o.GetName())
+	err := r.Client.Delete(ctx, o, client.Preconditions{UID: new(o.GetUID())})
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil
 	}
 	return err
 }

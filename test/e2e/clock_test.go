@@ -90,6 +90,31 @@ func TestOpenClosesByTheClock(t *testing.T) {
 	})
 }
 
+// TestClockIsBlind holds what docs/design.md says the clock cannot see: with the operator dead at closing time, a change that
+// only takes fields away, and one that empties managedFields, leave no time to read.
+func TestClockIsBlind(t *testing.T) {
+	ns := name(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	d.Spec.Template.Annotations = map[string]string{"note": "to be taken away"}
+	wantPassed(t, shared.Admin.Update(t.Context(), d))
+	now := time.Now()
+	closes := now.Add(5 * time.Second).Truncate(time.Second)
+	if day(now) != day(closes) {
+		t.Skip("midnight is near")
+	}
+	window(t, ns, ns, between(now.Add(-time.Minute), closes))
+	operator.Kill()
+	t.Cleanup(func() { restartOperator(t) })
+	time.Sleep(time.Until(closes.Add(time.Second)))
+	dry := client.NewDryRunClient(shared.Admin)
+	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "Rollout of Deployment")
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"template":{"metadata":{"annotations":null}}}}`))
+	wantPassed(t, dry.Patch(t.Context(), d.DeepCopy(), patch))
+	patch = client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"managedFields":[{}]},"spec":{"template":{"metadata":{"annotations":null}}}}`))
+	wantPassed(t, dry.Patch(t.Context(), d.DeepCopy(), patch))
+}
+
 // TestForgedClock: whatever a client writes into managedFields, an open gate stays open and a closed one closed.
 func TestForgedClock(t *testing.T) {
 	ns := name(t)
