@@ -1,0 +1,126 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
+)
+
+var noon = time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
+
+func window(name, date string) v1alpha1.MaintenanceWindow {
+	return v1alpha1.MaintenanceWindow{
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name)},
+		Spec: v1alpha1.MaintenanceWindowSpec{
+			Class: v1alpha1.Planned, Enforcement: v1alpha1.Deny, TimeZone: "UTC",
+			Schedules:         []v1alpha1.Schedule{{Dates: []string{date}, StartTime: new("09:00"), EndTime: new("20:00")}},
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": name}},
+		},
+	}
+}
+
+func snapshot() *Snapshot {
+	broken := window("broken", "2026-05-13")
+	broken.Spec.TimeZone = "Mars/Olympus"
+	windows := []v1alpha1.MaintenanceWindow{window("open", "2026-05-13"), window("later", "2026-05-14"), broken}
+	freezes := []v1alpha1.ChangeFreeze{{
+		ObjectMeta: metav1.ObjectMeta{Name: "stop", UID: "stop"},
+		Spec: v1alpha1.ChangeFreezeSpec{
+			Reason: "stop", TimeZone: "UTC", NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "frozen"}},
+		},
+	}}
+	return &Snapshot{
+		Windows:  windows,
+		Compiled: new(compile.Cache).Compile(windows, freezes),
+		Namespaces: map[string]map[string]string{
+			"a": {"team": "open"}, "b": {"team": "open"}, "c": {"team": "later"}, "kube-system": {"team": "open"},
+		},
+	}
+}
+
+func TestCollect(t *testing.T) {
+	m := New(func(context.Context) (*Snapshot, error) { return snapshot(), nil }, func() time.Time { return noon })
+	want := `
+# HELP fonster_freeze_active Whether the change freeze is in force now (1) or not (0).
+# TYPE fonster_freeze_active gauge
+fonster_freeze_active{freeze="stop"} 1
+# HELP fonster_gate_namespaces Number of namespaces that the gate governs.
+# TYPE fonster_gate_namespaces gauge
+fonster_gate_namespaces{gate="team-broken-31662aaa"} 0
+fonster_gate_namespaces{gate="team-frozen-b95bf13a"} 0
+fonster_gate_namespaces{gate="team-later-cdf13bc0"} 1
+fonster_gate_namespaces{gate="team-open-a1c726a6"} 2
+# HELP fonster_gate_open Whether every disruption that the gate governs may pass now (1) or not (0).
+# TYPE fonster_gate_open gauge
+fonster_gate_open{gate="team-broken-31662aaa"} 0
+fonster_gate_open{gate="team-frozen-b95bf13a"} 0
+fonster_gate_open{gate="team-later-cdf13bc0"} 0
+fonster_gate_open{gate="team-open-a1c726a6"} 1
+# HELP fonster_window_closes_timestamp_seconds When the open window closes; absent while it is closed.
+# TYPE fonster_window_closes_timestamp_seconds gauge
+fonster_window_closes_timestamp_seconds{window="open"} 1.7787024e+09
+# HELP fonster_window_open Whether the window lets disruption pass now (1) or not (0).
+# TYPE fonster_window_open gauge
+fonster_window_open{window="broken"} 0
+fonster_window_open{window="later"} 0
+fonster_window_open{window="open"} 1
+# HELP fonster_window_opens_timestamp_seconds When the closed window opens next, change freezes counted; absent when no opening is known.
+# TYPE fonster_window_opens_timestamp_seconds gauge
+fonster_window_opens_timestamp_seconds{window="later"} 1.7787492e+09
+`
+	names := []string{
+		"fonster_freeze_active", "fonster_gate_namespaces", "fonster_gate_open", "fonster_window_closes_timestamp_seconds",
+		"fonster_window_open", "fonster_window_opens_timestamp_seconds",
+	}
+	if err := testutil.CollectAndCompare(m, strings.NewReader(want), names...); err != nil {
+		t.Error(err)
+	}
+	if problems, err := testutil.CollectAndLint(m); err != nil || len(problems) > 0 {
+		t.Errorf("lint: %v %v", problems, err)
+	}
+}
+
+func TestAStateThatCannotBeReadFailsTheScrape(t *testing.T) {
+	m := New(func(context.Context) (*Snapshot, error) { return nil, errors.New("cache not filled") }, func() time.Time { return noon })
+	if _, err := testutil.CollectAndLint(m); err == nil || !strings.Contains(err.Error(), "cache not filled") {
+		t.Errorf("the scrape should fail with the reason, got: %v", err)
+	}
+}
+
+type answer struct{ date string }
+
+func (a answer) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{Header: http.Header{"Date": {a.date}}}, nil
+}
+
+func TestClockSkew(t *testing.T) {
+	for title, tc := range map[string]struct {
+		date string
+		want float64
+	}{
+		"the same second":        {noon.Format(http.TimeFormat), -0.5},
+		"the operator is ahead":  {noon.Add(-10 * time.Second).Format(http.TimeFormat), 9.5},
+		"the operator is behind": {noon.Add(10 * time.Second).Format(http.TimeFormat), -10.5},
+		"no date":                {"", 0},
+	} {
+		t.Run(title, func(t *testing.T) {
+			m := New(nil, func() time.Time { return noon })
+			if _, err := m.WrapTransport(answer{tc.date}).RoundTrip(nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := testutil.ToFloat64(m.clockSkew); got != tc.want {
+				t.Errorf("skew %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
