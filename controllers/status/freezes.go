@@ -6,14 +6,12 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
 )
@@ -25,21 +23,9 @@ type Freezes struct{ Common }
 func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("freeze-status").
 		For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(changes)).
-		WatchesMetadata(&corev1.Namespace{}, onNamespaces(r.names)).
+		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll(v1alpha1.GroupVersion.WithKind("ChangeFreeze"))).
 		WithOptions(options()).
 		Complete(r)
-}
-
-func (r *Freezes) names(ctx context.Context) []string {
-	var list v1alpha1.ChangeFreezeList
-	if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return nil
-	}
-	names := make([]string, len(list.Items))
-	for i := range list.Items {
-		names[i] = list.Items[i].Name
-	}
-	return names
 }
 
 // Reconcile writes the status of one freeze where it has changed, and comes back at its next edge.
@@ -54,11 +40,9 @@ func (r *Freezes) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		return ctrl.Result{}, err
 	}
 	freeze := compiled.Freezes[cf.Name]
-	namespaces := int32(0)
-	if freeze.Problems.HasTarget() {
-		if namespaces, err = r.countNamespaces(ctx, freeze.Target); err != nil {
-			return ctrl.Result{}, err
-		}
+	namespaces, err := r.namespacesOf(ctx, freeze.Target, freeze.Problems)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
 	status, until := freezeStatus(&cf, compiled, namespaces, now)
 	if equality.Semantic.DeepEqual(cf.Status, status) {
@@ -69,14 +53,7 @@ func (r *Freezes) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		ObjectMeta: metav1.ObjectMeta{Name: cf.Name, ResourceVersion: cf.ResourceVersion},
 		Status:     status,
 	}
-	if err := apply.Status(ctx, r.Client, update); err != nil {
-		if apierrors.IsConflict(err) {
-			return ctrl.Result{RequeueAfter: afterGates}, nil // another replica was first, or the cache is a moment behind
-		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	r.emit(&cf, status)
-	return result(until, now), nil
+	return r.write(ctx, update, func() { r.emit(&cf, status) }, result(until, now))
 }
 
 // freezeStatus is the status of a freeze at now, and when it changes by itself.
@@ -114,14 +91,7 @@ func activeCondition(state gate.FreezeState) metav1.Condition {
 
 // emit tells of the transitions that the status write made.
 func (r *Freezes) emit(cf *v1alpha1.ChangeFreeze, after v1alpha1.ChangeFreezeStatus) {
-	before := cf.Status
-	first := before.ObservedGeneration == 0
-	for _, conditionType := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionGoverning} {
-		if c, turned := changed(before.Conditions, after.Conditions, conditionType); turned && c.Status == metav1.ConditionFalse {
-			r.Recorder.Eventf(cf, nil, corev1.EventTypeWarning, c.Reason, "Compile", "%s", c.Message)
-		}
-	}
-	if c, turned := changed(before.Conditions, after.Conditions, v1alpha1.ConditionActive); turned && (!first || c.Status == metav1.ConditionTrue) {
-		r.Recorder.Eventf(cf, nil, corev1.EventTypeNormal, c.Reason, "Schedule", "%s", c.Message)
-	}
+	before := cf.Status.Conditions
+	r.emitFalse(cf, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionGoverning)
+	r.emitTurn(cf, before, after.Conditions, v1alpha1.ConditionActive)
 }

@@ -8,8 +8,11 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
@@ -22,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
@@ -70,11 +74,16 @@ func result(until, now time.Time) ctrl.Result {
 	return ctrl.Result{RequeueAfter: min(max(until.Sub(now), 0)+afterGates, maxWait)}
 }
 
-// onNamespaces enqueues, a little later, every object that names returns: how many namespaces it governs may have changed.
-func onNamespaces(names func(ctx context.Context) []string) handler.EventHandler {
+// enqueueAll enqueues, a little later, every object of a kind: what it shares with the others may have changed, such as the
+// number of namespaces it governs.
+func (c *Common) enqueueAll(kind schema.GroupVersionKind) handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	enqueue := func(ctx context.Context, q queue) {
-		for _, name := range names(ctx) {
+		compiled, err := c.Source.Compiled(ctx)
+		if err != nil {
+			return // the cache is not filled yet: every object comes by itself
+		}
+		for _, name := range compiled.Names(kind.Kind) {
 			q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settle)
 		}
 	}
@@ -86,10 +95,48 @@ func onNamespaces(names func(ctx context.Context) []string) handler.EventHandler
 	}
 }
 
+// write applies the status of an object, and then emits what it made true. When another replica was first, or the cache is a
+// moment behind, it comes back and finds it done.
+func (c *Common) write(ctx context.Context, update client.Object, emit func(), done ctrl.Result) (ctrl.Result, error) {
+	switch err := apply.Status(ctx, c.Client, update); {
+	case apierrors.IsConflict(err):
+		return ctrl.Result{RequeueAfter: afterGates}, nil
+	case err != nil:
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	emit()
+	return done, nil
+}
+
+// namespacesOf counts the namespaces that something governs; none when its selectors could not be read.
+func (c *Common) namespacesOf(ctx context.Context, target gate.Target, problems compile.Problems) (int32, error) {
+	if !problems.HasTarget() {
+		return 0, nil
+	}
+	return c.countNamespaces(ctx, target)
+}
+
+// emitFalse tells of conditions that a status write turned to False.
+func (c *Common) emitFalse(object client.Object, before, after []metav1.Condition, conditionTypes ...string) {
+	for _, conditionType := range conditionTypes {
+		if condition, turned := changed(before, after, conditionType); turned && condition.Status == metav1.ConditionFalse {
+			c.Recorder.Eventf(object, nil, corev1.EventTypeWarning, condition.Reason, "Compile", "%s", condition.Message)
+		}
+	}
+}
+
+// emitTurn tells that a window or freeze began or ended; the first status of an object only that it is in progress.
+func (c *Common) emitTurn(object client.Object, before, after []metav1.Condition, conditionType string) {
+	condition, turned := changed(before, after, conditionType)
+	if turned && (len(before) > 0 || condition.Status == metav1.ConditionTrue) {
+		c.Recorder.Eventf(object, nil, corev1.EventTypeNormal, condition.Reason, "Schedule", "%s", condition.Message)
+	}
+}
+
 // countNamespaces counts the namespaces that a target governs.
 func (c *Common) countNamespaces(ctx context.Context, target gate.Target) (int32, error) {
 	var namespaces metav1.PartialObjectMetadataList
-	namespaces.SetGroupVersionKind(namespaceList)
+	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
 	if err := c.Client.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return 0, err
 	}

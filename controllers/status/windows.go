@@ -6,7 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -14,12 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
 )
-
-var namespaceList = corev1.SchemeGroupVersion.WithKind("NamespaceList")
 
 // Windows writes the status of MaintenanceWindows.
 type Windows struct{ Common }
@@ -28,22 +24,10 @@ type Windows struct{ Common }
 func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("window-status").
 		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(changes)).
-		WatchesMetadata(&corev1.Namespace{}, onNamespaces(r.names)).
-		Watches(&v1alpha1.ChangeFreeze{}, onNamespaces(r.names), builder.WithPredicates(changes)).
+		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll(v1alpha1.GroupVersion.WithKind("MaintenanceWindow"))).
+		Watches(&v1alpha1.ChangeFreeze{}, r.enqueueAll(v1alpha1.GroupVersion.WithKind("MaintenanceWindow")), builder.WithPredicates(changes)).
 		WithOptions(options()).
 		Complete(r)
-}
-
-func (r *Windows) names(ctx context.Context) []string {
-	var list v1alpha1.MaintenanceWindowList
-	if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return nil
-	}
-	names := make([]string, len(list.Items))
-	for i := range list.Items {
-		names[i] = list.Items[i].Name
-	}
-	return names
 }
 
 // Reconcile writes the status of one window where it has changed, and comes back at its next edge.
@@ -58,11 +42,9 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		return ctrl.Result{}, err
 	}
 	window := compiled.Windows[mw.Name]
-	namespaces := int32(0)
-	if window.Problems.HasTarget() {
-		if namespaces, err = r.countNamespaces(ctx, window.Target); err != nil {
-			return ctrl.Result{}, err
-		}
+	namespaces, err := r.namespacesOf(ctx, window.Target, window.Problems)
+	if err != nil {
+		return ctrl.Result{}, err
 	}
 	status, until := windowStatus(&mw, compiled, namespaces, now)
 	if equality.Semantic.DeepEqual(mw.Status, status) {
@@ -73,14 +55,7 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		ObjectMeta: metav1.ObjectMeta{Name: mw.Name, ResourceVersion: mw.ResourceVersion},
 		Status:     status,
 	}
-	if err := apply.Status(ctx, r.Client, update); err != nil {
-		if apierrors.IsConflict(err) {
-			return ctrl.Result{RequeueAfter: afterGates}, nil // another replica was first, or the cache is a moment behind
-		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	r.emit(&mw, status)
-	return result(until, now), nil
+	return r.write(ctx, update, func() { r.emit(&mw, status) }, result(until, now))
 }
 
 // windowStatus is the status of a window at now, and when it changes by itself.
@@ -136,18 +111,7 @@ func opens(at time.Time) string {
 
 // emit tells of the transitions that the status write made.
 func (r *Windows) emit(mw *v1alpha1.MaintenanceWindow, after v1alpha1.MaintenanceWindowStatus) {
-	before := mw.Status
-	first := before.ObservedGeneration == 0
-	if c, turned := changed(before.Conditions, after.Conditions, v1alpha1.ConditionReady); turned && c.Status == metav1.ConditionFalse {
-		r.Recorder.Eventf(mw, nil, corev1.EventTypeWarning, c.Reason, "Compile", "%s", c.Message)
-	}
-	if c, turned := changed(before.Conditions, after.Conditions, v1alpha1.ConditionGoverning); turned && c.Status == metav1.ConditionFalse {
-		r.Recorder.Eventf(mw, nil, corev1.EventTypeWarning, c.Reason, "Compile", "%s", c.Message)
-	}
-	if c, turned := changed(before.Conditions, after.Conditions, v1alpha1.ConditionHolding); turned {
-		r.Recorder.Eventf(mw, nil, corev1.EventTypeWarning, c.Reason, "Compile", "%s", c.Message)
-	}
-	if c, turned := changed(before.Conditions, after.Conditions, v1alpha1.ConditionOpen); turned && (!first || c.Status == metav1.ConditionTrue) {
-		r.Recorder.Eventf(mw, nil, corev1.EventTypeNormal, c.Reason, "Schedule", "%s", c.Message)
-	}
+	before := mw.Status.Conditions
+	r.emitFalse(mw, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionGoverning, v1alpha1.ConditionHolding)
+	r.emitTurn(mw, before, after.Conditions, v1alpha1.ConditionOpen)
 }

@@ -12,8 +12,10 @@ bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' plain=$'\e[0m'
 [[ -t 1 ]] || bold='' dim='' red='' plain=''
 operator=
 
+command -v curl >/dev/null || { echo "demo: curl is missing: install it, the demo reads the metrics with it" >&2; exit 1; }
+
 cleanup() {
-  [[ -n $operator ]] && kill -9 "$operator" 2>/dev/null
+  [[ -n $operator ]] && { kill -9 "$operator" && wait "$operator"; } 2>/dev/null
   KUBECONFIG_OUT=$work/kubeconfig hack/controlplane/cluster.sh down "$name"
   rm -rf "$work"
 }
@@ -69,7 +71,7 @@ passes kubectl apply -f config/samples/itcentrum-2021.yaml
 passes kubectl window calendar -f config/samples/itcentrum-2021.yaml --from 2021-05-01 --to 2022-01-01
 says "Thu 13 May 2021 09:00 CEST" "Sun 5 Dec 2021 20:00 CET"
 
-say "4. The same pattern for this year: Östhammar's window a week from now, the common ones on Saturdays"
+say "4. The same pattern for a date near now: a window for Östhammar a week ahead"
 day=$(date -u -d '+7 days' +%F)
 cat >"$work/now.yaml" <<END
 apiVersion: maintenance.fonster.dev/v1alpha1
@@ -145,7 +147,9 @@ says 'fonster_window_open{window="osthammar-nu"} 1' 'fonster_window_open{window=
 [[ $(awk '/^fonster_window_closes_timestamp_seconds{window="osthammar-nu"}/ {printf "%d", $2}' <<<"$output") == "$closes" ]] || fail "the closing time in the metrics is wrong"
 
 say "9. The operator is killed. The gate still closes on the second, by the API server's own clock"
-kill -9 "$operator"; wait "$operator" 2>/dev/null; operator=
+ask kill -9 "$operator"
+{ wait "$operator"; } 2>/dev/null
+operator=
 while [[ $(date +%s) -lt $closes ]]; do sleep 0.05; done
 refused kubectl -n osthammar set image deployment/web app=app:3
 

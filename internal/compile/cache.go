@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -17,6 +18,14 @@ type Compiled struct {
 	// Windows and Freezes are by name; those without a target are not in Set.
 	Windows map[string]CompiledWindow
 	Freezes map[string]CompiledFreeze
+}
+
+// Names lists the objects of a kind, MaintenanceWindow or ChangeFreeze, in order.
+func (c *Compiled) Names(kind string) []string {
+	if kind == "MaintenanceWindow" {
+		return slices.Sorted(maps.Keys(c.Windows))
+	}
+	return slices.Sorted(maps.Keys(c.Freezes))
 }
 
 // CompiledWindow is a window with what is wrong with it.

@@ -1,0 +1,86 @@
+package gates
+
+import (
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
+)
+
+func compiled(date string) *compile.Compiled {
+	return new(compile.Cache).Compile([]v1alpha1.MaintenanceWindow{{
+		ObjectMeta: metav1.ObjectMeta{Name: "w", UID: "window-uid"},
+		Spec: v1alpha1.MaintenanceWindowSpec{
+			TimeZone:          "UTC",
+			Schedules:         []v1alpha1.Schedule{{Dates: []string{date}, StartTime: new("09:00"), EndTime: new("20:00")}},
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "a"}},
+		},
+	}}, nil)
+}
+
+// store makes what a plan writes the live state.
+func store(p plan, have live) live {
+	next := live{gates: map[string]*v1alpha1.Gate{}, bindings: map[string]*admissionv1.ValidatingAdmissionPolicyBinding{}}
+	for name, g := range have.gates {
+		next.gates[name] = g
+	}
+	for name, b := range have.bindings {
+		next.bindings[name] = b
+	}
+	for _, g := range p.gates {
+		next.gates[g.Name] = g
+	}
+	for _, b := range p.bindings {
+		b.UID = types.UID("uid of " + b.Name)
+		next.bindings[b.Name] = b
+	}
+	return next
+}
+
+// TestPlan follows a window from nothing to its end: what is equal is never written, an edge writes the gate alone, and what
+// nothing asks for is removed.
+func TestPlan(t *testing.T) {
+	c := compiled("2026-05-13")
+	before, during := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC), time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
+	at := func(now time.Time, have live) plan {
+		gates, _ := c.Set.At(now)
+		return newPlan(gates, owners(c), have)
+	}
+	want := func(step string, p plan, gates, bindings, stale, turned int) {
+		t.Helper()
+		turns := 0
+		for _, turned := range p.turned {
+			if turned {
+				turns++
+			}
+		}
+		if len(p.gates) != gates || len(p.bindings) != bindings || len(p.staleGates)+len(p.staleBindings) != stale || turns != turned {
+			t.Errorf("%s: %d gates, %d bindings, %d stale, %d turned; want %d, %d, %d, %d",
+				step, len(p.gates), len(p.bindings), len(p.staleGates)+len(p.staleBindings), turns, gates, bindings, stale, turned)
+		}
+	}
+	p := at(before, live{})
+	want("nothing is there", p, 1, 1, 0, 0)
+	if owner := p.bindings[0].OwnerReferences; len(owner) != 1 || owner[0].UID != "window-uid" {
+		t.Errorf("the binding's owners: %+v", owner)
+	}
+	have := store(p, live{})
+	p = at(before, have)
+	want("the binding exists: it becomes the gate's owner", p, 1, 0, 0, 0)
+	have = store(p, have)
+	if owner := p.gates[0].OwnerReferences; len(owner) != 1 || owner[0].Kind != "ValidatingAdmissionPolicyBinding" {
+		t.Errorf("the gate's owners: %+v", owner)
+	}
+	want("nothing has changed", at(before.Add(time.Hour), have), 0, 0, 0, 0)
+	p = at(during, have)
+	want("the window opens", p, 1, 0, 0, 1)
+	have = store(p, have)
+	want("it stays open", at(during.Add(time.Hour), have), 0, 0, 0, 0)
+	c = new(compile.Cache).Compile(nil, nil)
+	want("the window is gone", at(during, have), 0, 0, 2, 0)
+}
