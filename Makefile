@@ -12,8 +12,8 @@ export PATH := $(LOCAL)/bin:$(PATH)
 IMG ?= fonster:latest
 CLUSTER ?= fonster
 # Where commands on a cluster go: yours, or else the local one.
-export KUBECONFIG ?= $(LOCAL)/kubeconfig
-E2E_TIMEOUT ?= 30m
+export KUBECONFIG ?= $(LOCAL)/$(if $(filter fonster,$(CLUSTER)),kubeconfig,$(CLUSTER).kubeconfig)
+CRDS := $(addsuffix .maintenance.fonster.dev,maintenancewindows changefreezes gates)
 
 ##@ General
 
@@ -42,7 +42,7 @@ test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane.
 
 .PHONY: test-e2e
 test-e2e: go control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane.
-	@hack/test.sh ./test/...
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh ./test/...
 
 .PHONY: fuzz
 FUZZTIME ?= 30s
@@ -80,12 +80,12 @@ control-plane: go ## Build the local control plane, where it is not up to date.
 	@hack/controlplane/build.sh
 
 .PHONY: cluster-up
-cluster-up: go ## Start the local cluster; its kubeconfig is .local/kubeconfig.
-	@KUBECONFIG_OUT=$(LOCAL)/kubeconfig hack/controlplane/cluster.sh up $(CLUSTER)
+cluster-up: go ## Start the local cluster; its kubeconfig is .local/kubeconfig (CLUSTER=NAME: .local/NAME.kubeconfig).
+	@hack/controlplane/cluster.sh up $(CLUSTER)
 
 .PHONY: cluster-down
 cluster-down: ## Stop the local cluster.
-	@KUBECONFIG_OUT=$(LOCAL)/kubeconfig hack/controlplane/cluster.sh down $(CLUSTER)
+	@hack/controlplane/cluster.sh down $(CLUSTER)
 
 .PHONY: run
 run: build control-plane ## Run the operator in the foreground, as its own ServiceAccount.
@@ -97,15 +97,20 @@ run: build control-plane ## Run the operator in the foreground, as its own Servi
 .PHONY: install
 install: control-plane ## Install CRDs, policies and RBAC into the cluster.
 	@kubectl apply --server-side -k config/crd
-	@kubectl wait --for=condition=Established --timeout=60s crd/maintenancewindows.maintenance.fonster.dev crd/changefreezes.maintenance.fonster.dev crd/gates.maintenance.fonster.dev
+	@kubectl wait --for=condition=Established --timeout=60s $(addprefix crd/,$(CRDS))
 	@kubectl apply --server-side -k config/policies
 	@kubectl apply --server-side -k config/rbac
 
+# Below Kubernetes 1.36 there are no mutating policies.
+delete-bindings = for kind in $$(kubectl api-resources --api-group=admissionregistration.k8s.io -o name | grep policybindings); do \
+	kubectl delete $$kind -l app.kubernetes.io/managed-by=fonster; done
+
 .PHONY: uninstall
-uninstall: control-plane ## Remove everything from the cluster; bindings first, so that nothing stays gated.
-	@kubectl delete validatingadmissionpolicybindings -l app.kubernetes.io/managed-by=fonster
+uninstall: undeploy ## Remove everything from the cluster; bindings first, so that nothing stays gated.
+	@$(delete-bindings)
 	@kubectl delete --ignore-not-found -k config/policies
 	@kubectl delete --ignore-not-found -k config/crd
+	@$(delete-bindings) # what an operator that still ran wrote meanwhile
 	@kubectl delete --ignore-not-found -k config/rbac
 
 .PHONY: deploy
@@ -125,6 +130,8 @@ docker-build: ## Build the operator's image IMG.
 .PHONY: go
 go:
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or later, https://go.dev/dl/" >&2; exit 1; }
+	@version=$$(go env GOVERSION) && [[ $$version =~ ^go1\.(2[6-9]|[3-9][0-9]) ]] || \
+		{ echo "Go is too old ($${version:-unknown}): install Go 1.26 or later, https://go.dev/dl/" >&2; exit 1; }
 
 $(TOOLS)/controller-gen $(TOOLS)/gotestsum: hack/tools/go.mod hack/tools/go.sum
 	@mkdir -p $(TOOLS)

@@ -4,9 +4,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // Schedule says when something happens, in one of three forms:
 //
-//	dates with startTime and endTime:   dates: ["2021-06-19", "2021-06-20"], startTime: "09:00", endTime: "20:00"
-//	rrule with startTime and endTime:   rrule: FREQ=MONTHLY;BYDAY=3SA, startDate: "2026-01-01", startTime: "09:00", endTime: "20:00"
-//	cron with duration:                 cron: "0 9 * * 6", duration: 11h
+//	dates: ["2021-06-19"], startTime: "09:00", endTime: "20:00"
+//	rrule: FREQ=MONTHLY;BYDAY=3SA, startTime: "09:00", endTime: "20:00"
+//	cron: "0 9 * * 6", duration: 11h
 //
 // All times are wall-clock times in spec.timeZone. A time that does not exist because clocks go forward is read with the
 // offset before the change (02:30 becomes 03:30); a time that exists twice is the first of the two (RFC 5545, 3.3.5).

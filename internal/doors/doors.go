@@ -3,6 +3,8 @@
 package doors
 
 import (
+	"slices"
+
 	"fonster.dev/fonster/internal/gate"
 )
 
@@ -64,6 +66,13 @@ var Families = []Family{{
 		},
 	},
 }}
+
+// Enforced says whether any door watches for a disruption.
+func Enforced(d gate.Disruption) bool {
+	return slices.ContainsFunc(Families, func(f Family) bool {
+		return slices.ContainsFunc(f.Doors, func(door Door) bool { return door.Disruption == d })
+	})
+}
 
 // The operator's own place, and the namespaces that are never governed: a closed gate there could stop the cluster from
 // healing itself.

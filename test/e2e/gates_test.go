@@ -204,6 +204,66 @@ func TestHoldIsDenied(t *testing.T) {
 	}
 }
 
+// TestNotes: what a window says about itself that is no error.
+func TestNotes(t *testing.T) {
+	mw := window(t, name(t), "nobody", v1alpha1.Schedule{RRule: new("FREQ=DAILY"), StartTime: new("09:00"), EndTime: new("09:00")}, func(mw *v1alpha1.MaintenanceWindow) {
+		mw.Spec.Disruptions = []v1alpha1.Disruption{v1alpha1.Rollout, v1alpha1.Evict}
+	})
+	c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionReady)
+	if c == nil || c.Status != metav1.ConditionTrue || c.Reason != v1alpha1.ReasonPartlyEnforced {
+		t.Fatalf("condition Ready: %+v", c)
+	}
+	for _, text := range []string{"not enforced yet: Evict", "endTime", "the next day"} {
+		if !strings.Contains(c.Message, text) {
+			t.Errorf("the message does not say %q: %s", text, c.Message)
+		}
+	}
+}
+
+// TestTwoReplicas: two operators agree; an edge is one write of the gate and one Event, and then nobody writes any more.
+func TestTwoReplicas(t *testing.T) {
+	first := operator
+	second, err := shared.StartOperator(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { second.Kill() })
+	operator = first
+	ns := name(t)
+	namespace(t, ns)
+	opens := time.Now().Add(5 * time.Second).Truncate(time.Second)
+	if day(opens) != day(opens.Add(time.Minute)) {
+		t.Skip("midnight is near")
+	}
+	mw := window(t, ns, ns, between(opens, opens.Add(time.Minute)))
+	before := gateOf(t, mw)
+	time.Sleep(time.Until(opens))
+	eventually(t, 2*time.Second, func() error { return openIs(t.Context(), mw, metav1.ConditionTrue) })
+	time.Sleep(2 * time.Second)
+	after := gateOf(t, mw)
+	if after.Generation != before.Generation+1 {
+		t.Errorf("the gate was changed %d times at the edge", after.Generation-before.Generation)
+	}
+	if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(mw), mw); err != nil {
+		t.Fatal(err)
+	}
+	versions := gateOf(t, mw).ResourceVersion + " " + mw.ResourceVersion
+	time.Sleep(2 * time.Second)
+	if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(mw), mw); err != nil {
+		t.Fatal(err)
+	}
+	if now := gateOf(t, mw).ResourceVersion + " " + mw.ResourceVersion; now != versions {
+		t.Errorf("still being written: %s, then %s", versions, now)
+	}
+	out, err := shared.Kubectl("get", "events", "-A", "-o", `jsonpath={range .items[*]}{.involvedObject.name} {.reason} {.series.count}{"\n"}{end}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out, ns+" "+v1alpha1.ReasonWindowOpen+" \n"); n != 1 {
+		t.Errorf("%d events of the opening, want 1:\n%s", n, out)
+	}
+}
+
 // TestFreeze: a freeze stops what an open window lets pass; a freeze with no schedules until it is deleted.
 func TestFreeze(t *testing.T) {
 	ns := name(t)
