@@ -66,8 +66,10 @@ manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the page
 	@go run ./hack/policies config/policies docs/doors.md
 
 .PHONY: generate
-generate: $(TOOLS)/controller-gen ## Generate Go code.
+generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code and the reference of the API.
 	@$(TOOLS)/controller-gen object paths=./api/...
+	@mkdir -p docs/reference
+	@$(TOOLS)/crd-ref-docs --log-level=ERROR --config hack/tools/crd-ref-docs.yaml --source-path api --renderer markdown --output-path docs/reference/api.md
 
 .PHONY: verify
 verify: go ## Check that generated files, modules and formatting are up to date.
@@ -88,14 +90,14 @@ cluster-down: ## Stop the local cluster.
 	@hack/controlplane/cluster.sh down $(CLUSTER)
 
 .PHONY: run
-run: build control-plane ## Run the operator in the foreground, as its own ServiceAccount.
+run: build kubectl ## Run the operator in the foreground, as its own ServiceAccount.
 	@hack/operator-kubeconfig.sh $(LOCAL)/operator.kubeconfig
 	@KUBECONFIG=$(LOCAL)/operator.kubeconfig bin/fonster --metrics-bind-address=127.0.0.1:8443 --health-probe-bind-address=127.0.0.1:8081 $(ARGS)
 
 ##@ Deployment
 
 .PHONY: install
-install: control-plane ## Install CRDs, policies and RBAC into the cluster.
+install: kubectl ## Install CRDs, policies and RBAC into the cluster.
 	@kubectl apply --server-side -k config/crd
 	@kubectl wait --for=condition=Established --timeout=60s $(addprefix crd/,$(CRDS))
 	@kubectl apply --server-side -k config/policies
@@ -118,7 +120,7 @@ deploy: install ## Run the operator in the cluster, from image IMG.
 	@kubectl kustomize config/default | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side -f -
 
 .PHONY: undeploy
-undeploy: control-plane ## Stop the operator in the cluster; the gates stay as they are.
+undeploy: kubectl ## Stop the operator in the cluster; the gates stay as they are.
 	@kubectl delete --ignore-not-found -k config/manager
 
 .PHONY: docker-build
@@ -133,12 +135,17 @@ go:
 	@version=$$(go env GOVERSION) && [[ $$version =~ ^go1\.(2[6-9]|[3-9][0-9]) ]] || \
 		{ echo "Go is too old ($${version:-unknown}): install Go 1.26 or later, https://go.dev/dl/" >&2; exit 1; }
 
-$(TOOLS)/controller-gen $(TOOLS)/gotestsum: hack/tools/go.mod hack/tools/go.sum
-	@mkdir -p $(TOOLS)
-	@cd hack/tools && go build -o $(TOOLS)/ sigs.k8s.io/controller-tools/cmd/controller-gen gotest.tools/gotestsum
-	@touch $(TOOLS)/controller-gen $(TOOLS)/gotestsum
+.PHONY: kubectl
+kubectl:
+	@command -v kubectl >/dev/null || hack/controlplane/build.sh
 
-$(TOOLS)/golangci-lint: hack/tools/lint/go.mod hack/tools/lint/go.sum
+$(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs $(TOOLS)/gotestsum &: hack/tools/go.mod hack/tools/go.sum | go
+	@mkdir -p $(TOOLS)
+	@echo "building the tools pinned in hack/tools"
+	@cd hack/tools && go build -o $(TOOLS)/ tool
+	@touch $(TOOLS)/{controller-gen,crd-ref-docs,gotestsum}
+
+$(TOOLS)/golangci-lint: hack/tools/lint/go.mod hack/tools/lint/go.sum | go
 	@mkdir -p $(TOOLS)
 	@echo "building golangci-lint; some minutes the first time"
 	@cd hack/tools/lint && go build -o $@ sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter

@@ -7,7 +7,7 @@
 set -euo pipefail
 out=${1:?usage: operator-kubeconfig.sh OUT}
 if ! kubectl get --raw /readyz >/dev/null 2>&1; then
-  echo "no cluster answers at $KUBECONFIG: start one with 'make cluster-up', or set KUBECONFIG" >&2
+  echo "no cluster answers at ${KUBECONFIG:-~/.kube/config}: start one with 'make cluster-up', or set KUBECONFIG" >&2
   exit 1
 fi
 if ! token=$(kubectl create token fonster-controller-manager -n fonster-system --duration=24h 2>/dev/null); then

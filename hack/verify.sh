@@ -2,6 +2,7 @@
 # Checks that everything generated is checked in as it would be generated now, that modules are tidy, and code formatted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+command -v git >/dev/null || { echo "verify: git is missing" >&2; exit 1; }
 status=0
 before=$(git status --porcelain; git diff | sha256sum)
 make --no-print-directory generate manifests

@@ -10,14 +10,21 @@ import (
 	"fonster.dev/fonster/internal/gate"
 )
 
-// StaticBindings bind the policies that need no gate.
+// StaticBindings bind the policies that need no gate of their own.
 func StaticBindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
 	var bindings []*admissionv1.ValidatingAdmissionPolicyBinding
-	for _, p := range []*admissionv1.ValidatingAdmissionPolicy{gatesPolicy(), selectorsPolicy()} {
-		bindings = append(bindings, binding(p.Name, admissionv1.ValidatingAdmissionPolicyBindingSpec{
+	for _, p := range []*admissionv1.ValidatingAdmissionPolicy{namespacesPolicy(), gatesPolicy(), selectorsPolicy()} {
+		b := binding(p.Name, admissionv1.ValidatingAdmissionPolicyBindingSpec{
 			PolicyName:        p.Name,
 			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
-		}))
+		})
+		if p.Spec.ParamKind != nil { // every gate; none when no window exists
+			b.Spec.ParamRef = &admissionv1.ParamRef{
+				Selector:                &metav1.LabelSelector{MatchLabels: map[string]string{ManagedByLabel: ManagedBy}},
+				ParameterNotFoundAction: new(admissionv1.AllowAction),
+			}
+		}
+		bindings = append(bindings, b)
 	}
 	return bindings
 }

@@ -1,5 +1,7 @@
 package doors
 
+import "strings"
+
 // CEL over object and oldObject, which are apps/v1 workloads. Old status and old spec decide what is there to disrupt; a
 // controller that has not yet seen the last change counts as busy, so that a race closes.
 
@@ -87,26 +89,26 @@ const (
 )
 
 // matches is CEL that says whether the selectors of overlap o reach the object.
-const matches = `o.namespaceSelector.?matchExpressions.orValue([]).all(r, ` + requirementOnNamespace + `)` +
-	` && o.?objectSelector.?matchExpressions.orValue([]).all(r, ` + requirementOnObject + `)`
+var matches = matchesLabels("o.namespaceSelector", "variables.namespaceLabels") + " && " + matchesLabels("o.?objectSelector", "variables.objectLabels")
+
+// matchesLabels is CEL that says whether a selector, written with matchExpressions only, matches labels.
+func matchesLabels(selector, labels string) string {
+	return strings.NewReplacer("SELECTOR", selector, "LABELS", labels).Replace(
+		`SELECTOR.?matchExpressions.orValue([]).all(r, r.operator == 'In' ? r.key in LABELS && LABELS[r.key] in r.values` +
+			` : r.operator == 'NotIn' ? !(r.key in LABELS && LABELS[r.key] in r.values)` +
+			` : r.operator == 'Exists' ? r.key in LABELS : !(r.key in LABELS))`)
+}
 
 const (
-	requirementOnNamespace = `r.operator == 'In' ? r.key in variables.namespaceLabels && variables.namespaceLabels[r.key] in r.values` +
-		` : r.operator == 'NotIn' ? !(r.key in variables.namespaceLabels && variables.namespaceLabels[r.key] in r.values)` +
-		` : r.operator == 'Exists' ? r.key in variables.namespaceLabels : !(r.key in variables.namespaceLabels)`
-	requirementOnObject = `r.operator == 'In' ? r.key in variables.objectLabels && variables.objectLabels[r.key] in r.values` +
-		` : r.operator == 'NotIn' ? !(r.key in variables.objectLabels && variables.objectLabels[r.key] in r.values)` +
-		` : r.operator == 'Exists' ? r.key in variables.objectLabels : !(r.key in variables.objectLabels)`
-)
-
-const (
-	// open: a window that governs the whole target is open by the gate and by the clock, or one of another target is that
-	// governs this object too.
-	open = `(d.?open.orValue(false) && !(has(d.closesAt) && variables.clock.exists(t, t >= d.closesAt))` +
-		` || params.spec.?alsoOpen.orValue([]).exists(o, d.disruption in o.disruptions && !(has(o.closesAt) && variables.clock.exists(t, t >= o.closesAt)) && ` + matches + `))`
+	// ownOpen: a window that governs the whole target is open, by the gate and by the clock.
+	ownOpen = `(d.?open.orValue(false) && !(has(d.closesAt) && variables.clock.exists(t, t >= d.closesAt)))`
 
 	overridden = `(variables.reason != '' && d.?reasonPatterns.orValue([]).all(p, variables.reason.matches(p))` +
 		` && d.?windows.orValue([]).exists(w, authorizer.group('maintenance.fonster.dev').resource('maintenancewindows').name(w).check('override').allowed()))`
 
 	inForce = `(f.?active.orValue(false) || has(f.startsAt) && variables.clock.exists(t, t >= f.startsAt))`
 )
+
+// open: ownOpen, or a window of another target is open that governs this object too.
+var open = `(` + ownOpen +
+	` || params.spec.?alsoOpen.orValue([]).exists(o, d.disruption in o.disruptions && !(has(o.closesAt) && variables.clock.exists(t, t >= o.closesAt)) && ` + matches + `))`

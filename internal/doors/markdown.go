@@ -26,6 +26,9 @@ open, passed for the control plane itself; and the harmless neighbours of each, 
 		}
 	}
 	b.WriteString(`
+Guarded beside the doors: a Namespace is not relabelled out of a gate that is closed, not even while the operator is down; nobody
+but the operator writes a Gate.
+
 Harmless, and so never gated: labels, annotations and other metadata; finalizers; status; scaling up; any change of a
 workload that has no pods; a new template of a Deployment that is paused, of a StatefulSet or DaemonSet under ` + "`OnDelete`" + `,
 or of a StatefulSet whose partition lies past its last pod.
@@ -33,7 +36,8 @@ or of a StatefulSet whose partition lies past its last pod.
 ## Not gated yet
 
 ` + "`kubectl scale`" + ` downwards, deletion and relabelling of single pods, evictions, ReplicaSets and ControllerRevisions edited by hand,
-forged owner references, deletion of a Namespace, relabelling a Namespace out of a window, Jobs and CronJobs, nodes.
+forged owner references, deletion of a Namespace, a workload relabelled out of a window's objectSelector, Jobs and CronJobs,
+nodes.
 A window may already name the disruptions ScaleDown and Evict; nothing enforces them yet.
 
 ## Cannot be gated
@@ -44,6 +48,7 @@ A window may already name the disruptions ScaleDown and Evict; nothing enforces 
 | deletion of a CRD with its objects | the objects go without admission |
 | ValidatingAdmissionPolicies and their bindings edited or deleted | the API server exempts them from admission by policies: keep the right to write them narrow. The operator restores its bindings at once |
 | impersonation of one of the identities below | admission sees only the impersonated: keep the right to impersonate narrow, and read the audit log |
+| a status forged by whoever may write deployments/status and the like, to look as if there were no pods | status is the controllers' own: keep the right to write it to them |
 | priority preemption, node failure, kubelet restart, static pods, etcd, the cloud's API | no request, or the scheduler's own |
 
 ## Who always passes

@@ -43,7 +43,7 @@ func Policies() []*admissionv1.ValidatingAdmissionPolicy {
 			policies = append(policies, familyPolicy(f, m))
 		}
 	}
-	return append(policies, gatesPolicy(), selectorsPolicy())
+	return append(policies, namespacesPolicy(), gatesPolicy(), selectorsPolicy())
 }
 
 func policy(name, description string, spec admissionv1.ValidatingAdmissionPolicySpec) *admissionv1.ValidatingAdmissionPolicy {
@@ -215,6 +215,40 @@ func list[S ~string](values []S) string {
 		quoted[i] = "'" + string(v) + "'"
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// namespacesPolicy keeps a namespace from being relabelled out of a closed gate. Its binding is static, and reads every gate:
+// the label selector of a binding on namespaces would see the new labels only. Updates of namespaces are rare.
+func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
+	labelsChanged := `object.metadata.?labels.orValue({}) != oldObject.metadata.?labels.orValue({})`
+	return policy("fonster-namespaces", "Keeps a namespace from being relabelled out of a closed gate. Generated from internal/doors.",
+		admissionv1.ValidatingAdmissionPolicySpec{
+			ParamKind: &admissionv1.ParamKind{APIVersion: apiVersion, Kind: "Gate"},
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
+				rule("", "v1", []string{"namespaces"}, admissionv1.Update),
+			}},
+			MatchConditions: []admissionv1.MatchCondition{{
+				Name:       "relabelled",
+				Expression: "(" + labelsChanged + ") && !(oldObject.metadata.name in " + list(ProtectedNamespaces) + ") && " + notExempt(),
+			}},
+			Variables: []admissionv1.Variable{
+				{Name: "oldLabels", Expression: `oldObject.metadata.?labels.orValue({})`},
+				{Name: "newLabels", Expression: `object.metadata.?labels.orValue({})`},
+				{Name: "stamps", Expression: varStamps},
+				{Name: "newStamps", Expression: varNewStamps},
+				{Name: "clock", Expression: varClock},
+				{Name: "leaves", Expression: matchesLabels("params.spec.namespaceSelector", "variables.oldLabels") + ` && !(` + matchesLabels("params.spec.namespaceSelector", "variables.newLabels") + `)`},
+				{Name: "closed", Expression: `params.spec.?disruptions.orValue([]).filter(d, d.?enforcement.orValue('') in ['Deny', 'Hold'] && !` + ownOpen + ` || d.?freezes.orValue([]).exists(f, f.enforcement == 'Deny' && ` + inForce + `))`},
+			},
+			Validations: []admissionv1.Validation{{
+				Expression: `!variables.leaves || variables.closed.size() == 0`,
+				MessageExpression: `'relabelling Namespace ' + oldObject.metadata.name + ' would take it out of ' + params.metadata.name + ' (' + ` +
+					`variables.closed[0].?windows.orValue([]).join(', ') + variables.closed[0].?freezes.orValue([]).map(f, ' ' + f.name).join('') + '), which is closed for ' + variables.closed[0].disruption + ` +
+					`(has(variables.closed[0].opens) ? '. Next opening: ' + variables.closed[0].opens + ', by ' + variables.closed[0].opensWindow : '') + '. Relabel it while the gate is open, or change the window.'`,
+				Message: "relabelling would take the namespace out of a gate that is closed",
+				Reason:  new(metav1.StatusReasonForbidden),
+			}},
+		})
 }
 
 // gatesPolicy keeps everybody but the operator and the garbage collector from writing gates.

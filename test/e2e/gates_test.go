@@ -527,6 +527,32 @@ func TestNamespaces(t *testing.T) {
 	gone(t, ns)
 }
 
+// TestRelabelling: a namespace is not relabelled out of a closed gate, also while no operator runs; into one, out of an open
+// one, and with labels that no gate selects on, it is.
+func TestRelabelling(t *testing.T) {
+	base := name(t)
+	closed, open := base+"-closed", base+"-open"
+	namespace(t, closed)
+	namespace(t, open)
+	window(t, closed, closed, nextYear())
+	window(t, open, open, always())
+	frozen := base + "-frozen"
+	namespace(t, frozen)
+	freeze(t, frozen, frozen, nil)
+	operator.Kill()
+	t.Cleanup(func() { restartOperator(t) })
+	relabel := func(name, patch string) error {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		return client.NewDryRunClient(shared.Admin).Patch(t.Context(), ns, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":`+patch+`}}`)))
+	}
+	wantRefused(t, relabel(closed, `{"team":null}`), "relabelling Namespace "+closed, "("+closed+")", "Next opening: ", "by "+closed)
+	wantRefused(t, relabel(closed, `{"team":"another"}`), "closed for Rollout")
+	wantRefused(t, relabel(frozen, `{"team":null}`), frozen)
+	wantPassed(t, relabel(closed, `{"note":"seen"}`))
+	wantPassed(t, relabel(open, `{"team":null}`))
+	wantPassed(t, relabel(open, `{"team":"`+closed+`"}`))
+}
+
 // TestWindowsGone: when the windows of a target are deleted while no operator runs, the garbage collector opens its gate.
 func TestWindowsGone(t *testing.T) {
 	ns := name(t)
