@@ -10,9 +10,6 @@ import (
 	_ "time/tzdata" // a zone must be known also where the system has no zone data
 )
 
-// maxOffset is more than any zone has ever been from UTC, in seconds (Manila was 15:56 behind, Metlakatla 15:13 ahead).
-const maxOffset = 16 * 60 * 60
-
 var (
 	zones    sync.Map // name -> *time.Location: a thousand windows of one zone share it
 	zoneName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$`)
@@ -82,17 +79,17 @@ func offsetAt(sec int64, loc *time.Location) int64 {
 
 // segmentsOver are the segments of [from, to], in order and without gaps; the outer ones go beyond.
 func segmentsOver(from, to int64, loc *time.Location, into []segment) []segment {
-	segs := append(into[:0], segmentAt(from, loc))
-	for last := segs[0]; last.to <= to; segs = append(segs, last) {
+	into = append(into[:0], segmentAt(from, loc))
+	for last := into[0]; last.to <= to; into = append(into, last) {
 		last = segmentAt(last.to, loc)
 	}
-	return segs
+	return into
 }
 
 // resolve turns a wall-clock time into an instant, both in seconds since 1970-01-01 00:00, there and in UTC. It alone
 // decides about daylight saving, after RFC 5545, section 3.3.5: a time that exists twice is the first of the two; a time
-// that does not exist is read with the offset before the gap. time.Date does not promise either. The segments must reach
-// maxOffset around wall.
+// that does not exist is read with the offset before the gap. time.Date does not promise either. The segments must reach a day
+// around wall: more than any zone has ever been from UTC (Manila was 15:56 behind, Metlakatla 15:13 ahead).
 func resolve(wall int64, segs []segment) int64 {
 	for _, seg := range segs {
 		if at := wall - seg.offset; seg.from <= at && at < seg.to {
@@ -118,7 +115,7 @@ func newClock(loc *time.Location) *clock {
 	return &clock{loc: loc, from: math.MaxInt64, to: math.MinInt64}
 }
 
-// seek loads the segments around the times [from, to] of the wall clock, with a day to spare: more than maxOffset.
+// seek loads the segments around the times [from, to] of the wall clock, with a day to spare, as resolve asks.
 func (c *clock) seek(from, to int64) {
 	from, to = from-secondsPerDay, to+secondsPerDay
 	if c.from <= from && to <= c.to {

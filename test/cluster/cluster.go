@@ -59,7 +59,10 @@ func Start(name string, environment ...string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, c.install()
+	if err := c.install(); err != nil {
+		return nil, errors.Join(err, c.Stop())
+	}
+	return c, nil
 }
 
 // StartPlain starts a cluster without Fonster.
