@@ -135,11 +135,8 @@ func rules(schedules []v1alpha1.Schedule) []schedule.Rule {
 	return result
 }
 
-// epoch stands in for a startDate that nothing depends on; the API asks for one where something does.
-const epoch = "1970-01-01"
-
 func rule(s v1alpha1.Schedule) schedule.Rule {
-	r := schedule.Rule{
+	return schedule.Rule{
 		Dates:     s.Dates,
 		RRule:     deref(s.RRule),
 		StartDate: deref(s.StartDate),
@@ -148,10 +145,6 @@ func rule(s v1alpha1.Schedule) schedule.Rule {
 		EndTime:   deref(s.EndTime),
 		Duration:  duration(s.Duration),
 	}
-	if r.RRule != "" && r.StartDate == "" {
-		r.StartDate = epoch
-	}
-	return r
 }
 
 func deref(s *string) string {
