@@ -79,7 +79,7 @@ func TestMetrics(t *testing.T) {
 	check("before", "0", stamp(opens), "")
 	time.Sleep(time.Until(opens.Add(20 * time.Millisecond)))
 	check("just after the opening", "1", "", stamp(closes))
-	time.Sleep(time.Until(closes.Add(-100 * time.Millisecond)))
+	time.Sleep(time.Until(closes.Add(-700 * time.Millisecond)))
 	check("just before the closing", "1", "", stamp(closes))
 	time.Sleep(time.Until(closes.Add(20 * time.Millisecond)))
 	check("just after the closing", "0", "", "")
