@@ -10,8 +10,8 @@ type ChangeFreezeSpec struct {
 	// +kubebuilder:validation:MaxLength=256
 	Reason string `json:"reason"`
 
-	// timeZone is the IANA name of the zone in which every time here is read, such as Europe/Stockholm. Offsets such as
-	// +01:00 and Local are not allowed.
+	// timeZone is the IANA name of the zone in which every time here is read, such as Europe/Stockholm. Local is not allowed,
+	// nor is an offset such as +01:00.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64

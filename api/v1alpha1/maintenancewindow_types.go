@@ -30,8 +30,8 @@ type MaintenanceWindowSpec struct {
 	// +default="Planned"
 	Class WindowClass `json:"class,omitempty"`
 
-	// timeZone is the IANA name of the zone in which every time here is read, such as Europe/Stockholm. Offsets such as
-	// +01:00 and Local are not allowed.
+	// timeZone is the IANA name of the zone in which every time here is read, such as Europe/Stockholm. Local is not allowed,
+	// nor is an offset such as +01:00.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
