@@ -131,7 +131,7 @@ type plan struct {
 	bindings      []*admissionv1.ValidatingAdmissionPolicyBinding
 	staleGates    []client.Object
 	staleBindings []client.Object
-	// turned counts the gates whose state changes, as opposed to their texts.
+	// turned holds the gates whose state changes, as opposed to their texts.
 	turned map[string]bool
 }
 
@@ -142,14 +142,15 @@ func newPlan(gates []gate.Gate, ownersOf func(gate.Gate) []metav1.OwnerReference
 	for _, g := range gates {
 		owners := ownersOf(g)
 		object := compile.Gate(g)
-		object.OwnerReferences = ownedBy(doors.Bindings(g), have)
+		bindings := doors.Bindings(g)
+		object.OwnerReferences = ownedBy(bindings, have)
 		wanted[object.Name] = true
 		current, exists := have.gates[object.Name]
 		if !exists || !equality.Semantic.DeepEqual(current.Spec, object.Spec) || !sameMeta(current, object) {
 			p.gates = append(p.gates, object)
 			p.turned[object.Name] = exists && turned(current.Spec.Disruptions, object.Spec.Disruptions)
 		}
-		for _, b := range doors.Bindings(g) {
+		for _, b := range bindings {
 			b.OwnerReferences = owners
 			wanted[b.Name] = true
 			current, exists := have.bindings[b.Name]

@@ -23,7 +23,7 @@ type Freezes struct{ Common }
 func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("freeze-status").
 		For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(changes)).
-		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll(v1alpha1.GroupVersion.WithKind("ChangeFreeze"))).
+		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll("ChangeFreeze")).
 		WithOptions(options()).
 		Complete(r)
 }

@@ -13,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
@@ -77,14 +76,14 @@ func result(until, now time.Time) ctrl.Result {
 
 // enqueueAll enqueues, a little later, every object of a kind: what it shares with the others may have changed, such as the
 // number of namespaces it governs.
-func (c *Common) enqueueAll(kind schema.GroupVersionKind) handler.EventHandler {
+func (c *Common) enqueueAll(kind string) handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	enqueue := func(ctx context.Context, q queue) {
 		compiled, err := c.Source.Compiled(ctx)
 		if err != nil {
 			return // the cache is not filled yet: every object comes by itself
 		}
-		for _, name := range compiled.Names(kind.Kind) {
+		for _, name := range compiled.Names(kind) {
 			q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settle)
 		}
 	}

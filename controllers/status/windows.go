@@ -24,8 +24,8 @@ type Windows struct{ Common }
 func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("window-status").
 		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(changes)).
-		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll(v1alpha1.GroupVersion.WithKind("MaintenanceWindow"))).
-		Watches(&v1alpha1.ChangeFreeze{}, r.enqueueAll(v1alpha1.GroupVersion.WithKind("MaintenanceWindow")), builder.WithPredicates(changes)).
+		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll("MaintenanceWindow")).
+		Watches(&v1alpha1.ChangeFreeze{}, r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(changes)).
 		WithOptions(options()).
 		Complete(r)
 }

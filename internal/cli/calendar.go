@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -223,13 +222,10 @@ func (o *calendar) between(s *schedule.Schedule) []schedule.Occurrence {
 func (o *calendar) write(entries []entry) error {
 	switch o.output {
 	case "json":
-		encoder := json.NewEncoder(o.Out)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
 		if entries == nil {
 			entries = []entry{}
 		}
-		return encoder.Encode(entries)
+		return writeJSON(o.Out, entries)
 	case "ics":
 		return ical.Write(o.Out, "Maintenance windows", o.now(), events(entries))
 	}

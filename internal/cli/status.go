@@ -2,11 +2,11 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -82,10 +82,7 @@ func (o *status) execute(ctx context.Context, names []string) error {
 		return err
 	}
 	if o.output == "json" {
-		encoder := json.NewEncoder(o.Out)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(r)
+		return writeJSON(o.Out, r)
 	}
 	return o.write(r)
 }
@@ -120,11 +117,11 @@ func (o *status) report(found objects, gates []v1alpha1.Gate, names []string) (r
 		case state.Open && state.ClosesAt.IsZero():
 			w.When = "no end is known"
 		case state.Open:
-			w.When, w.ClosesAt = "closes "+compile.Human(state.ClosesAt), state.ClosesAt.Format(rfc3339)
+			w.When, w.ClosesAt = "closes "+compile.Human(state.ClosesAt), state.ClosesAt.Format(time.RFC3339)
 		case state.OpensAt.IsZero():
 			w.When = "no coming opening"
 		default:
-			w.When, w.OpensAt = "opens "+compile.Human(state.OpensAt), state.OpensAt.Format(rfc3339)
+			w.When, w.OpensAt = "opens "+compile.Human(state.OpensAt), state.OpensAt.Format(time.RFC3339)
 		}
 		if state.Freeze != "" {
 			w.When = "frozen by " + state.Freeze + ", " + w.When
@@ -139,7 +136,7 @@ func (o *status) report(found objects, gates []v1alpha1.Gate, names []string) (r
 		state, _, _, found := compiled.Set.Freeze(cf.Name, now)
 		f := freezeReport{Name: cf.Name, Reason: cf.Spec.Reason, Active: found && state.Active, Problem: problem(compiled.Freezes[cf.Name].Problems)}
 		if f.Active && !state.EndsAt.IsZero() {
-			f.EndsAt = state.EndsAt.Format(rfc3339)
+			f.EndsAt = state.EndsAt.Format(time.RFC3339)
 		}
 		r.Freezes = append(r.Freezes, f)
 	}
@@ -152,8 +149,6 @@ func (o *status) report(found objects, gates []v1alpha1.Gate, names []string) (r
 	}
 	return r, nil
 }
-
-const rfc3339 = "2006-01-02T15:04:05Z07:00"
 
 func problem(p compile.Problems) string {
 	if len(p) == 0 {

@@ -10,23 +10,17 @@ import (
 	"fonster.dev/fonster/internal/gate"
 )
 
-// HumanTime is the layout in which people are told an instant, in the zone of the window it belongs to.
-const HumanTime = "Mon 2 Jan 2006 15:04 MST"
-
-// human writes an instant for people; empty for none.
-func human(t time.Time) string {
-	if t.IsZero() {
+// Human writes an instant for people, in its own zone, such as "Sat 28 Nov 2026 09:00 CET"; with seconds where there are
+// any, and empty for the zero time.
+func Human(t time.Time) string {
+	switch {
+	case t.IsZero():
 		return ""
-	}
-	if t.Second() != 0 {
+	case t.Second() != 0:
 		return t.Format("Mon 2 Jan 2006 15:04:05 MST")
 	}
-	return t.Format(HumanTime)
+	return t.Format("Mon 2 Jan 2006 15:04 MST")
 }
-
-// Human writes an instant for people, in its own zone, such as "Sat 28 Nov 2026 09:00 CET"; with seconds where there are
-// any.
-func Human(t time.Time) string { return human(t) }
 
 // Gate writes a gate as the object that the admission policies read.
 func Gate(g gate.Gate) *v1alpha1.Gate {
@@ -56,7 +50,7 @@ func disruption(s gate.State) v1alpha1.GateDisruption {
 		Open:           s.Open,
 		ClosesAt:       apiTime(s.ClosesAt),
 		OpensAt:        apiTime(s.OpensAt),
-		Opens:          human(s.OpensAt),
+		Opens:          Human(s.OpensAt),
 		OpensWindow:    s.OpensWindow,
 		Enforcement:    v1alpha1.Enforcement(s.Enforcement),
 		Windows:        s.Windows,
@@ -69,7 +63,7 @@ func disruption(s gate.State) v1alpha1.GateDisruption {
 			Reason:      f.Reason,
 			Active:      f.Active,
 			StartsAt:    apiTime(f.StartsAt),
-			Ends:        human(f.EndsAt),
+			Ends:        Human(f.EndsAt),
 		})
 	}
 	return d
@@ -93,7 +87,7 @@ func overlaps(list []gate.Overlap) []v1alpha1.GateOverlap {
 			Window:            o.Window,
 			ClosesAt:          apiTime(o.ClosesAt),
 			OpensAt:           apiTime(o.OpensAt),
-			Opens:             human(o.OpensAt),
+			Opens:             Human(o.OpensAt),
 			NamespaceSelector: *doors.LabelSelector(o.Target.Namespaces),
 			ObjectSelector:    objectSelector(o.Target.Objects),
 		}

@@ -84,16 +84,6 @@ func (s *Set) Freeze(name string, now time.Time) (state FreezeState, gate string
 	return entry.freeze.at(now), entry.group.name, until, true
 }
 
-// Target returns the target of a window's or freeze's gate by the gate's name.
-func (s *Set) Target(gateName string) (Target, bool) {
-	for _, g := range s.groups {
-		if g.name == gateName {
-			return g.target, true
-		}
-	}
-	return Target{}, false
-}
-
 // Upcoming lists at most n occurrences from now on, the one in progress first. Freezes are not counted: these are the
 // occurrences as announced.
 func Upcoming(s *schedule.Schedule, now time.Time, n int) []schedule.Occurrence {
