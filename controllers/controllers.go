@@ -7,16 +7,17 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/controllers/gates"
 	"fonster.dev/fonster/controllers/status"
 	"fonster.dev/fonster/internal/compile"
 )
 
 // Setup registers every controller with the manager. now is read once in each reconcile.
-func Setup(mgr ctrl.Manager, source *compile.Source, now func() time.Time, observeTransition func(time.Duration)) error {
+func Setup(mgr ctrl.Manager, source *compile.Source, exempt *v1alpha1.GateExempt, now func() time.Time, observeTransition func(time.Duration)) error {
 	common := status.Common{Client: mgr.GetClient(), Source: source, Recorder: mgr.GetEventRecorder("fonster"), Now: now}
 	return errors.Join(
-		(&gates.Reconciler{Client: mgr.GetClient(), Source: source, Now: now, ObserveTransition: observeTransition}).SetupWithManager(mgr),
+		(&gates.Reconciler{Client: mgr.GetClient(), Source: source, Exempt: exempt, Now: now, ObserveTransition: observeTransition}).SetupWithManager(mgr),
 		(&status.Windows{Common: common}).SetupWithManager(mgr),
 		(&status.Freezes{Common: common}).SetupWithManager(mgr),
 	)

@@ -18,8 +18,6 @@ const (
 const (
 	// ReasonCompiled: Ready, the spec was read and is in force.
 	ReasonCompiled = "Compiled"
-	// ReasonPartlyEnforced: Ready, but some of the disruptions have no door yet.
-	ReasonPartlyEnforced = "PartlyEnforced"
 	// ReasonNoFurtherOccurrence: Ready, but every occurrence lies in the past.
 	ReasonNoFurtherOccurrence = "NoFurtherOccurrence"
 	// ReasonInvalidTimeZone: not Ready, the zone is unknown; the window is closed.

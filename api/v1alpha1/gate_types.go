@@ -26,6 +26,10 @@ type GateSpec struct {
 	// +optional
 	ObjectSelector *metav1.LabelSelector `json:"objectSelector,omitempty"`
 
+	// exempt lists who passes besides the control plane's own identities, from the operator's configuration.
+	// +optional
+	Exempt *GateExempt `json:"exempt,omitempty"`
+
 	// disruptions says for each governed disruption whether it may pass now. What is not listed is not governed here.
 	// +optional
 	// +listType=map
@@ -46,6 +50,23 @@ type GateSpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
 	NextOpenings []GateOverlap `json:"nextOpenings,omitempty"`
+}
+
+// GateExempt lists, by exact names, who passes a closed gate.
+type GateExempt struct {
+	// users are names of users, such as system:serviceaccount:databases:operator.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=512
+	Users []string `json:"users,omitempty"`
+
+	// groups are names of groups.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=512
+	Groups []string `json:"groups,omitempty"`
 }
 
 // GateDisruption is the state of one disruption at a gate.

@@ -4,6 +4,7 @@ package main
 import (
 	"flag"
 	"os"
+	"strings"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -17,6 +18,8 @@ func main() {
 	flag.StringVar(&options.MetricsAddress, "metrics-bind-address", ":8443", "where metrics are served over HTTPS, to callers with the right to read them; 0 turns them off")
 	flag.StringVar(&options.MetricsCertDir, "metrics-cert-path", "", "folder with tls.crt and tls.key for the metrics (default: a self-signed certificate made at the start)")
 	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
+	flag.Func("exempt-users", "user names, separated by commas, that pass every gate, such as system:serviceaccount:databases:operator; may be repeated", names(&options.ExemptUsers))
+	flag.Func("exempt-groups", "the same for groups", names(&options.ExemptGroups))
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
@@ -31,5 +34,13 @@ func main() {
 	if err := operator.Run(ctrl.SetupSignalHandler(), config, options); err != nil {
 		log.Error(err, "stopped")
 		os.Exit(1)
+	}
+}
+
+// names collects a flag's values.
+func names(into *[]string) func(string) error {
+	return func(value string) error {
+		*into = append(*into, strings.Split(value, ",")...)
+		return nil
 	}
 }

@@ -67,7 +67,7 @@ func freezeStatus(cf *v1alpha1.ChangeFreeze, compiled *compile.Compiled, namespa
 	status.StartsAt, status.EndsAt = apiTime(state.StartsAt), apiTime(state.EndsAt)
 	status.Upcoming = occurrences(gate.Upcoming(freeze.Schedule, now, maxUpcoming))
 	setConditions(&status.Conditions, cf.Generation, now,
-		ready(freeze.Problems, freeze.Schedule, freeze.Disruptions, now, "; the freeze is in force until this is corrected"),
+		ready(freeze.Problems, freeze.Schedule, now, "; the freeze is in force until this is corrected"),
 		activeCondition(state),
 		governing(freeze.Target, namespaces),
 	)

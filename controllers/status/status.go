@@ -6,7 +6,6 @@ package status
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -151,7 +150,7 @@ func (c *Common) countNamespaces(ctx context.Context, target gate.Target) (int32
 }
 
 // ready is the Ready condition of something with these problems and notes.
-func ready(problems compile.Problems, s *schedule.Schedule, disruptions []gate.Disruption, now time.Time, closed string) metav1.Condition {
+func ready(problems compile.Problems, s *schedule.Schedule, now time.Time, closed string) metav1.Condition {
 	condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonCompiled, Message: "in force"}
 	if len(problems) > 0 {
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, problems[0].Reason, problems.Error()+closed
@@ -159,16 +158,6 @@ func ready(problems compile.Problems, s *schedule.Schedule, disruptions []gate.D
 	}
 	if state := s.State(now); !state.Open && state.Next.Start.IsZero() {
 		condition.Reason, condition.Message = v1alpha1.ReasonNoFurtherOccurrence, "in force, but every occurrence lies in the past"
-	}
-	var without []string
-	for _, d := range disruptions {
-		if !doors.Enforced(d) {
-			without = append(without, string(d))
-		}
-	}
-	if len(without) > 0 {
-		condition.Reason = v1alpha1.ReasonPartlyEnforced
-		condition.Message += "; not enforced yet: " + strings.Join(without, ", ")
 	}
 	for _, note := range s.Notes() {
 		condition.Message += "; " + note

@@ -69,7 +69,7 @@ func windowStatus(mw *v1alpha1.MaintenanceWindow, compiled *compile.Compiled, na
 	status.OpensAt, status.ClosesAt = apiTime(state.OpensAt), apiTime(state.ClosesAt)
 	status.Upcoming = occurrences(gate.Upcoming(window.Schedule, now, maxUpcoming))
 	setConditions(&status.Conditions, mw.Generation, now,
-		ready(window.Problems, window.Schedule, window.Disruptions, now, "; the window stays closed"),
+		ready(window.Problems, window.Schedule, now, "; the window stays closed"),
 		openCondition(window, state),
 		governing(window.Target, namespaces),
 	)

@@ -23,7 +23,7 @@ func Human(t time.Time) string {
 }
 
 // Gate writes a gate as the object that the admission policies read.
-func Gate(g gate.Gate) *v1alpha1.Gate {
+func Gate(g gate.Gate, exempt *v1alpha1.GateExempt) *v1alpha1.Gate {
 	object := &v1alpha1.Gate{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Gate"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -33,6 +33,7 @@ func Gate(g gate.Gate) *v1alpha1.Gate {
 		Spec: v1alpha1.GateSpec{
 			NamespaceSelector: *doors.LabelSelector(g.Target.Namespaces),
 			ObjectSelector:    objectSelector(g.Target.Objects),
+			Exempt:            exempt,
 			AlsoOpen:          overlaps(g.AlsoOpen),
 			NextOpenings:      overlaps(g.NextOpenings),
 		},

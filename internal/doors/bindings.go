@@ -13,7 +13,7 @@ import (
 // StaticBindings bind the policies that need no gate of their own.
 func StaticBindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
 	var bindings []*admissionv1.ValidatingAdmissionPolicyBinding
-	for _, p := range []*admissionv1.ValidatingAdmissionPolicy{namespacesPolicy(), gatesPolicy(), selectorsPolicy()} {
+	for _, p := range guards() {
 		b := binding(p.Name, admissionv1.ValidatingAdmissionPolicyBindingSpec{
 			PolicyName:        p.Name,
 			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
@@ -50,13 +50,17 @@ func Bindings(g gate.Gate) []*admissionv1.ValidatingAdmissionPolicyBinding {
 			if !needed(f, m, g) {
 				continue
 			}
+			objects := g.Target.Objects
+			if f.ByNamespace {
+				objects = nil
+			}
 			b := binding(m.policyName(f)+"-"+g.Name, admissionv1.ValidatingAdmissionPolicyBindingSpec{
 				PolicyName:        m.policyName(f),
 				ValidationActions: []admissionv1.ValidationAction{m.action},
 				ParamRef:          &admissionv1.ParamRef{Name: g.Name, ParameterNotFoundAction: new(admissionv1.DenyAction)},
 				MatchResources: &admissionv1.MatchResources{
 					NamespaceSelector: LabelSelector(append(slices.Clone(g.Target.Namespaces), protected())),
-					ObjectSelector:    LabelSelector(g.Target.Objects),
+					ObjectSelector:    LabelSelector(objects),
 					MatchPolicy:       new(admissionv1.Equivalent),
 				},
 			})

@@ -4,6 +4,7 @@ package doors
 
 import (
 	"slices"
+	"strings"
 
 	"fonster.dev/fonster/internal/gate"
 )
@@ -12,96 +13,84 @@ import (
 type Door struct {
 	// Name is unique in the table, such as "deployment-rollout".
 	Name string
-	// Summary tells a reader what passes and what does not.
+	// Summary tells a reader what is disruptive; the rest passes.
 	Summary string
-	// Disruption is what a request through the door does.
+	// Disruption is what a request through the door does. Empty: it takes the object out of the gate's sight, and is held
+	// against whatever the gate governs.
 	Disruption gate.Disruption
-	// Resource is the plural name of the resource in Family.Group.
-	Resource string
-	// Operation is UPDATE or DELETE.
+	// Group and Resource are as in the API, with the subresource: "pods/eviction".
+	Group, Resource string
+	// Kind is the kind of the object that is disrupted, for messages.
+	Kind string
+	// Operation is CREATE, UPDATE or DELETE.
 	Operation string
 	// Disrupts is a CEL expression over object and oldObject, true for a disruptive request; empty: every one is.
 	Disrupts string
+	// Because tells in a refusal why such a request disrupts; empty where its name says so.
+	Because string
 }
 
 // Family is a group of doors that share policies: one for each enforcement.
 type Family struct {
 	// Name is part of the names of its policies: fonster-NAME-deny, fonster-NAME-warn.
-	Name    string
-	Group   string
-	Version string
+	Name string
+	// Title says to people what the doors have in common.
+	Title string
+	// ByNamespace: the requests carry no labels of the workload (a Scale), or labels that the client chooses (an Eviction).
+	// Every such request in a namespace that the gate selects is held against it, whatever its objectSelector.
+	ByNamespace bool
+	// Touches is CEL that is false for most harmless requests and costs little; empty: none.
+	Touches string
 	Doors   []Door
 }
 
 // Families is the table.
-var Families = []Family{{
-	Name: "workloads", Group: "apps", Version: "v1",
-	Doors: []Door{
-		{
-			Name: "deployment-rollout", Disruption: gate.Rollout, Resource: "deployments", Operation: "UPDATE",
-			Summary:  "a changed pod template; resuming a paused Deployment that has a change to roll out; another strategy in the middle of a rollout",
-			Disrupts: deploymentRollout,
-		},
-		{
-			Name: "statefulset-rollout", Disruption: gate.Rollout, Resource: "statefulsets", Operation: "UPDATE",
-			Summary:  "a changed pod template; with a change to roll out: a lower partition, RollingUpdate instead of OnDelete, another maxUnavailable; other ordinals",
-			Disrupts: statefulSetRollout,
-		},
-		{
-			Name: "daemonset-rollout", Disruption: gate.Rollout, Resource: "daemonsets", Operation: "UPDATE",
-			Summary:  "a changed pod template; with a change to roll out: RollingUpdate instead of OnDelete, another maxUnavailable or maxSurge; under OnDelete too: other nodes (nodeSelector, nodeName, affinity, tolerations)",
-			Disrupts: daemonSetRollout,
-		},
-		{
-			Name: "deployment-delete", Disruption: gate.Delete, Resource: "deployments", Operation: "DELETE",
-			Summary: "kubectl delete with any --cascade, deletecollection, replace --force",
-		},
-		{
-			Name: "statefulset-delete", Disruption: gate.Delete, Resource: "statefulsets", Operation: "DELETE",
-			Summary: "kubectl delete with any --cascade, deletecollection, replace --force",
-		},
-		{
-			Name: "daemonset-delete", Disruption: gate.Delete, Resource: "daemonsets", Operation: "DELETE",
-			Summary: "kubectl delete with any --cascade, deletecollection, replace --force",
-		},
-	},
-}}
+var Families = []Family{workloads, replicas, pods, scales, evictions}
 
-// Enforced says whether any door watches for a disruption.
-func Enforced(d gate.Disruption) bool {
-	return slices.ContainsFunc(Families, func(f Family) bool {
-		return slices.ContainsFunc(f.Doors, func(door Door) bool { return door.Disruption == d })
-	})
-}
-
-// The operator's own place, and the namespaces that are never governed: a closed gate there could stop the cluster from
-// healing itself.
-const (
-	OperatorNamespace      = "fonster-system"
-	OperatorServiceAccount = "fonster-controller-manager"
-	// OperatorUser is the user name of the operator's service account.
-	OperatorUser = "system:serviceaccount:" + OperatorNamespace + ":" + OperatorServiceAccount
-)
-
-// ProtectedNamespaces are never governed, whatever a selector says.
-var ProtectedNamespaces = []string{"kube-system", "kube-public", "kube-node-lease", OperatorNamespace}
-
-// controllers are the service accounts that kube-controller-manager uses with --use-service-account-credentials.
-var controllers = []string{
-	"deployment-controller", "replicaset-controller", "statefulset-controller", "daemon-set-controller", "job-controller",
-	"cronjob-controller", "replication-controller", "generic-garbage-collector", "namespace-controller", "node-controller",
-	"pod-garbage-collector", "ttl-after-finished-controller", "disruption-controller", "horizontal-pod-autoscaler",
-}
-
-// ExemptUsers lists the control plane's own identities, which always pass, by exact name. A prefix would not do: whoever may
-// create a service account in kube-system would pass. system:masters does not pass.
-func ExemptUsers() []string {
-	users := []string{"system:kube-controller-manager", "system:kube-scheduler", "system:apiserver", OperatorUser}
-	for _, name := range controllers {
-		users = append(users, "system:serviceaccount:kube-system:"+name)
+// disruptions lists what the doors of a family do on an operation, in order; without one, on any.
+func (f Family) disruptions(operation string) []gate.Disruption {
+	var list []gate.Disruption
+	for _, d := range f.Doors {
+		if d.Disruption != "" && (operation == "" || d.Operation == operation) && !slices.Contains(list, d.Disruption) {
+			list = append(list, d.Disruption)
+		}
 	}
-	return users
+	return list
 }
 
-// ExemptGroup is the group of the kubelets.
-const ExemptGroup = "system:nodes"
+// operations lists the operations that the doors watch, in order.
+func (f Family) operations() []string {
+	var list []string
+	for _, d := range f.Doors {
+		if !slices.Contains(list, d.Operation) {
+			list = append(list, d.Operation)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// split tells a resource from its subresource.
+func (d Door) split() (resource, subresource string) {
+	resource, subresource, _ = strings.Cut(d.Resource, "/")
+	return resource, subresource
+}
+
+// expression is true for a request that goes through the door and disrupts.
+func (d Door) expression() string {
+	e := d.request()
+	if d.Disrupts != "" {
+		e += " && (" + d.Disrupts + ")"
+	}
+	return e
+}
+
+// request is true for a request that the door watches.
+func (d Door) request() string {
+	resource, subresource := d.split()
+	e := "request.operation == '" + d.Operation + "' && request.resource.resource == '" + resource + "'"
+	if d.Operation == "UPDATE" { // the only one that objects and subresources share
+		e += " && request.?subResource.orValue('') == '" + subresource + "'"
+	}
+	return e
+}

@@ -12,48 +12,76 @@ func Markdown() string {
 # Doors
 
 A *door* is one way to disrupt a workload. Each is held against the Gate of every window and freeze that governs the
-workload; all other requests pass untouched. Each has a test on a real control plane: refused when closed, passed when
-open, passed for the control plane itself; and the harmless neighbours of each, which pass (test/e2e/doors_test.go).
+workload; all other requests pass untouched. Each has tests on a real control plane (test/e2e/doors_test.go): refused while
+closed, refused while frozen, passed while open, passed for the control plane itself, and refused in a dry run; and its
+harmless neighbours, which pass. A door without a test fails the build, and so does any way to write to the API server that
+is neither gated nor on the list of those left alone (test/e2e/discovery_test.go).
 
 ## Gated
 
-| door | disruption | request | disruptive is |
-|---|---|---|---|
+A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + ` unless it says otherwise.
 `)
 	for _, f := range Families {
+		fmt.Fprintf(&b, "\n### %s\n\n", f.Title)
+		if f.ByNamespace {
+			b.WriteString("These requests carry no labels of the workload. Where a window has an `objectSelector`, they are held against it for\nall workloads of the namespace, and another window's `objectSelector` opens nothing for them.\n\n")
+		}
+		b.WriteString("| door | disruption | request | disruptive is |\n|---|---|---|---|\n")
 		for _, d := range f.Doors {
-			fmt.Fprintf(&b, "| %s | %s | %s %s/%s | %s |\n", d.Name, d.Disruption, d.Operation, f.Group, d.Resource, d.Summary)
+			disruption := string(d.Disruption)
+			if disruption == "" {
+				disruption = "any that is governed"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s %s | %s |\n", d.Name, disruption, d.Operation, qualified(d.Group, d.Resource), d.Summary)
 		}
 	}
 	b.WriteString(`
-Guarded beside the doors: a Namespace is not relabelled out of a gate that is closed, not even while the operator is down; nobody
-but the operator writes a Gate.
+## Guarded
 
-Harmless, and so never gated: labels, annotations and other metadata; finalizers; status; scaling up; any change of a
+| what | how |
+|---|---|
+| a Namespace is deleted | refused while a gate is closed for ` + "`Delete`" + ` that governs it, or anything in it |
+| a Namespace is relabelled out of a gate | refused while any disruption of the gate is closed. Only labels that the gate's windows select on count |
+| ` + "`held*`, `override-until`, `override-by`, `override-spent`" + ` are written | refused to everybody but the operator, on workloads and namespaces, at creation too |
+| a Gate is written | refused to everybody but the operator and the garbage collector |
+
+None of it needs a running operator.
+
+## Never gated
+
+Labels, annotations and other metadata (but for the labels and owners above); finalizers; status; scaling up; any change of a
 workload that has no pods; a new template of a Deployment that is paused, of a StatefulSet or DaemonSet under ` + "`OnDelete`" + `,
-or of a StatefulSet whose partition lies past its last pod.
+or of a StatefulSet whose partition lies past its last pod; whatever happens to a pod that has ended.
 
-## Not gated yet
+Databases mark their leader by a label, and a failover must not wait for a window: a pod's own service account may change
+the labels of the pod. Where an operator elsewhere does it, let that operator pass (` + "`--exempt-users`" + `, below).
 
-` + "`kubectl scale`" + ` downwards, deletion and relabelling of single pods, evictions, ReplicaSets and ControllerRevisions edited by hand,
-forged owner references, deletion of a Namespace, a workload relabelled out of a window's objectSelector, Jobs and CronJobs,
-nodes.
-A window may already name the disruptions ScaleDown and Evict; nothing enforces them yet.
+## Left alone
 
+| way in | why | requests |
+|---|---|---|
+`)
+	for _, l := range Reviewed {
+		operations := ""
+		if len(l.Operations) > 0 {
+			operations = strings.Join(l.Operations, ", ") + " "
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s%s |\n", l.Way, l.Why, operations, strings.Join(l.Resources, ", "))
+	}
+	b.WriteString(`
 ## Cannot be gated
 
 | way in | why |
 |---|---|
 | a finalizer dropped outside the window from what was deleted inside it | healing must never be blocked |
-| deletion of a CRD with its objects | the objects go without admission |
-| ValidatingAdmissionPolicies and their bindings edited or deleted | the API server exempts them from admission by policies: keep the right to write them narrow. The operator restores its bindings at once |
 | impersonation of one of the identities below | admission sees only the impersonated: keep the right to impersonate narrow, and read the audit log |
-| a status forged by whoever may write deployments/status and the like, to look as if there were no pods | status is the controllers' own: keep the right to write it to them |
+| a DELETE or a Scale after closing time, while no operator runs | such a request carries no time: the gate as last written decides. Everything else closes on its second |
 | priority preemption, node failure, kubelet restart, static pods, etcd, the cloud's API | no request, or the scheduler's own |
 
 ## Who always passes
 
-Exact names; a prefix would let in whoever may create a service account. ` + "`system:masters` does not pass." + `
+Exact names; a prefix would let in whoever may create a service account. ` + "`system:masters` does not pass." + ` An administrator may let
+more pass, by exact names too: ` + "`--exempt-users` and `--exempt-groups`" + ` of the operator, which writes them into the Gates.
 
 `)
 	for _, user := range ExemptUsers() {

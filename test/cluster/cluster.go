@@ -175,8 +175,8 @@ var build = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-// StartOperator starts the operator as its own ServiceAccount, and returns when it is ready.
-func (c *Cluster) StartOperator(ctx context.Context) (*Operator, error) {
+// StartOperator starts the operator as its own ServiceAccount, with more flags, and returns when it is ready.
+func (c *Cluster) StartOperator(ctx context.Context, flags ...string) (*Operator, error) {
 	binary, err := build()
 	if err != nil {
 		return nil, err
@@ -194,7 +194,7 @@ func (c *Cluster) StartOperator(ctx context.Context) (*Operator, error) {
 		return nil, err
 	}
 	o := &Operator{MetricsURL: "https://" + metrics, ProbeURL: "http://" + probes, log: &lockedBuffer{}}
-	o.command = exec.Command(binary, "--metrics-bind-address="+metrics, "--health-probe-bind-address="+probes)
+	o.command = exec.Command(binary, append([]string{"--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + probes}, flags...)...)
 	o.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	o.command.Stdout, o.command.Stderr = o.log, o.log
 	o.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

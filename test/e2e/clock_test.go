@@ -14,7 +14,7 @@ import (
 
 // TestClosedStaysClosed: the gate holds with the operator killed.
 func TestClosedStaysClosed(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	window(t, ns, ns, nextYear())
@@ -27,7 +27,7 @@ func TestClosedStaysClosed(t *testing.T) {
 // TestOpenClosesByTheClock: with the operator killed while a window is open, rollouts are refused from the second on at which
 // it should close, by the API server's own clock: for every way to write, and for two writes in one second.
 func TestOpenClosesByTheClock(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	other := deployment(t, ns, "other", 1)
@@ -93,7 +93,7 @@ func TestOpenClosesByTheClock(t *testing.T) {
 // TestClockIsBlind holds what docs/design.md says the clock cannot see: with the operator dead at closing time, a change that
 // only takes fields away, and one that empties managedFields, leave no time to read.
 func TestClockIsBlind(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	d.Spec.Template.Annotations = map[string]string{"note": "to be taken away"}
@@ -117,7 +117,7 @@ func TestClockIsBlind(t *testing.T) {
 
 // TestForgedClock: whatever a client writes into managedFields, an open gate stays open and a closed one closed.
 func TestForgedClock(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	open, closed := ns+"-open", ns+"-closed"
 	namespace(t, open)
 	namespace(t, closed)
@@ -159,7 +159,7 @@ func TestForgedClock(t *testing.T) {
 
 // TestTwoWritesInOneSecond: the second leaves no new time, and must neither fail nor be refused for that.
 func TestTwoWritesInOneSecond(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	window(t, ns, ns, always())

@@ -66,7 +66,7 @@ func freeze(t *testing.T, name, team string, schedules []v1alpha1.Schedule, chan
 
 // TestInForceSoon: a new window governs within 2 s of kubectl apply, a changed one too, and a deleted one no longer does.
 func TestInForceSoon(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	mw := &v1alpha1.MaintenanceWindow{
@@ -106,7 +106,7 @@ func TestInForceSoon(t *testing.T) {
 
 // TestStatus: what people and kubectl wait read.
 func TestStatus(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	mw := window(t, ns, ns, always())
 	if out, err := shared.Kubectl("wait", "--for=condition=Open", "--timeout=5s", "mw/"+ns); err != nil {
@@ -129,7 +129,7 @@ func TestStatus(t *testing.T) {
 
 // TestEdges: a window opens and closes on the second, with Events, and its status follows.
 func TestEdges(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	opens := time.Now().Add(6 * time.Second).Truncate(time.Second)
@@ -177,7 +177,7 @@ func wantEvent(t *testing.T, name, reason string) {
 
 // TestWarn: enforcement Warn lets the request pass, with a warning that kubectl prints.
 func TestWarn(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	deployment(t, ns, "web", 1)
 	window(t, ns, ns, nextYear(), warn)
@@ -194,7 +194,7 @@ func TestWarn(t *testing.T) {
 
 // TestHoldIsDenied: until rollouts can be held, Hold refuses, and the window says so.
 func TestHoldIsDenied(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	mw := window(t, ns, ns, nextYear(), hold)
@@ -206,14 +206,12 @@ func TestHoldIsDenied(t *testing.T) {
 
 // TestNotes: what a window says about itself that is no error.
 func TestNotes(t *testing.T) {
-	mw := window(t, name(t), "nobody", v1alpha1.Schedule{RRule: new("FREQ=DAILY"), StartTime: new("09:00"), EndTime: new("09:00")}, func(mw *v1alpha1.MaintenanceWindow) {
-		mw.Spec.Disruptions = []v1alpha1.Disruption{v1alpha1.Rollout, v1alpha1.Evict}
-	})
+	mw := window(t, testName(t), "nobody", v1alpha1.Schedule{RRule: new("FREQ=DAILY"), StartTime: new("09:00"), EndTime: new("09:00")})
 	c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionReady)
-	if c == nil || c.Status != metav1.ConditionTrue || c.Reason != v1alpha1.ReasonPartlyEnforced {
+	if c == nil || c.Status != metav1.ConditionTrue || c.Reason != v1alpha1.ReasonCompiled {
 		t.Fatalf("condition Ready: %+v", c)
 	}
-	for _, text := range []string{"not enforced yet: Evict", "endTime", "the next day"} {
+	for _, text := range []string{"endTime", "the next day"} {
 		if !strings.Contains(c.Message, text) {
 			t.Errorf("the message does not say %q: %s", text, c.Message)
 		}
@@ -229,7 +227,7 @@ func TestTwoReplicas(t *testing.T) {
 	}
 	t.Cleanup(func() { second.Kill() })
 	operator = first
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	opens := time.Now().Add(5 * time.Second).Truncate(time.Second)
 	if day(opens) != day(opens.Add(time.Minute)) {
@@ -266,7 +264,7 @@ func TestTwoReplicas(t *testing.T) {
 
 // TestFreeze: a freeze stops what an open window lets pass; a freeze with no schedules until it is deleted.
 func TestFreeze(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	mw := window(t, ns, ns, always())
@@ -315,7 +313,7 @@ func TestFreeze(t *testing.T) {
 
 // TestOverlap: where targets overlap, any open window opens, for those objects only that it governs too.
 func TestOverlap(t *testing.T) {
-	base := name(t)
+	base := testName(t)
 	in, out := base+"-in", base+"-out"
 	namespace(t, in, "site", base, "kind", "web")
 	namespace(t, out, "site", base, "kind", "db")
@@ -348,7 +346,7 @@ func TestOverlap(t *testing.T) {
 
 // TestNextOpeningOfAnother: the refusal tells the soonest opening, also where that is of another target.
 func TestNextOpeningOfAnother(t *testing.T) {
-	base := name(t)
+	base := testName(t)
 	namespace(t, base, "site", base)
 	d := deployment(t, base, "web", 1)
 	soon := time.Now().AddDate(0, 0, 3)
@@ -361,7 +359,7 @@ func TestNextOpeningOfAnother(t *testing.T) {
 
 // TestGatesAreProtected: only the operator writes gates; not even an administrator does.
 func TestGatesAreProtected(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	mw := window(t, ns, ns, nextYear())
 	g := gateOf(t, mw)
@@ -374,7 +372,7 @@ func TestGatesAreProtected(t *testing.T) {
 
 // TestBindingsAreMended: a binding that somebody changed or deleted comes back.
 func TestBindingsAreMended(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	mw := window(t, ns, ns, nextYear())
 	b := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "fonster-workloads-deny-" + mw.Status.Gate}}
@@ -400,7 +398,7 @@ func TestBindingsAreMended(t *testing.T) {
 // TestOverrideInOneRequest: whoever has the verb override on the window may send a change with a new reason; the reason is
 // good for that request only.
 func TestOverrideInOneRequest(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	window(t, ns, ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) {
@@ -446,7 +444,7 @@ func TestOverrideInOneRequest(t *testing.T) {
 
 // TestSelectorThatMatchesNothing is no error, but is told.
 func TestSelectorThatMatchesNothing(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	mw := window(t, ns, "no-such-team", always())
 	c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionGoverning)
 	if c == nil || c.Status != metav1.ConditionFalse || !strings.Contains(c.Message, "team in (no-such-team)") {
@@ -483,7 +481,7 @@ func TestBrokenSchedules(t *testing.T) {
 		}}, v1alpha1.ReasonCutoffTooLong},
 	} {
 		t.Run(title, func(t *testing.T) {
-			ns := name(t)
+			ns := testName(t)
 			namespace(t, ns)
 			d := deployment(t, ns, "web", 1)
 			mw := window(t, ns, ns, tc.schedule, tc.options...)
@@ -500,7 +498,7 @@ func TestBrokenSchedules(t *testing.T) {
 // TestNamespaces: a namespace is governed from its creation or relabelling on, also while no operator runs, and can be
 // deleted while governed.
 func TestNamespaces(t *testing.T) {
-	base := name(t)
+	base := testName(t)
 	window(t, base, base, nextYear())
 	operator.Kill()
 	t.Cleanup(func() { restartOperator(t) })
@@ -530,7 +528,7 @@ func TestNamespaces(t *testing.T) {
 // TestRelabelling: a namespace is not relabelled out of a closed gate, also while no operator runs; into one, out of an open
 // one, and with labels that no gate selects on, it is.
 func TestRelabelling(t *testing.T) {
-	base := name(t)
+	base := testName(t)
 	closed, open := base+"-closed", base+"-open"
 	namespace(t, closed)
 	namespace(t, open)
@@ -555,7 +553,7 @@ func TestRelabelling(t *testing.T) {
 
 // TestWindowsGone: when the windows of a target are deleted while no operator runs, the garbage collector opens its gate.
 func TestWindowsGone(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	mw := window(t, ns, ns, nextYear())

@@ -15,7 +15,7 @@ import (
 
 // TestMetrics: served to whoever may read them; a window's gauge is 1 exactly while it is open, and the timestamps are right.
 func TestMetrics(t *testing.T) {
-	ns := name(t)
+	ns := testName(t)
 	namespace(t, ns)
 	for _, account := range []string{"prometheus", "nobody"} {
 		create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: account}})

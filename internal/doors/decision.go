@@ -1,0 +1,108 @@
+package doors
+
+import "strings"
+
+// CEL that decides, and tells. params is a Gate; d is one of its disruptions.
+
+const plainlyOpen = `d.state == 'Open' && !has(d.freezes) && (!has(d.closesAt) || !(object == null ? oldObject : object).metadata.?managedFields.orValue([]).exists(m, has(m.time) && m.time >= d.closesAt))`
+
+const (
+	// The API server stamps each request into managedFields before admission: a time that is new is now. A client can forge
+	// more times, so they may only tighten. When none is new (a second write in one second, a DELETE, a change that only
+	// takes fields away), the old ones are a lower bound of now.
+	varStamps    = `oldObject == null ? [] : oldObject.metadata.?managedFields.orValue([]).filter(m, has(m.time)).map(m, m.time)`
+	varNewStamps = `object == null ? [] : object.metadata.?managedFields.orValue([]).filter(m, has(m.time) && !(m.time in variables.stamps)).map(m, m.time)`
+	varClock     = `variables.newStamps.size() > 0 ? variables.newStamps : variables.stamps`
+
+	varNamespaceLabels = `namespaceObject.metadata.?labels.orValue({})`
+
+	// A reason that this very request brings; the same text never opens the gate twice.
+	varReason = `object == null || object.metadata.?annotations[?'maintenance.fonster.dev/override'] == oldObject.metadata.?annotations[?'maintenance.fonster.dev/override']` +
+		` ? '' : object.metadata.?annotations[?'maintenance.fonster.dev/override'].orValue('')`
+)
+
+// matchesLabels is CEL that says whether a selector, written with matchExpressions only, matches labels.
+func matchesLabels(selector, labels string) string {
+	return strings.NewReplacer("SELECTOR", selector, "LABELS", labels).Replace(
+		`SELECTOR.?matchExpressions.orValue([]).all(r, r.operator == 'In' ? r.key in LABELS && LABELS[r.key] in r.values` +
+			` : r.operator == 'NotIn' ? !(r.key in LABELS && LABELS[r.key] in r.values)` +
+			` : r.operator == 'Exists' ? r.key in LABELS : !(r.key in LABELS))`)
+}
+
+const (
+	// ownOpen: a window that governs the whole target is open, by the gate and by the clock.
+	ownOpen = `(d.?open.orValue(false) && !(has(d.closesAt) && variables.clock.exists(t, t >= d.closesAt)))`
+
+	overridden = `(variables.reason != '' && d.?reasonPatterns.orValue([]).all(p, variables.reason.matches(p))` +
+		` && d.?windows.orValue([]).exists(w, authorizer.group('maintenance.fonster.dev').resource('maintenancewindows').name(w).check('override').allowed()))`
+
+	inForce = `(f.?active.orValue(false) || has(f.startsAt) && variables.clock.exists(t, t >= f.startsAt))`
+
+	// namespaceOnly: overlap o reaches everything in the namespace. Whose labels are not known is not let through for them.
+	namespaceOnly = `!has(o.objectSelector)`
+)
+
+// reaches is CEL that says whether the selectors of overlap o reach the object. Its old labels decide which other windows
+// open the gate: a request must not relabel its way into one.
+func (f Family) reaches() string {
+	namespace := matchesLabels("o.namespaceSelector", "variables.namespaceLabels")
+	if f.ByNamespace {
+		return namespaceOnly + " && " + namespace
+	}
+	return namespace + " && " + matchesLabels("o.?objectSelector", "variables.objectLabels")
+}
+
+// open is CEL: ownOpen, or a window of another target is open that governs the object too.
+func open(reaches string) string {
+	return `(` + ownOpen +
+		` || params.spec.?alsoOpen.orValue([]).exists(o, d.disruption in o.disruptions && !(has(o.closesAt) && variables.clock.exists(t, t >= o.closesAt)) && ` + reaches + `))`
+}
+
+// openings lists the openings to come for the first disruption that is outside its windows.
+func openings(reaches string) string {
+	return `(variables.outside[0].?opensAt.hasValue() ? [variables.outside[0]] : [])` +
+		` + params.spec.?nextOpenings.orValue([]).filter(o, variables.outside[0].disruption in o.disruptions && ` + reaches + `)`
+}
+
+const (
+	outsideStart = `' is outside its maintenance windows (' + variables.outside[0].?windows.orValue([]).join(', ') + '). '`
+
+	nextOpening = `(variables.openings.size() == 0 ? 'No coming opening is known.'` +
+		` : variables.openings.filter(o, variables.openings.all(p, o.opensAt <= p.opensAt)).map(o, 'Next opening: ' + o.opens + ', by ' + o.?opensWindow.orValue(o.?window.orValue('')) + '.')[0])`
+
+	frozenText = `': change freeze ' + variables.frozen[0].name +` +
+		` ' is in force' + (has(variables.frozen[0].ends) ? ' until ' + variables.frozen[0].ends : '') + ' (' + variables.frozen[0].reason +` +
+		` '). It ends when its ChangeFreeze is changed or deleted.'`
+
+	openEmergencyWindow = `' In an emergency: open a MaintenanceWindow of class Emergency for it.'`
+
+	sendOverride = `' In an emergency: send the change together with a new annotation maintenance.fonster.dev/override=REASON'` +
+		` + variables.outside[0].?reasonPatterns.orValue([]).map(p, ' (matching ' + p + ')').join('')` +
+		` + ', which takes the right to override one of these windows.'`
+)
+
+func (f Family) frozenMessage() string {
+	return `variables.freezing[0].disruption + ' of ' + variables.subject + variables.because + ` + frozenText + f.labelsNote()
+}
+
+func (f Family) outsideMessage() string {
+	const start = `variables.outside[0].disruption + ' of ' + variables.subject + variables.because + ` + outsideStart + ` + ` + nextOpening
+	if f.ByNamespace {
+		return start + ` + ` + openEmergencyWindow + f.labelsNote()
+	}
+	return start + ` + (request.operation == 'DELETE' ? ` + openEmergencyWindow + ` : ` + sendOverride + `)`
+}
+
+// labelsNote explains a refusal to somebody whose workload the window does not select; empty where requests tell labels.
+func (f Family) labelsNote() string {
+	var note string
+	switch f.Name {
+	case scales.Name:
+		note = "A scale request tells no labels, so all of the namespace is governed here: change spec.replicas itself where the objectSelector does not match."
+	case evictions.Name:
+		note = "An eviction tells no labels that count, so all pods of the namespace are governed here."
+	default:
+		return ""
+	}
+	return ` + (has(params.spec.objectSelector) ? ' ` + note + `' : '')`
+}

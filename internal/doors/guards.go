@@ -1,0 +1,160 @@
+package doors
+
+import (
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fonster.dev/fonster/internal/gate"
+)
+
+// guards are the policies that keep the gates themselves: their bindings are static, see StaticBindings.
+func guards() []*admissionv1.ValidatingAdmissionPolicy {
+	return []*admissionv1.ValidatingAdmissionPolicy{namespacesPolicy(), annotationsPolicy(), gatesPolicy(), selectorsPolicy()}
+}
+
+// namespacesPolicy keeps a namespace from being deleted while a gate is closed that governs what is in it, and from being
+// relabelled out of one. Its binding is static, and reads every gate: the label selector of a binding on namespaces would
+// see the new labels only. Such requests are rare.
+func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
+	reaches := namespaceOnly + " && " + matchesLabels("o.namespaceSelector", "variables.namespaceLabels")
+	closed := func(disruption string) string {
+		return `params.spec.?disruptions.orValue([]).filter(d, ` + disruption + `d.?enforcement.orValue('') in ['Deny', 'Hold'] && !` + open(reaches) + `)`
+	}
+	frozen := func(disruption string) string {
+		return `params.spec.?disruptions.orValue([]).filter(d, ` + disruption + `d.?freezes.orValue([]).exists(f, f.enforcement == 'Deny' && ` + inForce + `))`
+	}
+	ofDelete := `d.disruption == '` + string(gate.Delete) + `' && `
+	const (
+		attempted = `(request.operation == 'DELETE' ? 'Delete of Namespace ' + oldObject.metadata.name` +
+			` : 'relabelling Namespace ' + oldObject.metadata.name + ', which would take it out of ' + params.metadata.name + ',')`
+		relabelWhen = `(request.operation == 'DELETE' ? ' In an emergency: open a MaintenanceWindow of class Emergency for it.' : ' Relabel it while the gate is open, or change the window.')`
+	)
+	return policy("fonster-namespaces", "Keeps a namespace from being deleted, or relabelled out, while a gate that governs it is closed. Generated from internal/doors.",
+		admissionv1.ValidatingAdmissionPolicySpec{
+			ParamKind: &admissionv1.ParamKind{APIVersion: apiVersion, Kind: "Gate"},
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
+				rule("", "v1", []string{"namespaces"}, admissionv1.Update, admissionv1.Delete),
+			}},
+			MatchConditions: []admissionv1.MatchCondition{{
+				Name: "deleted-or-relabelled",
+				Expression: "(request.operation == 'DELETE' ? !has(oldObject.metadata.deletionTimestamp) : " + labelsChanged + ")" +
+					" && !(oldObject.metadata.name in " + list(ProtectedNamespaces) + ") && " + notExempt(),
+			}},
+			Variables: []admissionv1.Variable{
+				{Name: "namespaceLabels", Expression: oldLabels},
+				{Name: "newLabels", Expression: `object == null ? {} : ` + newLabels},
+				{Name: "stamps", Expression: varStamps},
+				{Name: "newStamps", Expression: varNewStamps},
+				{Name: "clock", Expression: varClock},
+				{Name: "leaves", Expression: matchesLabels("params.spec.namespaceSelector", "variables.namespaceLabels") +
+					` && (request.operation == 'DELETE' || !(` + matchesLabels("params.spec.namespaceSelector", "variables.newLabels") + `))`},
+				{Name: "outside", Expression: `!variables.leaves ? [] : request.operation == 'DELETE' ? ` + closed(ofDelete) + ` : ` + closed("")},
+				{Name: "freezing", Expression: `!variables.leaves ? [] : request.operation == 'DELETE' ? ` + frozen(ofDelete) + ` : ` + frozen("")},
+				{Name: "frozen", Expression: `variables.freezing.size() == 0 ? [] : variables.freezing[0].freezes.filter(f, f.enforcement == 'Deny' && ` + inForce + `)`},
+				{Name: "openings", Expression: openings(reaches)},
+			},
+			Validations: []admissionv1.Validation{
+				{
+					Expression:        `variables.freezing.size() == 0`,
+					MessageExpression: attempted + ` + ` + frozenText,
+					Message:           "a change freeze is in force for the namespace",
+					Reason:            new(metav1.StatusReasonForbidden),
+				},
+				{
+					Expression:        `variables.outside.size() == 0`,
+					MessageExpression: attempted + ` + ` + outsideStart + ` + ` + nextOpening + ` + ` + relabelWhen,
+					Message:           "the namespace is governed by a gate that is closed",
+					Reason:            new(metav1.StatusReasonForbidden),
+				},
+			},
+		})
+}
+
+// annotationsPolicy keeps everybody but the operator from writing what only the operator and its policies may say of an
+// object: that it is held, or that an override stands.
+func annotationsPolicy() *admissionv1.ValidatingAdmissionPolicy {
+	const (
+		before   = `oldObject == null ? {} : oldObject.metadata.?annotations.orValue({})`
+		reserved = `(k.startsWith('maintenance.fonster.dev/held') || k in ['maintenance.fonster.dev/override-until', 'maintenance.fonster.dev/override-by', 'maintenance.fonster.dev/override-spent'])`
+		newValue = `object.metadata.?annotations[?k]`
+		oldValue = `(oldObject == null ? optional.none() : oldObject.metadata.?annotations[?k])`
+		oldHeld  = `(oldObject == null ? optional.none() : oldObject.metadata.?labels[?'maintenance.fonster.dev/held'])`
+		held     = `object.metadata.?labels[?'maintenance.fonster.dev/held'] != ` + oldHeld
+		forged   = `object.metadata.?annotations.orValue({}).exists(k, ` + reserved + ` && ` + newValue + ` != ` + oldValue + `)`
+		removed  = `(` + before + `).exists(k, ` + reserved + ` && !` + newValue + `.hasValue())`
+	)
+	return policy("fonster-annotations", "Only the operator says that an object is held, or until when an override stands. Generated from internal/doors.",
+		admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
+				rule("apps", "v1", []string{"deployments", "statefulsets", "daemonsets"}, admissionv1.Create, admissionv1.Update),
+				rule("", "v1", []string{"namespaces"}, admissionv1.Create, admissionv1.Update),
+			}},
+			MatchConditions: []admissionv1.MatchCondition{{
+				Name:       "reserved-keys-changed",
+				Expression: held + ` || ` + forged + ` || ` + removed,
+			}},
+			Variables: []admissionv1.Variable{{Name: "keys", Expression: `(` + held + ` ? ['maintenance.fonster.dev/held'] : [])` +
+				` + object.metadata.?annotations.orValue({}).map(k, ` + reserved + ` && ` + newValue + ` != ` + oldValue + `, k)` +
+				` + (` + before + `).map(k, ` + reserved + ` && !` + newValue + `.hasValue(), k)`}},
+			Validations: []admissionv1.Validation{{
+				Expression: "request.userInfo.username == '" + OperatorUser + "'",
+				MessageExpression: `'only the operator of Fonster sets, changes or removes ' + variables.keys.join(', ') + ' of ' + request.kind.kind + ' ' + object.metadata.name` +
+					` + ': leave it as it is, and out of a copy'`,
+				Message: "only the operator of Fonster sets, changes or removes this label or annotation",
+				Reason:  new(metav1.StatusReasonForbidden),
+			}},
+		})
+}
+
+// gatesPolicy keeps everybody but the operator and the garbage collector from writing gates.
+func gatesPolicy() *admissionv1.ValidatingAdmissionPolicy {
+	writers := []string{OperatorUser, "system:kube-controller-manager", "system:serviceaccount:kube-system:generic-garbage-collector"}
+	return policy("fonster-gates", "Only the operator writes Gates. Generated from internal/doors.",
+		admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
+				rule(group, "*", []string{"gates"}, admissionv1.Create, admissionv1.Update, admissionv1.Delete),
+			}},
+			Validations: []admissionv1.Validation{{
+				Expression: "request.userInfo.username in " + list(writers),
+				Message:    "a Gate is compiled from MaintenanceWindows and ChangeFreezes: change those, the operator writes the Gate",
+				Reason:     new(metav1.StatusReasonForbidden),
+			}},
+		})
+}
+
+// selectorsPolicy refuses windows and freezes whose selectors no binding could carry.
+func selectorsPolicy() *admissionv1.ValidatingAdmissionPolicy {
+	const (
+		expressions = `variables.selectors.map(s, s.?matchExpressions.orValue([])).`
+		pairs       = `variables.selectors.map(s, s.?matchLabels.orValue({})).`
+	)
+	return policy("fonster-selectors", "Refuses windows and freezes whose selectors cannot be read. Generated from internal/doors.",
+		admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
+				rule(group, "*", []string{"maintenancewindows", "changefreezes"}, admissionv1.Create, admissionv1.Update),
+			}},
+			Variables: []admissionv1.Variable{
+				{Name: "selectors", Expression: `[object.spec.namespaceSelector] + (has(object.spec.objectSelector) ? [object.spec.objectSelector] : [])`},
+			},
+			Validations: []admissionv1.Validation{
+				{
+					Expression: expressions + `all(rs, rs.all(r, r.operator in ['In', 'NotIn', 'Exists', 'DoesNotExist']))`,
+					Message:    "the operator of a matchExpression in namespaceSelector or objectSelector must be In, NotIn, Exists or DoesNotExist",
+				},
+				{
+					Expression: expressions + `all(rs, rs.all(r, (r.operator in ['In', 'NotIn']) == (r.?values.orValue([]).size() > 0)))`,
+					Message:    "a matchExpression in namespaceSelector or objectSelector needs values with In and NotIn, and takes none with Exists and DoesNotExist",
+				},
+				{
+					Expression: expressions + `all(rs, rs.all(r, !format.qualifiedName().validate(r.key).hasValue())) && ` +
+						pairs + `all(m, m.all(k, !format.qualifiedName().validate(k).hasValue()))`,
+					Message: "a key in namespaceSelector or objectSelector is not a label key, such as kommun or app.kubernetes.io/name",
+				},
+				{
+					Expression: expressions + `all(rs, rs.all(r, r.?values.orValue([]).all(v, !format.labelValue().validate(v).hasValue()))) && ` +
+						pairs + `all(m, m.all(k, !format.labelValue().validate(m[k]).hasValue()))`,
+					Message: "a value in namespaceSelector or objectSelector is not a label value: at most 63 letters, digits, '-', '_' and '.'",
+				},
+			},
+		})
+}

@@ -1,0 +1,163 @@
+package doors
+
+import (
+	"slices"
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+)
+
+// LeftAlone is a set of requests that no door watches, on purpose.
+type LeftAlone struct {
+	// Why tells a reader; Way names it in a few words.
+	Way, Why string
+	// Operations are CREATE, UPDATE and DELETE; empty: all of them.
+	Operations []string
+	// Resources are written group/resource, with the subresource; */status is every status.
+	Resources []string
+}
+
+// Reviewed lists every way to write to the API that no door watches. A test holds it against what the API server serves, so
+// that a new version of Kubernetes cannot open a door unseen.
+var Reviewed = []LeftAlone{
+	{
+		Way: "status", Why: "the controllers' and kubelets' own; never gated, so that they always work. Keep the right to write it to them: a forged status can hide pods, or end them",
+		Resources: []string{"*/status"},
+	},
+	{
+		Way: "creating workloads and pods", Why: "disturbs nothing that runs, and healing is creating",
+		Operations: []string{"CREATE"},
+		Resources: []string{
+			"apps/deployments", "apps/statefulsets", "apps/daemonsets", "apps/replicasets", "apps/controllerrevisions",
+			"core/replicationcontrollers", "core/pods", "core/namespaces",
+		},
+	},
+	{
+		Way: "a new ephemeral container; binding a pod to its node", Why: "nothing that serves is disturbed",
+		Resources: []string{"core/pods/ephemeralcontainers", "core/pods/binding", "core/bindings"},
+	},
+	{
+		Way: "kubectl exec, attach, port-forward, proxy", Why: "what is done inside a container is not seen at the API: keep the right narrow",
+		Resources: []string{
+			"core/pods/exec", "core/pods/attach", "core/pods/portforward", "core/pods/proxy", "core/services/proxy", "core/nodes/proxy",
+		},
+	},
+	{
+		Way: "finalizing a namespace", Why: "comes after its deletion, which is gated",
+		Resources: []string{"core/namespaces/finalize"},
+	},
+	{
+		Way: "nodes: deletion, a NoExecute taint, cordon; device taints", Why: "not yet: windows select namespaces, not nodes. A drain goes through the door pod-evict",
+		Resources: []string{"core/nodes", "resource.k8s.io/devicetaintrules"},
+	},
+	{
+		Way: "Jobs and CronJobs", Why: "not yet: they end by themselves, and begin anew. The pods of a Job are pods like others",
+		Resources: []string{"batch/jobs", "batch/cronjobs"},
+	},
+	{
+		Way: "HorizontalPodAutoscalers", Why: "an autoscaler scales down at all times, and must be able to; who may edit it may lower its bounds",
+		Resources: []string{"autoscaling/horizontalpodautoscalers"},
+	},
+	{
+		Way: "PodDisruptionBudgets, PriorityClasses", Why: "disturb nothing by themselves: an eviction that one lets through is gated; preemption is the scheduler's",
+		Resources: []string{"policy/poddisruptionbudgets", "scheduling.k8s.io/priorityclasses"},
+	},
+	{
+		Way: "configuration: ConfigMaps, Secrets, PodTemplates, ServiceAccounts, quotas and limits", Why: "no pod restarts for it; what an application does with it is its own",
+		Resources: []string{
+			"core/configmaps", "core/secrets", "core/podtemplates", "core/serviceaccounts", "core/serviceaccounts/token",
+			"core/limitranges", "core/resourcequotas",
+		},
+	},
+	{
+		Way: "network: Services, Endpoints, Ingresses, NetworkPolicies, address ranges", Why: "out of scope: no pod is touched, though traffic may be",
+		Resources: []string{
+			"core/services", "core/endpoints", "discovery.k8s.io/endpointslices", "networking.k8s.io/ingresses", "networking.k8s.io/ingressclasses",
+			"networking.k8s.io/networkpolicies", "networking.k8s.io/ipaddresses", "networking.k8s.io/servicecidrs",
+		},
+	},
+	{
+		Way: "storage", Why: "out of scope: volumes in use are protected by finalizers of Kubernetes' own",
+		Resources: []string{
+			"core/persistentvolumes", "core/persistentvolumeclaims", "storage.k8s.io/csidrivers", "storage.k8s.io/csinodes",
+			"storage.k8s.io/csistoragecapacities", "storage.k8s.io/storageclasses", "storage.k8s.io/volumeattachments",
+			"storage.k8s.io/volumeattributesclasses", "storagemigration.k8s.io/storageversionmigrations",
+		},
+	},
+	{
+		Way: "devices", Why: "out of scope: a claim in use is protected by a finalizer",
+		Resources: []string{
+			"resource.k8s.io/deviceclasses", "resource.k8s.io/resourceclaims", "resource.k8s.io/resourceclaimtemplates",
+			"resource.k8s.io/resourceslices", "node.k8s.io/runtimeclasses",
+		},
+	},
+	{
+		Way: "deletion of a CRD", Why: "not yet: its objects go without admission. Workloads of other kinds are not governed in any case",
+		Resources: []string{"apiextensions.k8s.io/customresourcedefinitions", "apiregistration.k8s.io/apiservices"},
+	},
+	{
+		Way: "admission policies, their bindings, webhooks", Why: "the API server exempts them from admission by policies: keep the right to write them narrow. The operator restores its bindings at once",
+		Resources: []string{
+			"admissionregistration.k8s.io/mutatingadmissionpolicies", "admissionregistration.k8s.io/mutatingadmissionpolicybindings",
+			"admissionregistration.k8s.io/mutatingwebhookconfigurations", "admissionregistration.k8s.io/validatingadmissionpolicies",
+			"admissionregistration.k8s.io/validatingadmissionpolicybindings", "admissionregistration.k8s.io/validatingwebhookconfigurations",
+		},
+	},
+	{
+		Way: "windows and freezes", Why: "whoever has the right to write them decides: that is plain RBAC",
+		Resources: []string{"maintenance.fonster.dev/maintenancewindows", "maintenance.fonster.dev/changefreezes"},
+	},
+	{
+		Way: "rights, identities, certificates, reviews", Why: "disturb nothing by themselves; never gated, so that the control plane works",
+		Resources: []string{
+			"rbac.authorization.k8s.io/clusterrolebindings", "rbac.authorization.k8s.io/clusterroles", "rbac.authorization.k8s.io/rolebindings",
+			"rbac.authorization.k8s.io/roles", "authentication.k8s.io/selfsubjectreviews", "authentication.k8s.io/tokenreviews",
+			"authorization.k8s.io/localsubjectaccessreviews", "authorization.k8s.io/selfsubjectaccessreviews",
+			"authorization.k8s.io/selfsubjectrulesreviews", "authorization.k8s.io/subjectaccessreviews",
+			"certificates.k8s.io/certificatesigningrequests", "certificates.k8s.io/certificatesigningrequests/approval",
+			"certificates.k8s.io/clustertrustbundles", "certificates.k8s.io/podcertificaterequests",
+		},
+	},
+	{
+		Way: "events, leases, flow control", Why: "the control plane's own; never gated",
+		Resources: []string{
+			"core/events", "events.k8s.io/events", "coordination.k8s.io/leases",
+			"flowcontrol.apiserver.k8s.io/flowschemas", "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations",
+		},
+	},
+}
+
+// Watched says whether a door or a guard watches requests of an operation on a resource, written as in Reviewed.
+func Watched(resource, operation string) bool {
+	for _, f := range Families {
+		for _, d := range f.Doors {
+			if d.Operation == operation && qualified(d.Group, d.Resource) == resource {
+				return true
+			}
+		}
+	}
+	for _, p := range guards() {
+		for _, r := range p.Spec.MatchConstraints.ResourceRules {
+			for _, name := range r.Resources {
+				if qualified(r.APIGroups[0], name) == resource && slices.ContainsFunc(r.Operations, func(o admissionv1.OperationType) bool { return string(o) == operation }) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func qualified(group, resource string) string {
+	if group == "" {
+		group = "core"
+	}
+	return group + "/" + resource
+}
+
+// Matches says whether the entry is about an operation on a resource.
+func (l LeftAlone) Matches(resource, operation string) bool {
+	return (len(l.Operations) == 0 || slices.Contains(l.Operations, operation)) && slices.ContainsFunc(l.Resources, func(r string) bool {
+		return r == resource || strings.HasPrefix(r, "*/") && strings.HasSuffix(resource, r[1:])
+	})
+}

@@ -1,0 +1,52 @@
+package doors
+
+import "fonster.dev/fonster/internal/gate"
+
+// scales: kubectl scale, and everything else that writes a Scale. The horizontal pod autoscaler always passes.
+var scales = Family{
+	Name:        "scales",
+	Title:       "The scale subresource",
+	ByNamespace: true,
+	Doors: []Door{
+		scale("apps", "deployment", "deployments", "Deployment"),
+		scale("apps", "statefulset", "statefulsets", "StatefulSet"),
+		{
+			Name: "replicaset-scale-rollout", Disruption: gate.Rollout, Group: "apps", Resource: "replicasets/scale", Kind: "ReplicaSet", Operation: "UPDATE",
+			Summary:  "of a Deployment: fewer replicas than before",
+			Disrupts: scaledDown + ` && ` + scaleOfDeployment,
+			Because:  "(its Deployment would replace the pods)",
+		},
+		{
+			Name: "replicaset-scale", Disruption: gate.ScaleDown, Group: "apps", Resource: "replicasets/scale", Kind: "ReplicaSet", Operation: "UPDATE",
+			Summary:  "of no Deployment: fewer replicas than before",
+			Disrupts: scaledDown + ` && !` + scaleOfDeployment,
+		},
+		scale("", "replicationcontroller", "replicationcontrollers", "ReplicationController"),
+	},
+}
+
+// evictions: kubectl drain, the descheduler, cluster autoscalers, the vertical pod autoscaler.
+var evictions = Family{
+	Name:        "evictions",
+	Title:       "Evictions",
+	ByNamespace: true,
+	Doors: []Door{{
+		Name: "pod-evict", Disruption: gate.Evict, Resource: "pods/eviction", Kind: "Pod", Operation: "CREATE",
+		Summary: "kubectl drain, the descheduler, cluster autoscalers, the vertical pod autoscaler",
+	}},
+}
+
+func scale(group, name, resource, kind string) Door {
+	return Door{
+		Name: name + "-scale", Disruption: gate.ScaleDown, Group: group, Resource: resource + "/scale", Kind: kind, Operation: "UPDATE",
+		Summary:  "fewer replicas than before",
+		Disrupts: scaledDown,
+	}
+}
+
+const (
+	scaledDown = `oldObject.status.?replicas.orValue(0) > 0 && object.spec.?replicas.orValue(0) < oldObject.spec.?replicas.orValue(0)`
+
+	// A Scale has no owner references, but only the Deployment controller selects by this label.
+	scaleOfDeployment = `oldObject.status.?selector.orValue('').contains('pod-template-hash=')`
+)

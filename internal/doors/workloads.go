@@ -1,0 +1,136 @@
+package doors
+
+import "fonster.dev/fonster/internal/gate"
+
+// workloads: Deployments, StatefulSets and DaemonSets themselves. Old status and old spec decide what is there to disrupt; a
+// controller that has not yet seen the last change counts as busy, so that a race closes.
+var workloads = Family{
+	Name:  "workloads",
+	Title: "Workloads",
+	// The API server counts the generation up before admission, when the spec has changed; clients cannot set it.
+	Touches: `request.operation == 'DELETE' || object.metadata.generation != oldObject.metadata.generation || ` + labelsChanged + ` || ` + ownersChanged,
+	Doors: []Door{
+		{
+			Name: "deployment-rollout", Disruption: gate.Rollout, Group: "apps", Resource: "deployments", Kind: "Deployment", Operation: "UPDATE",
+			Summary:  "a changed pod template; resuming a paused Deployment that has a change to roll out; another strategy in the middle of a rollout",
+			Disrupts: deploymentRollout,
+		},
+		{
+			Name: "statefulset-rollout", Disruption: gate.Rollout, Group: "apps", Resource: "statefulsets", Kind: "StatefulSet", Operation: "UPDATE",
+			Summary:  "a changed pod template; with a change to roll out: a lower partition, RollingUpdate instead of OnDelete, another maxUnavailable; other ordinals",
+			Disrupts: statefulSetRollout,
+		},
+		{
+			Name: "daemonset-rollout", Disruption: gate.Rollout, Group: "apps", Resource: "daemonsets", Kind: "DaemonSet", Operation: "UPDATE",
+			Summary:  "a changed pod template; with a change to roll out: RollingUpdate instead of OnDelete, another maxUnavailable or maxSurge; under OnDelete too: other nodes (nodeSelector, nodeName, affinity, tolerations)",
+			Disrupts: daemonSetRollout,
+		},
+		fewerReplicas("deployment", "deployments", "Deployment"),
+		fewerReplicas("statefulset", "statefulsets", "StatefulSet"),
+		deleted("deployment", "deployments", "Deployment"),
+		deleted("statefulset", "statefulsets", "StatefulSet"),
+		deleted("daemonset", "daemonsets", "DaemonSet"),
+		newOwner("apps", "deployment", "deployments", "Deployment"),
+		newOwner("apps", "statefulset", "statefulsets", "StatefulSet"),
+		newOwner("apps", "daemonset", "daemonsets", "DaemonSet"),
+		leavesSelector("apps", "deployment", "deployments", "Deployment"),
+		leavesSelector("apps", "statefulset", "statefulsets", "StatefulSet"),
+		leavesSelector("apps", "daemonset", "daemonsets", "DaemonSet"),
+	},
+}
+
+func fewerReplicas(name, resource, kind string) Door {
+	return Door{
+		Name: name + "-scale-down", Disruption: gate.ScaleDown, Group: "apps", Resource: resource, Kind: kind, Operation: "UPDATE",
+		Summary:  "fewer spec.replicas than before",
+		Disrupts: replicasExist + ` && object.spec.?replicas.orValue(1) < oldObject.spec.?replicas.orValue(1)`,
+	}
+}
+
+func deleted(name, resource, kind string) Door {
+	return Door{
+		Name: name + "-delete", Disruption: gate.Delete, Group: "apps", Resource: resource, Kind: kind, Operation: "DELETE",
+		Summary: "kubectl delete with any --cascade, deletecollection, replace --force",
+	}
+}
+
+// newOwner: the garbage collector deletes an object whose owners do not exist. Without any owner nothing is collected.
+func newOwner(group, name, resource, kind string) Door {
+	return Door{
+		Name: name + "-owner", Disruption: gate.Delete, Group: group, Resource: resource, Kind: kind, Operation: "UPDATE",
+		Summary:  "changed ownerReferences, unless all of them go",
+		Disrupts: ownersChanged + ` && object.metadata.?ownerReferences.orValue([]).size() > 0`,
+		Because:  "by other owner references, which may make the garbage collector delete it",
+	}
+}
+
+// leavesSelector: what a window selects by label must not walk out of it.
+func leavesSelector(group, name, resource, kind string) Door {
+	return Door{
+		Name: name + "-relabel", Group: group, Resource: resource, Kind: kind, Operation: "UPDATE",
+		Summary: "labels that take it out of the objectSelector of the window",
+		Disrupts: labelsChanged + ` && has(params.spec.objectSelector) && ` +
+			matchesLabels("params.spec.objectSelector", oldLabels) + ` && !(` + matchesLabels("params.spec.objectSelector", newLabels) + `)`,
+		Because: "(its labels would take it out of the window)",
+	}
+}
+
+const (
+	oldLabels     = `oldObject.metadata.?labels.orValue({})`
+	newLabels     = `object.metadata.?labels.orValue({})`
+	labelsChanged = `object.metadata.?labels != oldObject.metadata.?labels`
+	ownersChanged = `object.metadata.?ownerReferences != oldObject.metadata.?ownerReferences`
+
+	templateChanged = `object.spec.template != oldObject.spec.template`
+
+	settled = `oldObject.status.?observedGeneration.orValue(0) >= oldObject.metadata.generation`
+
+	// replicasExist: pods are there, or will be before the controller has looked again.
+	replicasExist = `(oldObject.status.?replicas.orValue(0) > 0 || oldObject.spec.?replicas.orValue(1) > 0 && !(` + settled + `))`
+)
+
+const (
+	deploymentUnfinished = `(!(` + settled + `) || oldObject.status.?updatedReplicas.orValue(0) < oldObject.status.?replicas.orValue(0))`
+
+	deploymentRollout = replicasExist + ` && !object.spec.?paused.orValue(false) && (` +
+		templateChanged +
+		` || (oldObject.spec.?paused.orValue(false) || object.spec.?strategy != oldObject.spec.?strategy) && ` + deploymentUnfinished +
+		`)`
+)
+
+const (
+	statefulSetUnfinished = `(!(` + settled + `) || oldObject.status.?currentRevision != oldObject.status.?updateRevision)`
+
+	newPartition = `object.spec.updateStrategy.?rollingUpdate.?partition.orValue(0)`
+	oldPartition = `oldObject.spec.updateStrategy.?rollingUpdate.?partition.orValue(0)`
+
+	// Ordinals run from start; with the partition past the last of them nothing is rolled out. Both sides are held against
+	// the old replicas, so that scaling up passes.
+	lastOrdinal = `oldObject.spec.?ordinals.?start.orValue(0) + oldObject.spec.?replicas.orValue(1)`
+	newParked   = `(object.spec.updateStrategy.?type.orValue('') == 'OnDelete' || ` + newPartition + ` >= ` + lastOrdinal + `)`
+	oldParked   = `(oldObject.spec.updateStrategy.?type.orValue('') == 'OnDelete' || ` + oldPartition + ` >= ` + lastOrdinal + `)`
+
+	statefulSetRollout = replicasExist + ` && (object.spec.?ordinals != oldObject.spec.?ordinals || !` + newParked + ` && (` +
+		templateChanged +
+		` || (` + oldParked + ` || ` + newPartition + ` < ` + oldPartition +
+		` || object.spec.updateStrategy.?rollingUpdate.?maxUnavailable != oldObject.spec.updateStrategy.?rollingUpdate.?maxUnavailable) && ` + statefulSetUnfinished +
+		`))`
+)
+
+const (
+	daemonPodsExist = `(oldObject.status.?currentNumberScheduled.orValue(0) + oldObject.status.?numberMisscheduled.orValue(0) > 0 || !(` + settled + `))`
+
+	daemonSetUnfinished = `(!(` + settled + `) || oldObject.status.?updatedNumberScheduled.orValue(0) < oldObject.status.?desiredNumberScheduled.orValue(0))`
+
+	// The DaemonSet controller takes pods off nodes that no longer fit at once, also under OnDelete.
+	placementChanged = `(object.spec.template.spec.?nodeSelector != oldObject.spec.template.spec.?nodeSelector` +
+		` || object.spec.template.spec.?nodeName != oldObject.spec.template.spec.?nodeName` +
+		` || object.spec.template.spec.?affinity != oldObject.spec.template.spec.?affinity` +
+		` || object.spec.template.spec.?tolerations != oldObject.spec.template.spec.?tolerations)`
+
+	daemonSetRollout = daemonPodsExist + ` && (` + placementChanged +
+		` || object.spec.updateStrategy.?type.orValue('') == 'RollingUpdate' && (` +
+		templateChanged +
+		` || object.spec.?updateStrategy != oldObject.spec.?updateStrategy && ` + daemonSetUnfinished +
+		`))`
+)

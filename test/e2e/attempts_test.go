@@ -1,0 +1,421 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// attempts are the rows of docs/doors.md: what is gated, and beside it what passes on purpose.
+var attempts = map[string]attempt{
+	"deployment: a new image":                               through("deployment-rollout", newDeployment(2), nil, update(newImage), "Rollout of Deployment"),
+	"deployment: a new image without pods passes":           beside("deployment-rollout", newDeployment(0), nil, update(newImage)),
+	"deployment: a label passes":                            beside("deployment-relabel", newDeployment(2), nil, update(note)),
+	"deployment: scaling up passes":                         beside("deployment-scale-down", newDeployment(2), nil, update(replicas(3))),
+	"deployment: a new image while paused passes":           beside("deployment-rollout", newDeployment(2), steps(onDeployment(paused)), update(newImage)),
+	"deployment: pausing passes":                            beside("deployment-rollout", newDeployment(2), nil, update(onDeployment(paused))),
+	"deployment: resuming with a change to roll out":        through("deployment-rollout", newDeployment(2), steps(onDeployment(paused), newImage), update(onDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false })), "Rollout of Deployment"),
+	"deployment: resuming with nothing to roll out passes":  beside("deployment-rollout", newDeployment(2), steps(onDeployment(paused)), update(onDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false }))),
+	"deployment: another strategy with nothing to roll out": beside("deployment-rollout", newDeployment(2), nil, update(onDeployment(surge))),
+	"deployment: fewer replicas":                            through("deployment-scale-down", newDeployment(2), nil, update(replicas(1)), "ScaleDown of Deployment"),
+	"deployment: a finalizer passes":                        beside("deployment-delete", newDeployment(2), nil, update(func(o client.Object) { o.SetFinalizers([]string{"example.com/guard"}) })),
+	"deployment: delete":                                    through("deployment-delete", newDeployment(2), nil, remove, "Delete of Deployment"),
+	"deployment: an owner that does not exist":              through("deployment-owner", newDeployment(1), nil, update(deadOwner), "Delete of Deployment", "garbage collector"),
+	"deployment: no owner any more passes":                  beside("deployment-owner", newDeployment(1), steps(liveOwner), update(noOwner)),
+	"deployment: out of the selector":                       through("deployment-relabel", newDeployment(1), nil, update(leave), "of Deployment", "take it out of the window"),
+	"deployment: a patch of status passes":                  beside("deployment-rollout", newDeployment(1), nil, status(onDeployment(func(d *appsv1.Deployment) { d.Status.CollisionCount = new(int32(0)) }))),
+
+	"statefulset: a new image":                                   through("statefulset-rollout", newStatefulSet(2), nil, update(newImage), "Rollout of StatefulSet"),
+	"statefulset: a new image without pods passes":               beside("statefulset-rollout", newStatefulSet(0), nil, update(newImage)),
+	"statefulset: a label passes":                                beside("statefulset-relabel", newStatefulSet(2), nil, update(note)),
+	"statefulset: scaling up passes":                             beside("statefulset-scale-down", newStatefulSet(2), nil, update(replicas(3))),
+	"statefulset: a new image under OnDelete passes":             beside("statefulset-rollout", newStatefulSet(2, manual), nil, update(newImage)),
+	"statefulset: a new image behind the partition passes":       beside("statefulset-rollout", newStatefulSet(2, parked), nil, update(newImage)),
+	"statefulset: a lower partition with a change to roll out":   through("statefulset-rollout", newStatefulSet(2, parked), steps(newImage), update(onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(1) })), "Rollout of StatefulSet"),
+	"statefulset: a lower partition with nothing to roll out":    beside("statefulset-rollout", newStatefulSet(2, parked), nil, update(onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(0) }))),
+	"statefulset: a higher partition passes":                     beside("statefulset-rollout", newStatefulSet(2), nil, update(onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(2) }))),
+	"statefulset: RollingUpdate again with a change to roll out": through("statefulset-rollout", newStatefulSet(2, manual), steps(newImage), update(onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(0) })), "Rollout of StatefulSet"),
+	"statefulset: other ordinals":                                through("statefulset-rollout", newStatefulSet(2), nil, update(onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.Ordinals = &appsv1.StatefulSetOrdinals{Start: 5} })), "Rollout of StatefulSet"),
+	"statefulset: fewer replicas":                                through("statefulset-scale-down", newStatefulSet(2), nil, update(replicas(0)), "ScaleDown of StatefulSet"),
+	"statefulset: delete":                                        through("statefulset-delete", newStatefulSet(2), nil, remove, "Delete of StatefulSet"),
+	"statefulset: an owner that does not exist":                  through("statefulset-owner", newStatefulSet(1), nil, update(deadOwner), "Delete of StatefulSet", "garbage collector"),
+	"statefulset: out of the selector":                           through("statefulset-relabel", newStatefulSet(1), nil, update(leave), "of StatefulSet", "take it out of the window"),
+
+	"daemonset: a new image":                                   through("daemonset-rollout", newDaemonSet(), nil, update(newImage), "Rollout of DaemonSet"),
+	"daemonset: a new image without pods passes":               beside("daemonset-rollout", newDaemonSet(nowhere), nil, update(newImage)),
+	"daemonset: a label passes":                                beside("daemonset-relabel", newDaemonSet(), nil, update(note)),
+	"daemonset: a new image under OnDelete passes":             beside("daemonset-rollout", newDaemonSet(onDelete), nil, update(newImage)),
+	"daemonset: other nodes under OnDelete":                    through("daemonset-rollout", newDaemonSet(onDelete), nil, update(onDaemonSet(nowhere)), "Rollout of DaemonSet"),
+	"daemonset: RollingUpdate again with a change to roll out": through("daemonset-rollout", newDaemonSet(onDelete), steps(newImage), update(onDaemonSet(rolling)), "Rollout of DaemonSet"),
+	"daemonset: RollingUpdate again with nothing to roll out":  beside("daemonset-rollout", newDaemonSet(onDelete), nil, update(onDaemonSet(rolling))),
+	"daemonset: delete":                                        through("daemonset-delete", newDaemonSet(), nil, remove, "Delete of DaemonSet"),
+	"daemonset: an owner that does not exist":                  through("daemonset-owner", newDaemonSet(), nil, update(deadOwner), "Delete of DaemonSet", "garbage collector"),
+	"daemonset: out of the selector":                           through("daemonset-relabel", newDaemonSet(), nil, update(leave), "of DaemonSet", "take it out of the window"),
+
+	"replicaset: another template of a Deployment's":        through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(newImage)), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
+	"replicaset: the hash of a Deployment's":                through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(relabel("pod-template-hash", "0"))), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
+	"replicaset: the owner of a Deployment's":               through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(deadOwner)), "Rollout of ReplicaSet"),
+	"replicaset: fewer replicas of a Deployment's":          through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(replicas(0))), "Rollout of ReplicaSet"),
+	"replicaset: an annotation of a Deployment's passes":    beside("replicaset-rollout", newDeployment(1), nil, ofReplicaSet(update(annotate))),
+	"replicaset: delete a Deployment's":                     through("replicaset-delete", newDeployment(2), nil, ofReplicaSet(remove), "Delete of ReplicaSet"),
+	"replicaset: delete one without pods passes":            beside("replicaset-delete", newReplicaSet(0), nil, remove),
+	"replicaset: fewer replicas of its own":                 through("replicaset-scale-down", newReplicaSet(2), nil, update(replicas(1)), "ScaleDown of ReplicaSet"),
+	"replicaset: another template of its own passes":        beside("replicaset-rollout", newReplicaSet(1), nil, update(newImage)),
+	"replicationcontroller: fewer replicas":                 through("replicationcontroller-scale-down", newReplicationController(2), nil, update(replicas(1)), "ScaleDown of ReplicationController"),
+	"replicationcontroller: another template passes":        beside("replicationcontroller-scale-down", newReplicationController(1), nil, update(newImage)),
+	"replicationcontroller: delete":                         through("replicationcontroller-delete", newReplicationController(1), nil, remove, "Delete of ReplicationController"),
+	"replicationcontroller: delete one without pods passes": beside("replicationcontroller-delete", newReplicationController(0), nil, remove),
+	"replicationcontroller: an owner that does not exist":   through("replicationcontroller-owner", newReplicationController(1), nil, update(deadOwner), "Delete of ReplicationController", "garbage collector"),
+	"replicationcontroller: out of the selector":            through("replicationcontroller-relabel", newReplicationController(1), nil, update(leave), "of ReplicationController", "take it out of the window"),
+	"controllerrevision: delete":                            through("controllerrevision-delete", newStatefulSet(1), nil, ofRevision(remove), "Delete of ControllerRevision"),
+	"controllerrevision: an owner that does not exist":      through("controllerrevision-change", newStatefulSet(1), nil, ofRevision(update(deadOwner)), "Delete of ControllerRevision", "take it from its workload"),
+	"controllerrevision: other labels, of a DaemonSet's":    through("controllerrevision-change", newDaemonSet(), nil, ofRevision(update(relabel("app", "other"))), "Delete of ControllerRevision"),
+	"controllerrevision: an annotation passes":              beside("controllerrevision-change", newStatefulSet(1), nil, ofRevision(update(annotate))),
+	"scale of a deployment: down":                           through("deployment-scale", newDeployment(2), nil, scaleTo(0), "ScaleDown of Deployment", "tells no labels"),
+	"scale of a deployment: up passes":                      beside("deployment-scale", newDeployment(1), nil, scaleTo(2)),
+	"scale of a statefulset: down":                          through("statefulset-scale", newStatefulSet(2), nil, scaleTo(1), "ScaleDown of StatefulSet"),
+	"scale of a statefulset: up passes":                     beside("statefulset-scale", newStatefulSet(1), nil, scaleTo(2)),
+	"scale of a replicaset: down, a Deployment's":           through("replicaset-scale-rollout", newDeployment(2), nil, ofReplicaSet(scaleTo(0)), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
+	"scale of a replicaset: down, its own":                  through("replicaset-scale", newReplicaSet(2), nil, scaleTo(1), "ScaleDown of ReplicaSet"),
+	"scale of a replicaset: up passes":                      beside("replicaset-scale", newReplicaSet(1), nil, scaleTo(2)),
+	"scale of a replicationcontroller: down":                through("replicationcontroller-scale", newReplicationController(2), nil, scaleTo(0), "ScaleDown of ReplicationController"),
+	"scale of a replicationcontroller: up passes":           beside("replicationcontroller-scale", newReplicationController(1), nil, scaleTo(2)),
+	"pod: delete":                                             through("pod-delete", newPod(), nil, remove, "Delete of Pod"),
+	"pod: delete at once":                                     through("pod-delete", newPod(), nil, removeAtOnce, "Delete of Pod"),
+	"pod: delete one that has ended passes":                   beside("pod-delete", newPod(), steps(onPod(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })), remove),
+	"pod: another image":                                      through("pod-image", newPod(), nil, update(newImage), "Rollout of Pod", "by another image"),
+	"pod: another image of one that has ended passes":         beside("pod-image", newPod(), steps(onPod(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })), update(newImage)),
+	"pod: a new label passes":                                 beside("pod-relabel", newPod(), nil, update(func(o client.Object) { o.GetLabels()["note"] = "seen" })),
+	"pod: an annotation passes":                               beside("pod-owner", newPod(), nil, update(annotate)),
+	"pod: another value of a label":                           through("pod-label", newPod(), nil, update(relabel("app", "other")), "Delete of Pod", "by a changed label"),
+	"pod: a label less":                                       through("pod-label", newPod(), nil, update(func(o client.Object) { delete(o.GetLabels(), "app") }), "Delete of Pod", "by a changed label"),
+	"pod: another value of a label by its own account passes": beside("pod-label", newPod(), nil, asOwnAccount(update(relabel("app", "leader")))),
+	"pod: out of the selector by its own account":             through("pod-relabel", newPod(), nil, asOwnAccount(update(leave)), "of Pod", "take it out of the window"),
+	"pod: an owner that does not exist":                       through("pod-owner", newPod(), nil, update(deadOwner), "Delete of Pod", "garbage collector"),
+	"pod: a deadline":                                         through("pod-deadline", newPod(), nil, update(onPod(func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(1)) })), "Delete of Pod", "by a deadline"),
+	"pod: a resize that restarts":                             through("pod-resize", newPod(corev1.RestartContainer), steps(resizable), resize, "Rollout of Pod", "by a resize that restarts a container"),
+	"pod: a resize in place passes":                           beside("pod-resize", newPod(corev1.NotRequired), steps(resizable), resize),
+	"pod: evict":                                              through("pod-evict", newPod(), nil, evict(nil), "Evict of Pod", "tells no labels that count"),
+	"pod: evict with labels of the client's":                  through("pod-evict", newPod(), nil, evict(map[string]string{"tier": "none"}), "Evict of Pod"),
+	"statefulset: no owner any more passes":                   beside("statefulset-owner", newStatefulSet(1), steps(liveOwner), update(noOwner)),
+	"daemonset: no owner any more passes":                     beside("daemonset-owner", newDaemonSet(), steps(liveOwner), update(noOwner)),
+	"replicaset: more replicas of its own passes":             beside("replicaset-scale-down", newReplicaSet(1), nil, update(replicas(2))),
+	"replicationcontroller: no owner any more passes":         beside("replicationcontroller-owner", newReplicationController(1), steps(liveOwner), update(noOwner)),
+	"replicationcontroller: a label passes":                   beside("replicationcontroller-relabel", newReplicationController(1), nil, update(note)),
+	"scale of a replicaset: up, a Deployment's, passes":       beside("replicaset-scale-rollout", newDeployment(1), nil, ofReplicaSet(scaleTo(2))),
+	"pod: a toleration more passes":                           beside("pod-deadline", newPod(), nil, update(tolerate)),
+}
+
+func through(door string, object func(string) client.Object, prepare []func(client.Object), act action, says ...string) attempt {
+	return attempt{door: door, object: object, prepare: prepare, act: act, says: says}
+}
+
+// beside is harmless: it looks much like what goes through the door, and passes everywhere.
+func beside(door string, object func(string) client.Object, prepare []func(client.Object), act action) attempt {
+	return attempt{door: door, harmless: true, object: object, prepare: prepare, act: act}
+}
+
+// action makes a request about an object, as the API has it, as a client.
+type action = func(ctx context.Context, c client.Client, o client.Object) error
+
+func update(change func(client.Object)) action {
+	return func(ctx context.Context, c client.Client, o client.Object) error {
+		change(o)
+		return c.Update(ctx, o)
+	}
+}
+
+func status(change func(client.Object)) action {
+	return func(ctx context.Context, c client.Client, o client.Object) error {
+		change(o)
+		return c.Status().Update(ctx, o)
+	}
+}
+
+func remove(ctx context.Context, c client.Client, o client.Object) error { return c.Delete(ctx, o) }
+
+func removeAtOnce(ctx context.Context, c client.Client, o client.Object) error {
+	return c.Delete(ctx, o, client.GracePeriodSeconds(0))
+}
+
+func scaleTo(n int32) action {
+	return func(ctx context.Context, c client.Client, o client.Object) error {
+		s := &autoscalingv1.Scale{}
+		if err := shared.Admin.SubResource("scale").Get(ctx, o, s); err != nil {
+			return err
+		}
+		s.Spec.Replicas = n
+		return c.SubResource("scale").Update(ctx, o, client.WithSubResourceBody(s))
+	}
+}
+
+func evict(labels map[string]string) action {
+	return func(ctx context.Context, c client.Client, o client.Object) error {
+		return c.SubResource("eviction").Create(ctx, o, &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Labels: labels}})
+	}
+}
+
+func resize(ctx context.Context, c client.Client, o client.Object) error {
+	o.(*corev1.Pod).Spec.Containers[0].Resources.Requests[corev1.ResourceCPU] = resource.MustParse("150m")
+	return c.SubResource("resize").Update(ctx, o)
+}
+
+// ofReplicaSet acts on the ReplicaSet of a Deployment.
+func ofReplicaSet(act action) action {
+	return func(ctx context.Context, c client.Client, o client.Object) error {
+		var list appsv1.ReplicaSetList
+		if err := shared.Admin.List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingLabels{"app": o.GetName()}); err != nil {
+			return err
+		}
+		if len(list.Items) != 1 {
+			return fmt.Errorf("%d ReplicaSets", len(list.Items))
+		}
+		return act(ctx, c, &list.Items[0])
+	}
+}
+
+// ofRevision acts on the ControllerRevision of a StatefulSet or DaemonSet.
+func ofRevision(act action) action {
+	return func(ctx context.Context, c client.Client, o client.Object) error {
+		var list appsv1.ControllerRevisionList
+		if err := shared.Admin.List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingLabels{"app": o.GetName()}); err != nil {
+			return err
+		}
+		if len(list.Items) != 1 {
+			return fmt.Errorf("%d ControllerRevisions", len(list.Items))
+		}
+		return act(ctx, c, &list.Items[0])
+	}
+}
+
+// asOwnAccount acts as the pod's service account; as a controller of Kubernetes, or for a dry run, it stays that.
+func asOwnAccount(act action) action {
+	return func(ctx context.Context, c client.Client, o client.Object) error {
+		if c == exemptClient {
+			return act(ctx, c, o)
+		}
+		own, err := recordedAs("system:serviceaccount:"+o.GetNamespace()+":default", "system:masters")
+		if err != nil {
+			return err
+		}
+		if c != recorded {
+			own = client.NewDryRunClient(own)
+		}
+		return act(ctx, own, o)
+	}
+}
+
+func newDeployment(n int32, change ...func(*appsv1.Deployment)) func(string) client.Object {
+	return func(namespace string) client.Object {
+		d := &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace},
+			Spec:       appsv1.DeploymentSpec{Replicas: new(n), Selector: selector("web"), Template: template("web", "app:1")},
+		}
+		for _, c := range change {
+			c(d)
+		}
+		return d
+	}
+}
+
+func newStatefulSet(n int32, change ...func(*appsv1.StatefulSet)) func(string) client.Object {
+	return func(namespace string) client.Object {
+		s := &appsv1.StatefulSet{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace},
+			Spec: appsv1.StatefulSetSpec{
+				Replicas: new(n), Selector: selector("db"), Template: template("db", "app:1"), ServiceName: "db",
+				PodManagementPolicy: appsv1.ParallelPodManagement,
+			},
+		}
+		for _, c := range change {
+			c(s)
+		}
+		return s
+	}
+}
+
+func newDaemonSet(change ...func(*appsv1.DaemonSet)) func(string) client.Object {
+	return func(namespace string) client.Object {
+		d := &appsv1.DaemonSet{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace},
+			Spec:       appsv1.DaemonSetSpec{Selector: selector("agent"), Template: template("agent", "app:1")},
+		}
+		for _, c := range change {
+			c(d)
+		}
+		return d
+	}
+}
+
+func newReplicaSet(n int32) func(string) client.Object {
+	return func(namespace string) client.Object {
+		return &appsv1.ReplicaSet{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace},
+			Spec:       appsv1.ReplicaSetSpec{Replicas: new(n), Selector: selector("rs"), Template: template("rs", "app:1")},
+		}
+	}
+}
+
+func newReplicationController(n int32) func(string) client.Object {
+	return func(namespace string) client.Object {
+		return &corev1.ReplicationController{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace},
+			Spec:       corev1.ReplicationControllerSpec{Replicas: new(n), Template: new(template("rc", "app:1"))},
+		}
+	}
+}
+
+// newPod is a pod of nobody's; with a resize policy, one that can be resized.
+func newPod(policy ...corev1.ResourceResizeRestartPolicy) func(string) client.Object {
+	return func(namespace string) client.Object {
+		t := template("pod", "app:1")
+		for _, p := range policy {
+			t.Spec.Containers[0].ResizePolicy = []corev1.ContainerResizePolicy{{ResourceName: corev1.ResourceCPU, RestartPolicy: p}}
+			t.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}
+		}
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace}, Spec: t.Spec}
+	}
+}
+
+// name gives an object a name, and its pods a label of their own; all have tier=matrix.
+func name(o client.Object, app string) {
+	o.SetName(app)
+	match := map[string]string{"app": app}
+	labels := func() map[string]string { return map[string]string{"app": app, "tier": "matrix"} }
+	o.SetLabels(labels())
+	switch w := o.(type) {
+	case *appsv1.Deployment:
+		w.Spec.Selector.MatchLabels, w.Spec.Template.Labels = match, labels()
+	case *appsv1.StatefulSet:
+		w.Spec.Selector.MatchLabels, w.Spec.Template.Labels = match, labels()
+	case *appsv1.DaemonSet:
+		w.Spec.Selector.MatchLabels, w.Spec.Template.Labels = match, labels()
+	case *appsv1.ReplicaSet:
+		w.Spec.Selector.MatchLabels, w.Spec.Template.Labels = match, labels()
+	case *corev1.ReplicationController:
+		w.Spec.Selector, w.Spec.Template.Labels = match, labels()
+	}
+}
+
+func onDeployment(change func(*appsv1.Deployment)) func(client.Object) {
+	return func(o client.Object) { change(o.(*appsv1.Deployment)) }
+}
+
+func onStatefulSet(change func(*appsv1.StatefulSet)) func(client.Object) {
+	return func(o client.Object) { change(o.(*appsv1.StatefulSet)) }
+}
+
+func onDaemonSet(change func(*appsv1.DaemonSet)) func(client.Object) {
+	return func(o client.Object) { change(o.(*appsv1.DaemonSet)) }
+}
+
+func onPod(change func(*corev1.Pod)) func(client.Object) {
+	return func(o client.Object) { change(o.(*corev1.Pod)) }
+}
+
+func steps(s ...func(client.Object)) []func(client.Object) { return s }
+
+// podSpec is the pod spec in an object.
+func podSpec(o client.Object) *corev1.PodSpec {
+	switch w := o.(type) {
+	case *appsv1.Deployment:
+		return &w.Spec.Template.Spec
+	case *appsv1.StatefulSet:
+		return &w.Spec.Template.Spec
+	case *appsv1.DaemonSet:
+		return &w.Spec.Template.Spec
+	case *appsv1.ReplicaSet:
+		return &w.Spec.Template.Spec
+	case *corev1.ReplicationController:
+		return &w.Spec.Template.Spec
+	case *corev1.Pod:
+		return &w.Spec
+	}
+	panic(fmt.Sprintf("%T has no pods", o))
+}
+
+func newImage(o client.Object) { podSpec(o).Containers[0].Image = "app:2" }
+
+func replicas(n int32) func(client.Object) {
+	return func(o client.Object) {
+		switch w := o.(type) {
+		case *appsv1.Deployment:
+			w.Spec.Replicas = &n
+		case *appsv1.StatefulSet:
+			w.Spec.Replicas = &n
+		case *appsv1.ReplicaSet:
+			w.Spec.Replicas = &n
+		case *corev1.ReplicationController:
+			w.Spec.Replicas = &n
+		}
+	}
+}
+
+func relabel(key, value string) func(client.Object) {
+	return func(o client.Object) { o.GetLabels()[key] = value }
+}
+
+// resizable is what a kubelet says of a pod that can be resized.
+func resizable(o client.Object) {
+	p := o.(*corev1.Pod)
+	p.Status.ContainerStatuses[0].Resources = p.Spec.Containers[0].Resources.DeepCopy()
+}
+
+func tolerate(o client.Object) {
+	p := o.(*corev1.Pod)
+	p.Spec.Tolerations = append(p.Spec.Tolerations, corev1.Toleration{Key: "note", Operator: corev1.TolerationOpExists})
+}
+
+func note(o client.Object)     { o.GetLabels()["note"] = "seen" }
+func leave(o client.Object)    { o.GetLabels()["tier"] = "none" }
+func annotate(o client.Object) { o.SetAnnotations(map[string]string{"note": "seen"}) }
+
+func deadOwner(o client.Object) {
+	o.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "gone", UID: "00000000-0000-0000-0000-000000000000"}})
+}
+
+func liveOwner(o client.Object) {
+	owner := &corev1.ConfigMap{}
+	if err := shared.Admin.Get(context.Background(), client.ObjectKey{Namespace: o.GetNamespace(), Name: "kube-root-ca.crt"}, owner); err != nil {
+		panic(err)
+	}
+	o.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: owner.Name, UID: owner.UID}})
+}
+
+func noOwner(o client.Object) { o.SetOwnerReferences(nil) }
+
+func partition(n int32) appsv1.StatefulSetUpdateStrategy {
+	return appsv1.StatefulSetUpdateStrategy{
+		Type: appsv1.RollingUpdateStatefulSetStrategyType, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: new(n)},
+	}
+}
+
+var (
+	paused   = func(d *appsv1.Deployment) { d.Spec.Paused = true }
+	onDelete = func(d *appsv1.DaemonSet) { d.Spec.UpdateStrategy.Type = appsv1.OnDeleteDaemonSetStrategyType }
+	manual   = func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy.Type = appsv1.OnDeleteStatefulSetStrategyType }
+)
+
+func surge(d *appsv1.Deployment) {
+	d.Spec.Strategy = appsv1.DeploymentStrategy{
+		Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{MaxSurge: new(intstr.FromInt32(2))},
+	}
+}
+
+func parked(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(2) }
+
+func nowhere(d *appsv1.DaemonSet) {
+	d.Spec.Template.Spec.NodeSelector = map[string]string{"no-such-node": "true"}
+}
+
+func rolling(d *appsv1.DaemonSet) {
+	d.Spec.UpdateStrategy = appsv1.DaemonSetUpdateStrategy{Type: appsv1.RollingUpdateDaemonSetStrategyType}
+}
