@@ -495,8 +495,7 @@ func TestBrokenSchedules(t *testing.T) {
 	}
 }
 
-// TestNamespaces: a namespace is governed from its creation or relabelling on, also while no operator runs, and can be
-// deleted while governed.
+// TestNamespaces: a namespace is governed from its creation or relabelling on, also while no operator runs.
 func TestNamespaces(t *testing.T) {
 	base := testName(t)
 	window(t, base, base, nextYear())
@@ -520,35 +519,6 @@ func TestNamespaces(t *testing.T) {
 		}
 		return nil
 	})
-
-	wantPassed(t, shared.Admin.Delete(t.Context(), ns))
-	gone(t, ns)
-}
-
-// TestRelabelling: a namespace is not relabelled out of a closed gate, also while no operator runs; into one, out of an open
-// one, and with labels that no gate selects on, it is.
-func TestRelabelling(t *testing.T) {
-	base := testName(t)
-	closed, open := base+"-closed", base+"-open"
-	namespace(t, closed)
-	namespace(t, open)
-	window(t, closed, closed, nextYear())
-	window(t, open, open, always())
-	frozen := base + "-frozen"
-	namespace(t, frozen)
-	freeze(t, frozen, frozen, nil)
-	operator.Kill()
-	t.Cleanup(func() { restartOperator(t) })
-	relabel := func(name, patch string) error {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		return client.NewDryRunClient(shared.Admin).Patch(t.Context(), ns, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":`+patch+`}}`)))
-	}
-	wantRefused(t, relabel(closed, `{"team":null}`), "relabelling Namespace "+closed, "("+closed+")", "Next opening: ", "by "+closed)
-	wantRefused(t, relabel(closed, `{"team":"another"}`), "closed for Rollout")
-	wantRefused(t, relabel(frozen, `{"team":null}`), frozen)
-	wantPassed(t, relabel(closed, `{"note":"seen"}`))
-	wantPassed(t, relabel(open, `{"team":null}`))
-	wantPassed(t, relabel(open, `{"team":"`+closed+`"}`))
 }
 
 // TestWindowsGone: when the windows of a target are deleted while no operator runs, the garbage collector opens its gate.

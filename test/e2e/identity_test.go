@@ -35,8 +35,9 @@ func TestOneIdentityForAllControllers(t *testing.T) {
 	wantRefused(t, shared.Admin.Delete(t.Context(), d), "Delete of Deployment")
 
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "single"}}
-	wantPassed(t, shared.Admin.Delete(t.Context(), ns))
-	gone(t, ns)
+	wantRefused(t, shared.Admin.Delete(t.Context(), ns), "Delete of Namespace single")
+	wantPassed(t, as(t, "system:kube-controller-manager").Delete(t.Context(), ns))
+	gone(t, ns) // emptied by the namespace controller, though governed
 	gate := gateOf(t, mw)
 	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
 	gone(t, gate)

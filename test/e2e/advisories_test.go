@@ -1,0 +1,161 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+)
+
+// The lessons of others' advisories. Each test is named after the one it keeps from happening here.
+
+// TestCVE_2023_34091: objects that are being deleted were skipped altogether. A finalizer keeps such an object alive for as
+// long as one likes.
+func TestCVE_2023_34091(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	wantPassed(t, shared.Admin.Patch(t.Context(), d, mergePatch(`{"metadata":{"finalizers":["example.com/guard"]}}`)))
+	t.Cleanup(func() {
+		_ = as(t, "system:kube-controller-manager").Patch(context.Background(), d, mergePatch(`{"metadata":{"finalizers":[]}}`))
+	})
+	wantPassed(t, shared.Admin.Delete(t.Context(), d, client.PropagationPolicy(metav1.DeletePropagationBackground)))
+	window(t, ns, ns, nextYear(), all, func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.ObjectSelector = nil })
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
+	wantRefused(t, shared.Admin.Delete(t.Context(), d), "Delete of Deployment")
+	// The finalizer itself may always go: healing is never blocked.
+	wantPassed(t, client.NewDryRunClient(shared.Admin).Patch(t.Context(), d, mergePatch(`{"metadata":{"finalizers":[]}}`)))
+}
+
+// TestCVE_2024_48921: an exception taken from any namespace counted. Here neither a service account, nor a window, nor an
+// override elsewhere opens anything.
+func TestCVE_2024_48921(t *testing.T) {
+	ns, elsewhere := testName(t), testName(t)+"-elsewhere"
+	namespace(t, ns)
+	namespace(t, elsewhere)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, nextYear())
+	window(t, elsewhere, elsewhere, always())
+	wantRefused(t, setImage(t.Context(), as(t, "system:serviceaccount:"+elsewhere+":deployment-controller"), d, "app:2"), "Rollout")
+
+	developer := overrider(t, "developer-"+ns, elsewhere)
+	wantRefused(t, overriding(t.Context(), developer, d, "app:2"), "Rollout")
+	other := deployment(t, elsewhere, "web", 1)
+	wantPassed(t, shared.Admin.Patch(t.Context(), other, mergePatch(`{"metadata":{"annotations":{"maintenance.fonster.dev/override":"INC-1"}}}`)))
+	wantPassed(t, shared.Admin.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: elsewhere}}, mergePatch(`{"metadata":{"annotations":{"maintenance.fonster.dev/override":"INC-1"}}}`)))
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout")
+}
+
+// TestCVE_2025_46342: an error of a lookup was read as "no rule applies". Here a gate that cannot be found refuses.
+func TestCVE_2025_46342(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	gate := gateOf(t, window(t, ns, ns, always()))
+	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
+	operator.Kill()
+	t.Cleanup(func() { restartOperator(t) })
+	wantPassed(t, as(t, "system:serviceaccount:kube-system:generic-garbage-collector").Delete(t.Context(), gate))
+	eventually(t, 5*time.Second, func() error {
+		if err := setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:3"); err == nil {
+			return fmt.Errorf("passed without its gate")
+		}
+		return nil
+	})
+}
+
+// TestGHSA_gg4x_fgg2_h9w9: two exceptions together allowed more than each. Here an override for one target does not open
+// another that governs too, and a window for one disruption does not open a second in the same request.
+func TestGHSA_gg4x_fgg2_h9w9(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns, "site", ns)
+	d := deployment(t, ns, "web", 2)
+	window(t, ns, ns, nextYear())
+	window(t, ns+"-site", "", nextYear(), namespaces(metav1.LabelSelectorRequirement{Key: "site", Operator: metav1.LabelSelectorOpIn, Values: []string{ns}}))
+	one := overrider(t, "one-"+ns, ns)
+	wantRefused(t, overriding(t.Context(), one, d, "app:2"), "Rollout", ns+"-site")
+	both := overrider(t, "both-"+ns, ns, ns+"-site")
+	wantPassed(t, overriding(t.Context(), both, d, "app:2"))
+
+	two := ns + "-two"
+	namespace(t, two)
+	d = deployment(t, two, "web", 2)
+	window(t, two+"-rollout", two, always(), func(mw *v1alpha1.MaintenanceWindow) {
+		mw.Spec.Disruptions = []v1alpha1.Disruption{v1alpha1.Rollout}
+	})
+	window(t, two+"-scale", two, nextYear(), func(mw *v1alpha1.MaintenanceWindow) {
+		mw.Spec.Disruptions = []v1alpha1.Disruption{v1alpha1.ScaleDown}
+	})
+	wantPassed(t, setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:2"))
+	d.Spec.Template.Spec.Containers[0].Image, d.Spec.Replicas = "app:2", new(int32(1))
+	wantRefused(t, shared.Admin.Update(t.Context(), d), "ScaleDown of Deployment")
+}
+
+// TestGHSA_wpv2_mpqq_vv52: a label that anyone may set switched the check off. Here no label of an object does: not that of
+// a workload, of an Eviction, or one that looks like the label of a protected namespace.
+func TestGHSA_wpv2_mpqq_vv52(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) {
+		mw.Spec.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
+	})
+	for _, labels := range []string{
+		`"app":"other"`, `"app":null`, `"app":"other","kubernetes.io/metadata.name":"kube-system"`,
+	} {
+		patch := mergePatch(`{"metadata":{"labels":{%s}},"spec":{"template":{"metadata":{"annotations":{"restarted":"now"}}}}}`, labels)
+		wantRefused(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), patch), "of Deployment")
+		wantRefused(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{%s}}}`, labels)), "take it out of the window")
+	}
+	for _, labels := range []string{
+		`"app.kubernetes.io/managed-by":"fonster"`, `"kubernetes.io/metadata.name":"kube-system"`, `"admission.gatekeeper.sh/ignore":"yes"`,
+		`"control-plane":"controller-manager"`,
+	} {
+		patch := mergePatch(`{"metadata":{"labels":{%s}},"spec":{"template":{"metadata":{"annotations":{"restarted":"now"}}}}}`, labels)
+		wantRefused(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), patch), "Rollout of Deployment")
+	}
+	err := shared.Admin.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, mergePatch(`{"metadata":{"labels":{"kubernetes.io/metadata.name":"kube-system"}}}`))
+	if err != nil {
+		t.Logf("the API server itself refuses: %v", err)
+	}
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
+}
+
+// overrider is a client of a user who may change Deployments everywhere, and override the windows named.
+func overrider(t *testing.T, user string, windows ...string) client.Client {
+	t.Helper()
+	role := &rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: user},
+		Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "patch", "update"}},
+		},
+	}
+	if len(windows) > 0 {
+		role.Rules = append(role.Rules, rbacv1.PolicyRule{APIGroups: []string{"maintenance.fonster.dev"}, Resources: []string{"maintenancewindows"}, Verbs: []string{"override"}, ResourceNames: windows})
+	}
+	create(t, role)
+	create(t, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: user},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: user}},
+	})
+	c, err := shared.As(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// overriding changes the image together with a new reason to override.
+func overriding(ctx context.Context, c client.Client, d *appsv1.Deployment, image string) error {
+	return c.Patch(ctx, d.DeepCopy(), client.RawPatch("application/strategic-merge-patch+json", fmt.Appendf(nil,
+		`{"metadata":{"annotations":{"maintenance.fonster.dev/override":"INC-%s"}},"spec":{"template":{"spec":{"containers":[{"name":"main","image":%q}]}}}}`, image, image)))
+}
