@@ -5,6 +5,8 @@
 #   cluster.sh up NAME      prints the path of its kubeconfig: KUBECONFIG_OUT, or else .local/kubeconfig for the cluster
 #                           fonster and .local/NAME.kubeconfig for others; a cluster that runs is left as it is
 #   cluster.sh down NAME
+#   cluster.sh restart NAME [COMPONENT...]    kills components (kube-apiserver, etcd, ...; all of them by default) as kill -9
+#                           does, starts them again as they were, and waits for the API server; on Linux
 #
 # Admission looks at who asks, so the controller manager and the scheduler have identities of their own, as in a real cluster:
 # each controller a service account, or, with USE_SERVICE_ACCOUNT_CREDENTIALS=false, all system:kube-controller-manager.
@@ -16,7 +18,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 bin=$root/.local/bin
 verb=${1:-} name=${2:-}
-[[ $verb =~ ^(up|down)$ && $name =~ ^[a-z0-9][a-z0-9-]*$ ]] || { sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[[ $verb =~ ^(up|down|restart)$ && $name =~ ^[a-z0-9][a-z0-9-]*$ ]] || { sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+shift 2
 
 umask 077
 export KWOK_WORKDIR=$root/.local/kwok
@@ -77,6 +80,7 @@ options:
   kubeControllerManagerPort: $(($1 + 3))
   kubeSchedulerPort: $(($1 + 4))
   kwokControllerPort: $(($1 + 5))
+  nodeLeaseDurationSeconds: 20
 componentsPatches:
 - name: etcd
   extraArgs:
@@ -168,4 +172,28 @@ up() {
   echo "$kubeconfig"
 }
 
-"$verb"
+restart() {
+  local components=("$@") component pid
+  (($#)) || components=(etcd kube-apiserver kube-controller-manager kube-scheduler kwok-controller)
+  for component in "${components[@]}"; do
+    pid=$(<"$folder/pids/$component.pid")
+    ours "$pid" || { echo "cluster: $component of $name does not run" >&2; exit 1; }
+    mapfile -d '' -t "args_${component//-/_}" <"/proc/$pid/cmdline"
+    kill -9 "$pid"
+    while ours "$pid"; do sleep 0.05; done
+  done
+  for component in "${components[@]}"; do
+    local -n args=args_${component//-/_}
+    (cd "$folder" && exec setsid "${args[@]}" </dev/null >>"$folder/logs/$component.log" 2>&1) &
+    echo $! >"$folder/pids/$component.pid"
+    if [[ $component == kube-apiserver ]]; then
+      for _ in $(seq 600); do
+        kubectl --kubeconfig "$kubeconfig" get --raw /readyz >/dev/null 2>&1 && break
+        sleep 0.1
+      done
+    fi
+  done
+  running || { echo "cluster: $name did not come back" >&2; exit 1; }
+}
+
+"$verb" "$@"

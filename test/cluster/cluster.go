@@ -124,6 +124,23 @@ func (c *Cluster) Stop() error {
 	return os.RemoveAll(c.folder)
 }
 
+// Restart kills components of the control plane (all of them when none is named) as kill -9 does, starts them again, and
+// returns when the API server is ready.
+func (c *Cluster) Restart(components ...string) error {
+	restart := exec.Command(filepath.Join(c.root, "hack/controlplane/cluster.sh"), append([]string{"restart", c.Name}, components...)...)
+	restart.Env = append(os.Environ(), "KUBECONFIG_OUT="+c.Kubeconfig)
+	if out, err := restart.CombinedOutput(); err != nil {
+		return fmt.Errorf("restarting %v: %w\n%s", components, err, out)
+	}
+	return nil
+}
+
+// ComponentLog is what a component of the control plane has logged, such as kube-controller-manager.
+func (c *Cluster) ComponentLog(component string) (string, error) {
+	content, err := os.ReadFile(filepath.Join(c.root, ".local/kwok/clusters", c.Name, "logs", component+".log"))
+	return string(content), err
+}
+
 // Kubectl runs kubectl as the administrator and returns what it printed, on either stream.
 func (c *Cluster) Kubectl(args ...string) (string, error) {
 	return c.KubectlIn("", args...)

@@ -181,11 +181,14 @@ func selector(app string) *metav1.LabelSelector {
 }
 
 // deployment creates a Deployment with running pods.
-func deployment(t *testing.T, namespace, name string, replicas int32) *appsv1.Deployment {
+func deployment(t *testing.T, namespace, name string, replicas int32, change ...func(*appsv1.Deployment)) *appsv1.Deployment {
 	t.Helper()
 	d := &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{"app": name}},
 		Spec:       appsv1.DeploymentSpec{Replicas: new(replicas), Selector: selector(name), Template: template(name, "app:1")},
+	}
+	for _, c := range change {
+		c(d)
 	}
 	create(t, d)
 	eventually(t, 30*time.Second, func() error {
