@@ -34,7 +34,7 @@ build: go ## Build the operator and the kubectl plugin into bin/.
 
 .PHONY: test
 test: go control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane included.
-	@hack/test.sh ./...
+	@hack/test.sh
 
 .PHONY: test-unit
 test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane.

@@ -1,15 +1,26 @@
 #!/usr/bin/env bash
-# Runs go test over the packages, prints what the tests print, and ends with how many ran. GOTESTSUM_FORMAT=testname tells of
-# each test as it ends, standard-verbose prints everything.
+# Runs go test over the packages, prints what the tests print, and ends with how many ran. Without packages: every test, those
+# of the modules below test/ included. GOTESTSUM_FORMAT=testname tells of each test as it ends, standard-verbose prints
+# everything.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 export GOTESTSUM_FORMAT=${GOTESTSUM_FORMAT:-pkgname-and-test-fails}
 report=$(mktemp)
-trap 'rm -f "$report"' EXIT
+trap 'rm -f "$report" "$report".*' EXIT
+status=0
 
-# Two packages at a time: two cores bear one control plane, the one of test/e2e, beside a package that needs none.
-"$root/.local/tools/gotestsum" --jsonfile "$report" -- -count=1 -p 2 -timeout "${TEST_TIMEOUT:-30m}" "$@"
-status=$?
+# run FOLDER PACKAGE...: two packages at a time; two cores bear one control plane, the one of test/e2e, beside a package that
+# needs none.
+run() {
+  (cd "$1" && "$root/.local/tools/gotestsum" --jsonfile "$report.part" -- -count=1 -p 2 -timeout "${TEST_TIMEOUT:-45m}" "${@:2}") || status=$?
+  cat "$report.part" >>"$report"
+}
+if (($#)); then
+  run "$root" "$@"
+else
+  run "$root" ./...
+  for module in "$root"/test/*/go.mod; do run "${module%/go.mod}" ./...; done
+fi
 
 # A test counts where it ends, subtests included; a package that does not build, or ends without a word, is a failure too.
 awk -v status=$status '

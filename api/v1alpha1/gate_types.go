@@ -41,8 +41,13 @@ type GateSpec struct {
 	// they open the gate for it. Listed only for disruptions for which the gate itself is not open. Usually empty.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=4096
+	// +kubebuilder:validation:MaxItems=2048
 	AlsoOpen []GateOverlap `json:"alsoOpen,omitempty"`
+
+	// alsoOpenOmitted counts openings that alsoOpen had no room for: they open nothing here. Hundreds of windows of different,
+	// partly overlapping targets must be open at once for that; give more of them the same target.
+	// +optional
+	AlsoOpenOmitted int32 `json:"alsoOpenOmitted,omitempty"`
 
 	// nextOpenings lists, soonest first, which windows of other targets that may overlap this one open before its own do; at
 	// most 8. Only the message of a refusal reads it.

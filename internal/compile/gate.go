@@ -35,6 +35,7 @@ func Gate(g gate.Gate, exempt *v1alpha1.GateExempt) *v1alpha1.Gate {
 			ObjectSelector:    objectSelector(g.Target.Objects),
 			Exempt:            exempt,
 			AlsoOpen:          overlaps(g.AlsoOpen),
+			AlsoOpenOmitted:   int32(g.Omitted),
 			NextOpenings:      overlaps(g.NextOpenings),
 		},
 	}

@@ -1,6 +1,13 @@
 package doors
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+
+	"fonster.dev/fonster/internal/gate"
+)
 
 // CEL that decides, and tells. params is a Gate; d is one of its disruptions.
 
@@ -34,7 +41,11 @@ const (
 	ownOpen = `(d.?open.orValue(false) && !(has(d.closesAt) && variables.clock.exists(t, t >= d.closesAt)))`
 
 	overridden = `(variables.reason != '' && d.?reasonPatterns.orValue([]).all(p, variables.reason.matches(p))` +
-		` && d.?windows.orValue([]).exists(w, authorizer.group('maintenance.fonster.dev').resource('maintenancewindows').name(w).check('override').allowed()))`
+		` && d.?windows.orValue([]).exists(w, w in variables.mayOverride))`
+
+	// names are the windows of the disruptions that are outside them; more than eight need not be looked at.
+	names = `variables.outside.size() == 0 || variables.reason == '' ? [] : variables.outside[0].?windows.orValue([])` +
+		` + (variables.outside.size() < 2 ? [] : variables.outside[1].?windows.orValue([]).filter(w, !(w in variables.outside[0].?windows.orValue([]))))`
 
 	inForce = `(f.?active.orValue(false) || has(f.startsAt) && variables.clock.exists(t, t >= f.startsAt))`
 
@@ -52,11 +63,27 @@ func (f Family) reaches() string {
 	return namespace + " && " + matchesLabels("o.?objectSelector", "variables.objectLabels")
 }
 
-// open is CEL: ownOpen, or a window of another target is open that governs the object too.
-func open(reaches string) string {
-	return `(` + ownOpen +
-		` || params.spec.?alsoOpen.orValue([]).exists(o, d.disruption in o.disruptions && !(has(o.closesAt) && variables.clock.exists(t, t >= o.closesAt)) && ` + reaches + `))`
+// mayOverride lists variables that say, one window each, which of names the client may override. The API server lets one
+// expression ask for two rights at most, but each variable is an expression of its own.
+func mayOverride() []admissionv1.Variable {
+	var list []admissionv1.Variable
+	var all []string
+	for i := range gate.MaxWindowNames {
+		name := fmt.Sprintf("mayOverride%d", i)
+		list = append(list, admissionv1.Variable{Name: name, Expression: fmt.Sprintf(`variables.names.size() > %d`+
+			` && authorizer.group('maintenance.fonster.dev').resource('maintenancewindows').name(variables.names[%d]).check('override').allowed() ? [variables.names[%d]] : []`, i, i, i)})
+		all = append(all, "variables."+name)
+	}
+	return append(list, admissionv1.Variable{Name: "mayOverride", Expression: strings.Join(all, " + ")})
 }
+
+// alsoOpen is CEL that lists the openings of other targets that reach the object, for some disruption that is attempted.
+func alsoOpen(reaches, attempted string) string {
+	return `params.spec.?alsoOpen.orValue([]).filter(o, o.disruptions.exists(d, ` + attempted + `) && ` + reaches + `)`
+}
+
+// open is CEL: ownOpen, or a window of another target is open that governs the object too.
+const open = `(` + ownOpen + ` || variables.alsoOpen.exists(o, d.disruption in o.disruptions && !(has(o.closesAt) && variables.clock.exists(t, t >= o.closesAt))))`
 
 // openings lists the openings to come for the first disruption that is outside its windows.
 func openings(reaches string) string {
@@ -70,8 +97,8 @@ const (
 	nextOpening = `(variables.openings.size() == 0 ? 'No coming opening is known.'` +
 		` : variables.openings.filter(o, variables.openings.all(p, o.opensAt <= p.opensAt)).map(o, 'Next opening: ' + o.opens + ', by ' + o.?opensWindow.orValue(o.?window.orValue('')) + '.')[0])`
 
-	frozenText = `': change freeze ' + variables.frozen[0].name +` +
-		` ' is in force' + (has(variables.frozen[0].ends) ? ' until ' + variables.frozen[0].ends : '') + ' (' + variables.frozen[0].reason +` +
+	frozenText = `': change freeze ' + variables.frozen[0][0].name +` +
+		` ' is in force' + (has(variables.frozen[0][0].ends) ? ' until ' + variables.frozen[0][0].ends : '') + ' (' + variables.frozen[0][0].reason +` +
 		` '). It ends when its ChangeFreeze is changed or deleted.'`
 
 	openEmergencyWindow = `' In an emergency: open a MaintenanceWindow of class Emergency for it.'`

@@ -18,7 +18,7 @@ func guards() []*admissionv1.ValidatingAdmissionPolicy {
 func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	reaches := namespaceOnly + " && " + matchesLabels("o.namespaceSelector", "variables.namespaceLabels")
 	closed := func(disruption string) string {
-		return `params.spec.?disruptions.orValue([]).filter(d, ` + disruption + `d.?enforcement.orValue('') in ['Deny', 'Hold'] && !` + open(reaches) + `)`
+		return `params.spec.?disruptions.orValue([]).filter(d, ` + disruption + `d.?enforcement.orValue('') in ['Deny', 'Hold'] && !` + open + `)`
 	}
 	frozen := func(disruption string) string {
 		return `params.spec.?disruptions.orValue([]).filter(d, ` + disruption + `d.?freezes.orValue([]).exists(f, f.enforcement == 'Deny' && ` + inForce + `))`
@@ -48,9 +48,10 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 				{Name: "clock", Expression: varClock},
 				{Name: "leaves", Expression: matchesLabels("params.spec.namespaceSelector", "variables.namespaceLabels") +
 					` && (request.operation == 'DELETE' || !(` + matchesLabels("params.spec.namespaceSelector", "variables.newLabels") + `))`},
+				{Name: "alsoOpen", Expression: alsoOpen(reaches, "true")},
 				{Name: "outside", Expression: `!variables.leaves ? [] : request.operation == 'DELETE' ? ` + closed(ofDelete) + ` : ` + closed("")},
 				{Name: "freezing", Expression: `!variables.leaves ? [] : request.operation == 'DELETE' ? ` + frozen(ofDelete) + ` : ` + frozen("")},
-				{Name: "frozen", Expression: `variables.freezing.size() == 0 ? [] : variables.freezing[0].freezes.filter(f, f.enforcement == 'Deny' && ` + inForce + `)`},
+				{Name: "frozen", Expression: `variables.freezing.map(d, d.freezes.filter(f, f.enforcement == 'Deny' && ` + inForce + `))`},
 				{Name: "openings", Expression: openings(reaches)},
 			},
 			Validations: []admissionv1.Validation{
@@ -70,19 +71,23 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 		})
 }
 
+// reservedAnnotations, without their prefix, are those that only the operator and its policies write.
+var reservedAnnotations = []string{
+	"held-by", "held-since", "held-paused", "held-partition", "held-strategy", "held-template",
+	"override-until", "override-by", "override-spent",
+}
+
 // annotationsPolicy keeps everybody but the operator from writing what only the operator and its policies may say of an
 // object: that it is held, or that an override stands.
 func annotationsPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	const (
-		before   = `oldObject == null ? {} : oldObject.metadata.?annotations.orValue({})`
-		reserved = `(k.startsWith('maintenance.fonster.dev/held') || k in ['maintenance.fonster.dev/override-until', 'maintenance.fonster.dev/override-by', 'maintenance.fonster.dev/override-spent'])`
-		newValue = `object.metadata.?annotations[?k]`
-		oldValue = `(oldObject == null ? optional.none() : oldObject.metadata.?annotations[?k])`
+		key      = `'maintenance.fonster.dev/' + k`
+		newValue = `object.metadata.?annotations[?` + key + `]`
+		oldValue = `(oldObject == null ? optional.none() : oldObject.metadata.?annotations[?` + key + `])`
 		oldHeld  = `(oldObject == null ? optional.none() : oldObject.metadata.?labels[?'maintenance.fonster.dev/held'])`
 		held     = `object.metadata.?labels[?'maintenance.fonster.dev/held'] != ` + oldHeld
-		forged   = `object.metadata.?annotations.orValue({}).exists(k, ` + reserved + ` && ` + newValue + ` != ` + oldValue + `)`
-		removed  = `(` + before + `).exists(k, ` + reserved + ` && !` + newValue + `.hasValue())`
 	)
+	changed := newValue + ` != ` + oldValue
 	return policy("fonster-annotations", "Only the operator says that an object is held, or until when an override stands. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
@@ -91,11 +96,10 @@ func annotationsPolicy() *admissionv1.ValidatingAdmissionPolicy {
 			}},
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name:       "reserved-keys-changed",
-				Expression: held + ` || ` + forged + ` || ` + removed,
+				Expression: held + ` || ` + list(reservedAnnotations) + `.exists(k, ` + changed + `)`,
 			}},
 			Variables: []admissionv1.Variable{{Name: "keys", Expression: `(` + held + ` ? ['maintenance.fonster.dev/held'] : [])` +
-				` + object.metadata.?annotations.orValue({}).map(k, ` + reserved + ` && ` + newValue + ` != ` + oldValue + `, k)` +
-				` + (` + before + `).map(k, ` + reserved + ` && !` + newValue + `.hasValue(), k)`}},
+				` + ` + list(reservedAnnotations) + `.filter(k, ` + changed + `).map(k, ` + key + `)`}},
 			Validations: []admissionv1.Validation{{
 				Expression: "request.userInfo.username == '" + OperatorUser + "'",
 				MessageExpression: `'only the operator of Fonster sets, changes or removes ' + variables.keys.join(', ') + ' of ' + request.kind.kind + ' ' + object.metadata.name` +
@@ -137,6 +141,11 @@ func selectorsPolicy() *admissionv1.ValidatingAdmissionPolicy {
 				{Name: "selectors", Expression: `[object.spec.namespaceSelector] + (has(object.spec.objectSelector) ? [object.spec.objectSelector] : [])`},
 			},
 			Validations: []admissionv1.Validation{
+				{
+					Expression: `variables.selectors.all(s, s.?matchExpressions.orValue([]).size() + s.?matchLabels.orValue({}).size() <= 32` +
+						` && s.?matchExpressions.orValue([]).map(r, r.?values.orValue([]).size()).sum() <= 1024)`,
+					Message: "namespaceSelector and objectSelector take at most 32 requirements with 1,024 values in all: select by a label that the namespaces share",
+				},
 				{
 					Expression: expressions + `all(rs, rs.all(r, r.operator in ['In', 'NotIn', 'Exists', 'DoesNotExist']))`,
 					Message:    "the operator of a matchExpression in namespaceSelector or objectSelector must be In, NotIn, Exists or DoesNotExist",

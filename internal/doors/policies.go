@@ -67,9 +67,31 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 	if f.Touches != "" {
 		conditions = append([]string{"(" + f.Touches + ")"}, conditions...)
 	}
-	objectLabels, reason, passes := oldLabels, varReason, `variables.outside.all(d, `+overridden+`)`
-	if f.ByNamespace {
-		objectLabels, reason, passes = "{}", "''", `variables.outside.size() == 0`
+	freezes := `d.?freezes.orValue([]).filter(f, f.enforcement == '` + string(m.enforcements[0]) + `' && ` + inForce + `)`
+	variables := []admissionv1.Variable{
+		{Name: "attempted", Expression: f.attempted()},
+		{Name: "states", Expression: `params.spec.?disruptions.orValue([]).filter(d, d.disruption in variables.attempted)`},
+		{Name: "stamps", Expression: varStamps},
+		{Name: "newStamps", Expression: varNewStamps},
+		{Name: "clock", Expression: varClock},
+		{Name: "namespaceLabels", Expression: varNamespaceLabels},
+		{Name: "objectLabels", Expression: oldLabels},
+		{Name: "reason", Expression: varReason},
+		{Name: "subject", Expression: f.subject()},
+		{Name: "because", Expression: f.because()},
+		{Name: "alsoOpen", Expression: alsoOpen(f.reaches(), `d in variables.attempted`)},
+		{Name: "outside", Expression: `variables.states.filter(d, has(d.enforcement) && ` + ofMode + ` && !` + open + `)`},
+		{Name: "openings", Expression: openings(f.reaches())},
+		{Name: "freezing", Expression: `variables.states.filter(d, ` + freezes + `.size() > 0)`},
+		{Name: "frozen", Expression: `variables.freezing.map(d, ` + freezes + `)`},
+	}
+	passes := `variables.outside.size() == 0`
+	if f.ByNamespace { // no labels to match, and no object that could carry a reason
+		variables = slices.DeleteFunc(variables, func(v admissionv1.Variable) bool { return v.Name == "objectLabels" || v.Name == "reason" })
+	} else {
+		passes = `variables.outside.all(d, ` + overridden + `)`
+		variables = append(variables, admissionv1.Variable{Name: "names", Expression: names})
+		variables = append(variables, mayOverride()...)
 	}
 	return policy(m.policyName(f),
 		"Holds disruptive requests to "+f.Name+" against the Gate that a binding names. Generated from internal/doors.",
@@ -81,22 +103,7 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name: "disruptive-and-not-plainly-open", Expression: strings.Join(conditions, "\n&& "),
 			}},
-			Variables: []admissionv1.Variable{
-				{Name: "attempted", Expression: f.attempted()},
-				{Name: "states", Expression: `params.spec.?disruptions.orValue([]).filter(d, d.disruption in variables.attempted)`},
-				{Name: "stamps", Expression: varStamps},
-				{Name: "newStamps", Expression: varNewStamps},
-				{Name: "clock", Expression: varClock},
-				{Name: "namespaceLabels", Expression: varNamespaceLabels},
-				{Name: "objectLabels", Expression: objectLabels},
-				{Name: "reason", Expression: reason},
-				{Name: "subject", Expression: f.subject()},
-				{Name: "because", Expression: f.because()},
-				{Name: "outside", Expression: `variables.states.filter(d, has(d.enforcement) && ` + ofMode + ` && !` + open(f.reaches()) + `)`},
-				{Name: "openings", Expression: openings(f.reaches())},
-				{Name: "freezing", Expression: `variables.states.filter(d, d.?freezes.orValue([]).exists(f, f.enforcement == '` + string(m.enforcements[0]) + `' && ` + inForce + `))`},
-				{Name: "frozen", Expression: `variables.freezing.size() == 0 ? [] : variables.freezing[0].freezes.filter(f, f.enforcement == '` + string(m.enforcements[0]) + `' && ` + inForce + `)`},
-			},
+			Variables: variables,
 			Validations: []admissionv1.Validation{
 				{
 					Expression:        `variables.freezing.size() == 0`,

@@ -81,6 +81,8 @@ type Gate struct {
 	Disruptions []State
 	// AlsoOpen are openings of other targets that may overlap, open now, for disruptions for which the gate itself is not.
 	AlsoOpen []Overlap
+	// Omitted counts the openings that AlsoOpen had no room for: they stay closed here. See MaxAlsoOpenCost.
+	Omitted int
 	// NextOpenings are openings of other targets that may overlap, to come before the gate's own; soonest first, at most
 	// MaxNextOpenings.
 	NextOpenings []Overlap
@@ -97,6 +99,10 @@ type Rule struct {
 const (
 	MaxNextOpenings = 8
 	MaxWindowNames  = 8
+
+	// MaxAlsoOpenCost bounds what it costs to read Gate.AlsoOpen, in units of the API server's CEL evaluator, which gives up
+	// at a million a call: enough for 1,600 openings that select by one label each.
+	MaxAlsoOpenCost = 200_000
 )
 
 // State is the state of one disruption at a gate. Zero times mean: none known.
@@ -131,6 +137,17 @@ type FreezeState struct {
 	StartsAt time.Time
 	// EndsAt is when it ends, in its own zone, when Active; zero when no end is known.
 	EndsAt time.Time
+}
+
+// cost is what it costs the policies, at most, to find out whether o reaches an object.
+func (o Overlap) cost() int {
+	cost := 80
+	for _, s := range []Selector{o.Target.Namespaces, o.Target.Objects} {
+		for _, r := range s {
+			cost += 25 + len(r.Values)
+		}
+	}
+	return cost
 }
 
 // Overlap is an opening of another target.

@@ -157,6 +157,7 @@ func (g *group) at(now time.Time, own map[*group]openings) Gate {
 			g.addOverlaps(&result, state, now, own)
 		}
 	}
+	result.AlsoOpen, result.Omitted = affordable(result.AlsoOpen)
 	slices.SortStableFunc(result.NextOpenings, func(a, b Overlap) int { return a.OpensAt.Compare(b.OpensAt) })
 	result.NextOpenings = result.NextOpenings[:min(len(result.NextOpenings), MaxNextOpenings)]
 	return result
@@ -313,6 +314,24 @@ func (g *group) addOverlaps(to *Gate, state State, now time.Time, own map[*group
 			}
 		}
 	}
+}
+
+// affordable returns the openings that MaxAlsoOpenCost has room for, the cheapest first, and how many it leaves out.
+func affordable(list []Overlap) (kept []Overlap, omitted int) {
+	total := 0
+	for _, o := range list {
+		total += o.cost()
+	}
+	if total <= MaxAlsoOpenCost {
+		return list, 0
+	}
+	slices.SortStableFunc(list, func(a, b Overlap) int { return a.cost() - b.cost() })
+	for i, spent := 0, 0; i < len(list); i++ {
+		if spent += list[i].cost(); spent > MaxAlsoOpenCost {
+			return list[:i], len(list) - i
+		}
+	}
+	return list, 0
 }
 
 // addOverlap adds an opening for a disruption, to the entry that is the same opening where there is one.

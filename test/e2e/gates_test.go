@@ -60,7 +60,7 @@ func freeze(t *testing.T, name, team string, schedules []v1alpha1.Schedule, chan
 		}
 		return nil
 	})
-	time.Sleep(1200 * time.Millisecond)
+	bound(t, cf.Status.Gate)
 	return cf
 }
 

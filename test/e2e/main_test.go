@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -141,7 +142,23 @@ func inForce(t *testing.T, mw *v1alpha1.MaintenanceWindow) {
 		}
 		return nil
 	})
-	time.Sleep(1200 * time.Millisecond)
+	bound(t, mw.Status.Gate)
+}
+
+// bound waits until the bindings of a gate exist, and the API server has read them.
+func bound(t *testing.T, gate string) {
+	t.Helper()
+	eventually(t, 10*time.Second, func() error {
+		var list admissionv1.ValidatingAdmissionPolicyBindingList
+		if err := shared.Admin.List(t.Context(), &list, client.MatchingLabels{doors.GateLabel: gate}); err != nil {
+			return err
+		}
+		if len(list.Items) == 0 {
+			return fmt.Errorf("gate %s has no bindings", gate)
+		}
+		return nil
+	})
+	time.Sleep(1500 * time.Millisecond)
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

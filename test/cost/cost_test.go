@@ -1,0 +1,150 @@
+// Package cost holds every expression of the policies against the API server's limits, with the largest objects that it lets
+// in, in the API server's own evaluator.
+package cost
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/admission/plugin/cel"
+	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/cel/environment"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
+)
+
+// share is the part of a limit that the expressions of a policy may use; the evaluator itself ends a call that goes over its
+// limit. A request with an override asks for a right on each of eight windows: one right is priced at 0.35 of a call's limit,
+// and asked for in a call of its own.
+const share = 0.35
+
+// request is one request with the largest objects.
+type request struct {
+	name        string
+	policy      string // the family, or the whole name of a guard
+	gvk         schema.GroupVersionKind
+	resource    string
+	subresource string
+	operation   admission.Operation
+	object, old runtime.Object
+}
+
+func TestCost(t *testing.T) {
+	for title, size := range overlaps {
+		t.Run(title, func(t *testing.T) { testCost(t, largestGate(size)) })
+	}
+}
+
+func testCost(t *testing.T, gate *v1alpha1.Gate) {
+	for _, r := range requests() {
+		for _, p := range doors.Policies() {
+			if p.Name != r.policy && !strings.HasPrefix(p.Name, "fonster-"+r.policy+"-") {
+				continue
+			}
+			t.Run(r.name+"/"+p.Name, func(t *testing.T) {
+				var param runtime.Object
+				if p.Spec.ParamKind != nil {
+					param = gate
+				}
+				matching, validating := evaluate(t, p, r, param)
+				t.Logf("condition %.2f %% of its limit, validations %.2f %% of a call's, %.2f %% of all", percent(matching.total, celconfig.RuntimeCELCostBudgetMatchConditions),
+					percent(validating.call, celconfig.PerCallLimit), percent(validating.total, celconfig.RuntimeCELCostBudget))
+				if float64(matching.total) > share*celconfig.RuntimeCELCostBudgetMatchConditions || float64(matching.call) > share*celconfig.PerCallLimit {
+					t.Errorf("the match condition costs %d", matching.total)
+				}
+				if float64(validating.total) > share*celconfig.RuntimeCELCostBudget || !r.asksForRights() && float64(validating.call) > share*celconfig.PerCallLimit {
+					t.Errorf("the validations cost %d, one of them with its variables %d", validating.total, validating.call)
+				}
+			})
+		}
+	}
+}
+
+func (r request) asksForRights() bool { return strings.Contains(r.name, "override") }
+
+func percent(cost int64, limit float64) float64 { return 100 * float64(cost) / limit }
+
+// cost of a set of expressions: of the most expensive one with the variables that it uses, and of all.
+type cost struct{ call, total int64 }
+
+// evaluate returns what the match conditions cost, and the validations with their messages.
+func evaluate(t *testing.T, p *admissionv1.ValidatingAdmissionPolicy, r request, param runtime.Object) (matching, validations cost) {
+	t.Helper()
+	compiler, err := cel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := cel.OptionalVariableDeclarations{HasParams: param != nil, HasAuthorizer: true}
+	var variables []cel.NamedExpressionAccessor
+	for i := range p.Spec.Variables {
+		variables = append(variables, &validating.Variable{Name: p.Spec.Variables[i].Name, Expression: p.Spec.Variables[i].Expression})
+	}
+	compiler.CompileAndStoreVariables(variables, options, environment.StoredExpressions)
+	for i := range p.Spec.MatchConditions {
+		c := run(t, compiler, (*matchconditions.MatchCondition)(&p.Spec.MatchConditions[i]), options, r, param, celconfig.RuntimeCELCostBudgetMatchConditions)
+		matching.call, matching.total = max(matching.call, c), matching.total+c
+	}
+	withoutAuthorizer := options
+	withoutAuthorizer.HasAuthorizer = false
+	for _, v := range p.Spec.Validations {
+		c := run(t, compiler, &validating.ValidationCondition{Expression: v.Expression}, options, r, param, celconfig.RuntimeCELCostBudget)
+		validations.call, validations.total = max(validations.call, c), validations.total+c
+		if v.MessageExpression != "" {
+			c := run(t, compiler, &validating.MessageExpressionCondition{MessageExpression: v.MessageExpression}, withoutAuthorizer, r, param, celconfig.RuntimeCELCostBudget)
+			validations.call, validations.total = max(validations.call, c), validations.total+c
+		}
+	}
+	return matching, validations
+}
+
+// run evaluates one expression with the variables that it uses, and returns what that cost.
+func run(t *testing.T, compiler *cel.CompositedCompiler, expression cel.ExpressionAccessor, options cel.OptionalVariableDeclarations, r request, param runtime.Object, budget int64) int64 {
+	t.Helper()
+	condition := compiler.CompileCondition([]cel.ExpressionAccessor{expression}, options, environment.StoredExpressions)
+	if errs := condition.CompilationErrors(); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	attributes := &admission.VersionedAttributes{
+		Attributes: admission.NewAttributesRecord(r.object, r.old, r.gvk, "team", "web", schema.GroupVersionResource{Group: r.gvk.Group, Version: "v1", Resource: r.resource},
+			r.subresource, r.operation, nil, false, &user.DefaultInfo{Name: "developer", Groups: manyGroups()}),
+		VersionedKind: r.gvk, VersionedObject: admission.NewLazyObject(r.object), VersionedOldObject: admission.NewLazyObject(r.old),
+	}
+	admissionRequest := cel.CreateAdmissionRequest(attributes, metav1.GroupVersionResource{Group: r.gvk.Group, Version: "v1", Resource: r.resource}, metav1.GroupVersionKind(r.gvk))
+	bindings := cel.OptionalVariableBindings{VersionedParams: param, Authorizer: nobody{}}
+	results, remaining, err := condition.ForInput(context.Background(), attributes, admissionRequest, bindings, cel.CreateNamespaceObject(largestNamespace()), budget)
+	if err != nil {
+		t.Fatalf("%s: %v", expression.GetExpression(), err)
+	}
+	// A message is made whether it is needed or not; where it is not, it may fail.
+	if _, message := expression.(*validating.MessageExpressionCondition); !message && results[0].Error != nil {
+		t.Fatalf("%s: %v", expression.GetExpression(), results[0].Error)
+	}
+	return budget - remaining
+}
+
+// nobody has no right: every way to pass is tried.
+type nobody struct{}
+
+func (nobody) Authorize(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
+	return authorizer.DecisionNoOpinion, "", nil
+}
+
+func manyGroups() []string {
+	groups := []string{"system:masters"}
+	for i := range 100 {
+		groups = append(groups, fmt.Sprintf("group-%03d", i))
+	}
+	return groups
+}
