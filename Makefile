@@ -63,7 +63,7 @@ lint: $(TOOLS)/golangci-lint ## Run the linters: layering, clocks, API conventio
 manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the page of doors.
 	@$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	@$(TOOLS)/controller-gen rbac:roleName=fonster-manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
-	@go run ./hack/policies config/policies docs/doors.md
+	@go run ./hack/policies config docs/doors.md
 
 .PHONY: generate
 generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code and the reference of the API.
@@ -101,15 +101,19 @@ install: kubectl ## Install CRDs, policies and RBAC into the cluster.
 	@kubectl apply --server-side -k config/crd
 	@kubectl wait --for=condition=Established --timeout=60s $(addprefix crd/,$(CRDS))
 	@kubectl apply --server-side -k config/policies
+	@! $(knows-mutating) || kubectl apply --server-side -k config/mutating
 	@kubectl apply --server-side -k config/rbac
 
 # Below Kubernetes 1.36 there are no mutating policies.
+knows-mutating = kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'
+
 delete-bindings = for kind in $$(kubectl api-resources --api-group=admissionregistration.k8s.io -o name | grep policybindings); do \
 	kubectl delete $$kind -l app.kubernetes.io/managed-by=fonster; done
 
 .PHONY: uninstall
 uninstall: undeploy ## Remove everything from the cluster; bindings first, so that nothing stays gated.
 	@$(delete-bindings)
+	@! $(knows-mutating) || kubectl delete --ignore-not-found -k config/mutating
 	@kubectl delete --ignore-not-found -k config/policies
 	@kubectl delete --ignore-not-found -k config/crd
 	@$(delete-bindings) # what an operator that still ran wrote meanwhile
@@ -117,7 +121,7 @@ uninstall: undeploy ## Remove everything from the cluster; bindings first, so th
 
 .PHONY: deploy
 deploy: install ## Run the operator in the cluster, from image IMG.
-	@kubectl kustomize config/default | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side -f -
+	@kubectl kustomize config/manager | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side -f -
 
 .PHONY: undeploy
 undeploy: kubectl ## Stop the operator in the cluster; the gates stay as they are.

@@ -1,6 +1,6 @@
 // Command policies writes what is generated from the table of doors: the static admission policies, and the page of doors.
 //
-//	go run ./hack/policies config/policies docs/doors.md
+//	go run ./hack/policies config docs/doors.md
 package main
 
 import (
@@ -26,14 +26,26 @@ func main() {
 }
 
 func run(folder, page string) error {
+	if err := write(filepath.Join(folder, "policies"), doors.Policies(), doors.StaticBindings()); err != nil {
+		return err
+	}
+	// A folder of their own: Kubernetes below 1.36 does not know them.
+	if err := write(filepath.Join(folder, "mutating"), doors.MutatingPolicies(), doors.StaticMutatingBindings()); err != nil {
+		return err
+	}
+	return os.WriteFile(page, []byte(doors.Markdown()), 0o644)
+}
+
+// write writes policies and their static bindings to a folder.
+func write[P, B any](folder string, p []P, b []B) error {
 	var policies, bindings bytes.Buffer
-	for _, p := range doors.Policies() {
-		if err := add(&policies, p); err != nil {
+	for _, o := range p {
+		if err := add(&policies, o); err != nil {
 			return err
 		}
 	}
-	for _, b := range doors.StaticBindings() {
-		if err := add(&bindings, b); err != nil {
+	for _, o := range b {
+		if err := add(&bindings, o); err != nil {
 			return err
 		}
 	}
@@ -50,7 +62,7 @@ func run(folder, page string) error {
 			return err
 		}
 	}
-	return os.WriteFile(page, []byte(doors.Markdown()), 0o644)
+	return nil
 }
 
 // add appends an object as a YAML document.

@@ -10,7 +10,7 @@ import (
 	"fonster.dev/fonster/internal/gate"
 )
 
-// StaticBindings bind the policies that need no gate of their own.
+// StaticBindings bind the validating policies that need no gate of their own.
 func StaticBindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
 	var bindings []*admissionv1.ValidatingAdmissionPolicyBinding
 	for _, p := range guards() {

@@ -16,16 +16,19 @@ func TestBindings(t *testing.T) {
 		governs []gate.Rule
 		want    []string
 	}{
-		"deny":                          {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}, []string{"fonster-workloads-deny-g"}},
-		"hold is denied":                {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Hold}}, []string{"fonster-workloads-deny-g"}},
-		"warn":                          {[]gate.Rule{{Disruption: gate.Delete, Enforcement: gate.Warn}}, []string{"fonster-workloads-warn-g"}},
-		"a window and a warning freeze": {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}, {Disruption: gate.Rollout, Enforcement: gate.Warn}}, []string{"fonster-workloads-deny-g", "fonster-workloads-warn-g"}},
-		"what has no door yet":          {[]gate.Rule{{Disruption: gate.Evict, Enforcement: gate.Deny}}, nil},
+		"deny":           {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}, []string{"workloads-deny", "replicas-deny", "pods-deny", "scales-deny"}},
+		"hold is denied": {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Hold}}, []string{"workloads-deny", "replicas-deny", "pods-deny", "scales-deny"}},
+		"warn":           {[]gate.Rule{{Disruption: gate.Delete, Enforcement: gate.Warn}}, []string{"workloads-warn", "replicas-warn", "pods-warn"}},
+		"a window and a warning freeze": {
+			[]gate.Rule{{Disruption: gate.ScaleDown, Enforcement: gate.Deny}, {Disruption: gate.ScaleDown, Enforcement: gate.Warn}},
+			[]string{"workloads-deny", "workloads-warn", "replicas-deny", "replicas-warn", "scales-deny", "scales-warn"},
+		},
+		"evictions alone": {[]gate.Rule{{Disruption: gate.Evict, Enforcement: gate.Deny}}, []string{"evictions-deny"}},
 	} {
 		t.Run(title, func(t *testing.T) {
 			var names []string
 			for _, b := range Bindings(gate.Gate{Name: "g", Target: target, Governs: tc.governs}) {
-				names = append(names, b.Name)
+				names = append(names, strings.TrimSuffix(strings.TrimPrefix(b.Name, "fonster-"), "-g"))
 				selector := b.Spec.MatchResources.NamespaceSelector.MatchExpressions
 				if protected := selector[len(selector)-1]; !slices.Equal(protected.Values, ProtectedNamespaces) {
 					t.Errorf("%s may govern the protected namespaces: %v", b.Name, selector)

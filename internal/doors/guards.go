@@ -9,7 +9,7 @@ import (
 
 // guards are the policies that keep the gates themselves: their bindings are static, see StaticBindings.
 func guards() []*admissionv1.ValidatingAdmissionPolicy {
-	return []*admissionv1.ValidatingAdmissionPolicy{namespacesPolicy(), annotationsPolicy(), gatesPolicy(), selectorsPolicy()}
+	return []*admissionv1.ValidatingAdmissionPolicy{namespacesPolicy(), heldPolicy(), overridesPolicy(), gatesPolicy(), selectorsPolicy()}
 }
 
 // namespacesPolicy keeps a namespace from being deleted while a gate is closed that governs what is in it, and from being
@@ -71,35 +71,46 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 		})
 }
 
-// reservedAnnotations, without their prefix, are those that only the operator and its policies write.
-var reservedAnnotations = []string{
-	"held-by", "held-since", "held-paused", "held-partition", "held-strategy", "held-template",
-	"override-until", "override-by", "override-spent",
+// What only the operator and its policies write on workloads and namespaces, without the prefix.
+var (
+	heldAnnotations     = []string{"held-by", "held-since", "held-paused", "held-partition", "held-strategy", "held-template"}
+	overrideAnnotations = []string{"override-until", "override-by", "override-spent"}
+)
+
+const heldLabel = group + "/held"
+
+// heldPolicy keeps everybody but the operator from saying that something is held.
+func heldPolicy() *admissionv1.ValidatingAdmissionPolicy {
+	const (
+		before = `(oldObject == null ? optional.none() : oldObject.metadata.?labels[?'` + heldLabel + `'])`
+		held   = `object.metadata.?labels[?'` + heldLabel + `'] != ` + before
+	)
+	return reservedPolicy("fonster-held", "Only the operator says that an object is held. Generated from internal/doors.", heldAnnotations, held)
 }
 
-// annotationsPolicy keeps everybody but the operator from writing what only the operator and its policies may say of an
-// object: that it is held, or that an override stands.
-func annotationsPolicy() *admissionv1.ValidatingAdmissionPolicy {
+// overridesPolicy keeps everybody but the operator from saying until when an override stands, who set it, or what is spent.
+func overridesPolicy() *admissionv1.ValidatingAdmissionPolicy {
+	return reservedPolicy("fonster-overrides", "Only the operator says until when an override stands. Generated from internal/doors.", overrideAnnotations, "false")
+}
+
+// reservedPolicy keeps everybody but the operator from setting, changing or removing annotations; and a label, which changed
+// tells of.
+func reservedPolicy(name, description string, annotations []string, labelChanged string) *admissionv1.ValidatingAdmissionPolicy {
 	const (
-		key      = `'maintenance.fonster.dev/' + k`
-		newValue = `object.metadata.?annotations[?` + key + `]`
-		oldValue = `(oldObject == null ? optional.none() : oldObject.metadata.?annotations[?` + key + `])`
-		oldHeld  = `(oldObject == null ? optional.none() : oldObject.metadata.?labels[?'maintenance.fonster.dev/held'])`
-		held     = `object.metadata.?labels[?'maintenance.fonster.dev/held'] != ` + oldHeld
+		key     = `'maintenance.fonster.dev/' + k`
+		changed = `object.metadata.?annotations[?` + key + `] != (oldObject == null ? optional.none() : oldObject.metadata.?annotations[?` + key + `])`
 	)
-	changed := newValue + ` != ` + oldValue
-	return policy("fonster-annotations", "Only the operator says that an object is held, or until when an override stands. Generated from internal/doors.",
+	return policy(name, description,
 		admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
 				rule("apps", "v1", []string{"deployments", "statefulsets", "daemonsets"}, admissionv1.Create, admissionv1.Update),
 				rule("", "v1", []string{"namespaces"}, admissionv1.Create, admissionv1.Update),
 			}},
 			MatchConditions: []admissionv1.MatchCondition{{
-				Name:       "reserved-keys-changed",
-				Expression: held + ` || ` + list(reservedAnnotations) + `.exists(k, ` + changed + `)`,
+				Name: "reserved-keys-changed", Expression: labelChanged + ` || ` + list(annotations) + `.exists(k, ` + changed + `)`,
 			}},
-			Variables: []admissionv1.Variable{{Name: "keys", Expression: `(` + held + ` ? ['maintenance.fonster.dev/held'] : [])` +
-				` + ` + list(reservedAnnotations) + `.filter(k, ` + changed + `).map(k, ` + key + `)`}},
+			Variables: []admissionv1.Variable{{Name: "keys", Expression: `(` + labelChanged + ` ? ['` + heldLabel + `'] : [])` +
+				` + ` + list(annotations) + `.filter(k, ` + changed + `).map(k, ` + key + `)`}},
 			Validations: []admissionv1.Validation{{
 				Expression: "request.userInfo.username == '" + OperatorUser + "'",
 				MessageExpression: `'only the operator of Fonster sets, changes or removes ' + variables.keys.join(', ') + ' of ' + request.kind.kind + ' ' + object.metadata.name` +

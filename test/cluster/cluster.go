@@ -88,7 +88,11 @@ func StartPlain(name string, environment ...string) (*Cluster, error) {
 }
 
 func (c *Cluster) install() error {
-	for _, folder := range []string{"config/crd", "config/policies", "config/rbac"} {
+	folders := []string{"config/crd", "config/policies", "config/rbac"}
+	if served, err := c.Kubectl("get", "--raw", "/apis/admissionregistration.k8s.io/v1"); err == nil && strings.Contains(served, `"mutatingadmissionpolicies"`) {
+		folders = append(folders, "config/mutating")
+	}
+	for _, folder := range folders {
 		if out, err := c.Kubectl("apply", "--server-side", "-k", filepath.Join(c.root, folder)); err != nil {
 			return fmt.Errorf("installing %s: %w\n%s", folder, err, out)
 		}
