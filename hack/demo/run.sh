@@ -99,6 +99,14 @@ refused kubectl -n osthammar set image deployment/web app=app:2
 says "Rollout of Deployment osthammar/web" "osthammar" "$(LC_ALL=C TZ=Europe/Stockholm date -d "$day 09:00" '+%a %-d %b %Y %H:%M')" "CE" "In an emergency"
 refused kubectl -n osthammar delete deployment web
 
+say "   So are the ways around it: a single pod, the ReplicaSet behind it, the namespace around it"
+refused kubectl -n osthammar delete pods --all
+says "Delete of Pod osthammar/web-"
+refused kubectl -n osthammar delete replicasets -l app=web
+refused kubectl label namespace osthammar kommun-
+refused kubectl delete namespace osthammar
+says "Delete of Namespace osthammar"
+
 say "6. Harmless changes pass, and so does everything in a namespace that no window governs"
 passes kubectl -n osthammar label deployment web contact=it-centrum
 passes kubectl -n osthammar scale deployment web --replicas=3
