@@ -70,7 +70,7 @@ func TestHealing(t *testing.T) {
 	failed := podsOf(t, crashing)[0]
 	failed.Status.Phase = corev1.PodFailed
 	wantPassed(t, as(t, "system:node:node-1", "system:nodes").Status().Update(t.Context(), &failed))
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, 40*time.Second, func() error {
 		get(t, crashing)
 		if crashing.Status.ReadyReplicas != 2 {
 			return fmt.Errorf("not replaced: %+v", crashing.Status)

@@ -46,7 +46,7 @@ func TestOneIdentityForAllControllers(t *testing.T) {
 // gone waits until an object no longer exists.
 func gone(t *testing.T, o client.Object) {
 	t.Helper()
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, 60*time.Second, func() error {
 		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); !apierrors.IsNotFound(err) {
 			return fmt.Errorf("%T %s is still there: %v", o, o.GetName(), err)
 		}

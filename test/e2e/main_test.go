@@ -148,17 +148,21 @@ func inForce(t *testing.T, mw *v1alpha1.MaintenanceWindow) {
 // bound waits until the bindings of a gate exist, and the API server has read them.
 func bound(t *testing.T, gate string) {
 	t.Helper()
+	last := 0
 	eventually(t, 10*time.Second, func() error {
+		time.Sleep(300 * time.Millisecond)
 		var list admissionv1.ValidatingAdmissionPolicyBindingList
 		if err := shared.Admin.List(t.Context(), &list, client.MatchingLabels{doors.GateLabel: gate}); err != nil {
 			return err
 		}
-		if len(list.Items) == 0 {
-			return fmt.Errorf("gate %s has no bindings", gate)
+		before := last
+		last = len(list.Items)
+		if last == 0 || last != before {
+			return fmt.Errorf("gate %s: %d bindings, and more to come", gate, last)
 		}
 		return nil
 	})
-	time.Sleep(1500 * time.Millisecond)
+	time.Sleep(1500 * time.Millisecond) // each second, and it is not alone
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
