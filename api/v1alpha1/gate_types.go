@@ -30,6 +30,10 @@ type GateSpec struct {
 	// +optional
 	Exempt *GateExempt `json:"exempt,omitempty"`
 
+	// overrides says how an emergency may pass. Absent: not at all.
+	// +optional
+	Overrides *GateOverrides `json:"overrides,omitempty"`
+
 	// disruptions says for each governed disruption whether it may pass now. What is not listed is not governed here.
 	// +optional
 	// +listType=map
@@ -72,6 +76,27 @@ type GateExempt struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=512
 	Groups []string `json:"groups,omitempty"`
+}
+
+// GateOverrides says how an emergency may pass.
+type GateOverrides struct {
+	// maxDuration is how long an override stands at most: the shortest of the target's windows.
+	// +required
+	// +kubebuilder:validation:Type=string
+	MaxDuration metav1.Duration `json:"maxDuration"`
+
+	// windows names windows of this target, in order of name; at most 8. Whoever may override one of them may set an override.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	Windows []string `json:"windows,omitempty"`
+
+	// reasonPatterns are the patterns that the reason of an override must match: all of them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MaxLength=256
+	ReasonPatterns []string `json:"reasonPatterns,omitempty"`
 }
 
 // GateDisruption is the state of one disruption at a gate.
@@ -120,13 +145,6 @@ type GateDisruption struct {
 	// +kubebuilder:validation:MaxItems=8
 	Windows []string `json:"windows,omitempty"`
 
-	// reasonPatterns are the patterns that the reason of an override must match: all of them.
-	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=8
-	// +kubebuilder:validation:items:MaxLength=256
-	ReasonPatterns []string `json:"reasonPatterns,omitempty"`
-
 	// freezes holds the change freeze in force, or else the next one, for each enforcement.
 	// +optional
 	// +listType=map
@@ -155,6 +173,10 @@ type GateFreeze struct {
 	// active says that the freeze is in force.
 	// +optional
 	Active bool `json:"active,omitempty"`
+
+	// overridable says that an override passes the freeze, for whoever has the right to override it.
+	// +optional
+	Overridable bool `json:"overridable,omitempty"`
 
 	// startsAt is when a freeze that is not in force comes into force; the policies hold it against the API server's clock.
 	// +optional

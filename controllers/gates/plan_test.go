@@ -4,13 +4,13 @@ import (
 	"testing"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
+
 	"fonster.dev/fonster/internal/gate"
 )
 
@@ -27,7 +27,7 @@ func compiled(date string) *compile.Compiled {
 
 // store makes what a plan writes the live state.
 func store(p plan, have live) live {
-	next := live{gates: map[string]*v1alpha1.Gate{}, bindings: map[string]*admissionv1.ValidatingAdmissionPolicyBinding{}}
+	next := live{gates: map[string]*v1alpha1.Gate{}, bindings: map[string]client.Object{}}
 	for name, g := range have.gates {
 		next.gates[name] = g
 	}
@@ -38,8 +38,8 @@ func store(p plan, have live) live {
 		next.gates[g.Name] = g
 	}
 	for _, b := range p.bindings {
-		b.UID = types.UID("uid of " + b.Name)
-		next.bindings[b.Name] = b
+		b.SetUID(types.UID("uid of " + b.GetName()))
+		next.bindings[b.GetName()] = b
 	}
 	return next
 }
@@ -51,7 +51,7 @@ func TestPlan(t *testing.T) {
 	before, during := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC), time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
 	at := func(now time.Time, have live) plan {
 		gates, _ := c.Set.At(now)
-		return newPlan(gates, nil, owners(c), have)
+		return newPlan(gates, true, nil, owners(c), have)
 	}
 	want := func(step string, p plan, gates, bindings, stale, turned int) {
 		t.Helper()
@@ -67,9 +67,9 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	p := at(before, live{})
-	bindings := len(doors.Bindings(gate.Gate{Name: "any", Governs: []gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}}))
+	bindings := len(bindings(gate.Gate{Name: "any", Windows: []string{"w"}, Governs: []gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}}, true))
 	want("nothing is there", p, 1, bindings, 0, 0)
-	if owner := p.bindings[0].OwnerReferences; len(owner) != 1 || owner[0].UID != "window-uid" {
+	if owner := p.bindings[0].GetOwnerReferences(); len(owner) != 1 || owner[0].UID != "window-uid" {
 		t.Errorf("the binding's owners: %+v", owner)
 	}
 	have := store(p, live{})

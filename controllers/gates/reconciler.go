@@ -36,6 +36,8 @@ type Reconciler struct {
 	Client client.Client
 	Source *compile.Source
 	Now    func() time.Time
+	// Mutating says that the API server has mutating policies; without them their bindings are left out.
+	Mutating bool
 	// Exempt is who passes every gate, besides the control plane; nil: nobody.
 	Exempt *v1alpha1.GateExempt
 	// ObserveTransition is told how long after a schedule's edge a Gate was written.
@@ -56,7 +58,7 @@ var everything = reconcile.Request{NamespacedName: types.NamespacedName{Name: "g
 
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows;changefreezes,verbs=get;list;watch
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=gates,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings;mutatingadmissionpolicybindings,verbs=get;list;watch;create;update;patch;delete
 
 // SetupWithManager registers the reconciler.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -64,13 +66,16 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		return []reconcile.Request{everything}
 	})
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
-	return ctrl.NewControllerManagedBy(mgr).Named("gates").
+	controller := ctrl.NewControllerManagedBy(mgr).Named("gates").
 		Watches(&v1alpha1.MaintenanceWindow{}, all, changed).
 		Watches(&v1alpha1.ChangeFreeze{}, all, changed).
 		Watches(&v1alpha1.Gate{}, all, changed).
 		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, all).
-		WithOptions(options()).
-		Complete(r)
+		WithOptions(options())
+	if r.Mutating {
+		controller = controller.Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, all)
+	}
+	return controller.Complete(r)
 }
 
 // Reconcile brings Gates and bindings to what they should be now, and comes back at the next edge.
@@ -85,7 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 		return ctrl.Result{}, err
 	}
 	gates, until := compiled.Set.At(now)
-	plan := newPlan(gates, r.Exempt, owners(compiled), live)
+	plan := newPlan(gates, r.Mutating, r.Exempt, owners(compiled), live)
 	passed := r.edge
 	if err := r.execute(ctx, plan, passed, now); err != nil {
 		return ctrl.Result{}, err
@@ -104,12 +109,13 @@ func wait(until, now time.Time) time.Duration {
 
 // live is what the cluster has.
 type live struct {
-	gates    map[string]*v1alpha1.Gate
-	bindings map[string]*admissionv1.ValidatingAdmissionPolicyBinding
+	gates map[string]*v1alpha1.Gate
+	// bindings are by name, those of mutating policies among them: they bear the names of their policies, and so differ.
+	bindings map[string]client.Object
 }
 
 func (r *Reconciler) live(ctx context.Context) (live, error) {
-	result := live{gates: map[string]*v1alpha1.Gate{}, bindings: map[string]*admissionv1.ValidatingAdmissionPolicyBinding{}}
+	result := live{gates: map[string]*v1alpha1.Gate{}, bindings: map[string]client.Object{}}
 	var gates v1alpha1.GateList
 	if err := r.Client.List(ctx, &gates, client.UnsafeDisableDeepCopy); err != nil {
 		return result, err
@@ -124,13 +130,48 @@ func (r *Reconciler) live(ctx context.Context) (live, error) {
 	for i := range bindings.Items {
 		result.bindings[bindings.Items[i].Name] = &bindings.Items[i]
 	}
+	if !r.Mutating {
+		return result, nil
+	}
+	var mutating admissionv1.MutatingAdmissionPolicyBindingList
+	if err := r.Client.List(ctx, &mutating, client.UnsafeDisableDeepCopy, client.HasLabels{doors.GateLabel}); err != nil {
+		return result, err
+	}
+	for i := range mutating.Items {
+		result.bindings[mutating.Items[i].Name] = &mutating.Items[i]
+	}
 	return result, nil
+}
+
+// bindings returns the bindings that place a gate before its target.
+func bindings(g gate.Gate, mutating bool) []client.Object {
+	var list []client.Object
+	for _, b := range doors.Bindings(g) {
+		list = append(list, b)
+	}
+	if mutating {
+		for _, b := range doors.MutatingBindings(g) {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// specOf is the spec of a binding.
+func specOf(o client.Object) any {
+	switch b := o.(type) {
+	case *admissionv1.ValidatingAdmissionPolicyBinding:
+		return b.Spec
+	case *admissionv1.MutatingAdmissionPolicyBinding:
+		return b.Spec
+	}
+	return nil
 }
 
 // plan lists what to write, and what to delete.
 type plan struct {
 	gates         []*v1alpha1.Gate
-	bindings      []*admissionv1.ValidatingAdmissionPolicyBinding
+	bindings      []client.Object
 	staleGates    []client.Object
 	staleBindings []client.Object
 	// turned holds the gates whose state changes, as opposed to their texts.
@@ -138,13 +179,13 @@ type plan struct {
 }
 
 // newPlan compares what should be with what is. It writes only what differs.
-func newPlan(gates []gate.Gate, exempt *v1alpha1.GateExempt, ownersOf func(gate.Gate) []metav1.OwnerReference, have live) plan {
+func newPlan(gates []gate.Gate, mutating bool, exempt *v1alpha1.GateExempt, ownersOf func(gate.Gate) []metav1.OwnerReference, have live) plan {
 	p := plan{turned: map[string]bool{}}
 	wanted := map[string]bool{}
 	for _, g := range gates {
 		owners := ownersOf(g)
 		object := compile.Gate(g, exempt)
-		bindings := doors.Bindings(g)
+		bindings := bindings(g, mutating)
 		object.OwnerReferences = ownedBy(bindings, have)
 		wanted[object.Name] = true
 		current, exists := have.gates[object.Name]
@@ -153,12 +194,12 @@ func newPlan(gates []gate.Gate, exempt *v1alpha1.GateExempt, ownersOf func(gate.
 			p.turned[object.Name] = exists && turned(current.Spec.Disruptions, object.Spec.Disruptions)
 		}
 		for _, b := range bindings {
-			b.OwnerReferences = owners
-			wanted[b.Name] = true
-			current, exists := have.bindings[b.Name]
-			if !exists || !equality.Semantic.DeepEqual(current.Spec, b.Spec) || !sameMeta(current, b) {
+			b.SetOwnerReferences(owners)
+			wanted[b.GetName()] = true
+			current, exists := have.bindings[b.GetName()]
+			if !exists || !equality.Semantic.DeepEqual(specOf(current), specOf(b)) || !sameMeta(current, b) {
 				if exists {
-					b.ResourceVersion = current.ResourceVersion
+					b.SetResourceVersion(current.GetResourceVersion())
 				}
 				p.bindings = append(p.bindings, b)
 			}
@@ -209,8 +250,8 @@ func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time)
 		}
 		return nil
 	})
-	bindingsErr := parallel(p.bindings, func(b *admissionv1.ValidatingAdmissionPolicyBinding) error {
-		if _, gateFailed := failed.Load(b.Labels[doors.GateLabel]); gateFailed {
+	bindingsErr := parallel(p.bindings, func(b client.Object) error {
+		if _, gateFailed := failed.Load(b.GetLabels()[doors.GateLabel]); gateFailed {
 			return nil
 		}
 		return r.writeBinding(ctx, b)
@@ -224,15 +265,15 @@ func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time)
 
 // writeBinding creates a binding, or replaces one that somebody changed as a whole: to apply would merge, its actions being a
 // set.
-func (r *Reconciler) writeBinding(ctx context.Context, b *admissionv1.ValidatingAdmissionPolicyBinding) error {
+func (r *Reconciler) writeBinding(ctx context.Context, b client.Object) error {
 	var err error
-	if b.ResourceVersion == "" {
+	if b.GetResourceVersion() == "" {
 		err = apply.Object(ctx, r.Client, b)
 	} else {
 		err = r.Client.Update(ctx, b, client.FieldOwner(apply.FieldManager))
 	}
 	if err != nil {
-		return fmt.Errorf("binding %s: %w", b.Name, err)
+		return fmt.Errorf("binding %s: %w", b.GetName(), err)
 	}
 	return nil
 }
@@ -280,11 +321,12 @@ func owners(compiled *compile.Compiled) func(gate.Gate) []metav1.OwnerReference 
 
 // ownedBy makes the bindings that exist owners of their gate: the garbage collector takes it after the last of them, and
 // the gate does not grow with the number of windows.
-func ownedBy(bindings []*admissionv1.ValidatingAdmissionPolicyBinding, have live) []metav1.OwnerReference {
+func ownedBy(bindings []client.Object, have live) []metav1.OwnerReference {
 	var refs []metav1.OwnerReference
 	for _, b := range bindings {
-		if current, exists := have.bindings[b.Name]; exists {
-			refs = append(refs, metav1.OwnerReference{APIVersion: b.APIVersion, Kind: b.Kind, Name: b.Name, UID: current.UID})
+		if current, exists := have.bindings[b.GetName()]; exists {
+			version, kind := b.GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
+			refs = append(refs, metav1.OwnerReference{APIVersion: version, Kind: kind, Name: b.GetName(), UID: current.GetUID()})
 		}
 	}
 	return refs

@@ -59,9 +59,7 @@ func Window(mw *v1alpha1.MaintenanceWindow) (gate.Window, Problems) {
 		Disruptions: disruptions(spec.Disruptions),
 		Enforcement: gate.Enforcement(orDefault(spec.Enforcement, v1alpha1.Deny)),
 	}
-	if spec.Overrides != nil {
-		window.ReasonPattern = spec.Overrides.ReasonPattern
-	}
+	window.MaxOverride, window.ReasonPattern = overrides(spec.Overrides)
 	var problems Problems
 	window.Target, problems = target(spec.NamespaceSelector, spec.ObjectSelector)
 	var exclusions []schedule.Rule
@@ -91,6 +89,8 @@ func Freeze(cf *v1alpha1.ChangeFreeze) (gate.Freeze, Problems) {
 		Disruptions: disruptions(spec.Disruptions),
 		Enforcement: gate.Enforcement(orDefault(spec.Enforcement, v1alpha1.Deny)),
 	}
+	freeze.Overridable = spec.Overrides != nil
+	freeze.MaxOverride, _ = overrides(spec.Overrides)
 	var problems Problems
 	freeze.Target, problems = target(spec.NamespaceSelector, spec.ObjectSelector)
 	parsed, err := schedule.Parse(schedule.Spec{
@@ -103,6 +103,19 @@ func Freeze(cf *v1alpha1.ChangeFreeze) (gate.Freeze, Problems) {
 	}
 	freeze.Schedule = parsed
 	return freeze, problems
+}
+
+// defaultMaxOverride is the default of the field; files read without an API server have none filled in.
+const defaultMaxOverride = time.Hour
+
+func overrides(o *v1alpha1.OverridePolicy) (maxDuration time.Duration, reasonPattern string) {
+	if o == nil {
+		return defaultMaxOverride, ""
+	}
+	if o.MaxDuration == nil {
+		return defaultMaxOverride, o.ReasonPattern
+	}
+	return o.MaxDuration.Duration, o.ReasonPattern
 }
 
 // oneLine keeps a text fit for the message of a policy, which must not contain line breaks.

@@ -39,6 +39,11 @@ func Gate(g gate.Gate, exempt *v1alpha1.GateExempt) *v1alpha1.Gate {
 			NextOpenings:      overlaps(g.NextOpenings),
 		},
 	}
+	if o := g.Overrides; o.MaxDuration > 0 {
+		object.Spec.Overrides = &v1alpha1.GateOverrides{
+			MaxDuration: metav1.Duration{Duration: o.MaxDuration}, Windows: o.Windows, ReasonPatterns: o.ReasonPatterns,
+		}
+	}
 	for _, s := range g.Disruptions {
 		object.Spec.Disruptions = append(object.Spec.Disruptions, disruption(s))
 	}
@@ -47,22 +52,22 @@ func Gate(g gate.Gate, exempt *v1alpha1.GateExempt) *v1alpha1.Gate {
 
 func disruption(s gate.State) v1alpha1.GateDisruption {
 	d := v1alpha1.GateDisruption{
-		Disruption:     v1alpha1.Disruption(s.Disruption),
-		State:          Summary(s),
-		Open:           s.Open,
-		ClosesAt:       apiTime(s.ClosesAt),
-		OpensAt:        apiTime(s.OpensAt),
-		Opens:          Human(s.OpensAt),
-		OpensWindow:    s.OpensWindow,
-		Enforcement:    v1alpha1.Enforcement(s.Enforcement),
-		Windows:        s.Windows,
-		ReasonPatterns: s.ReasonPatterns,
+		Disruption:  v1alpha1.Disruption(s.Disruption),
+		State:       Summary(s),
+		Open:        s.Open,
+		ClosesAt:    apiTime(s.ClosesAt),
+		OpensAt:     apiTime(s.OpensAt),
+		Opens:       Human(s.OpensAt),
+		OpensWindow: s.OpensWindow,
+		Enforcement: v1alpha1.Enforcement(s.Enforcement),
+		Windows:     s.Windows,
 	}
 	for _, f := range s.Freezes {
 		d.Freezes = append(d.Freezes, v1alpha1.GateFreeze{
 			Enforcement: v1alpha1.Enforcement(f.Enforcement),
 			Name:        f.Name,
 			Reason:      f.Reason,
+			Overridable: f.Overridable,
 			Active:      f.Active,
 			StartsAt:    apiTime(f.StartsAt),
 			Ends:        Human(f.EndsAt),

@@ -19,14 +19,18 @@ func StaticBindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
 			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
 		})
 		if p.Spec.ParamKind != nil { // every gate; none when no window exists
-			b.Spec.ParamRef = &admissionv1.ParamRef{
-				Selector:                &metav1.LabelSelector{MatchLabels: map[string]string{ManagedByLabel: ManagedBy}},
-				ParameterNotFoundAction: new(admissionv1.AllowAction),
-			}
+			b.Spec.ParamRef = everyGate()
 		}
 		bindings = append(bindings, b)
 	}
 	return bindings
+}
+
+func everyGate() *admissionv1.ParamRef {
+	return &admissionv1.ParamRef{
+		Selector:                &metav1.LabelSelector{MatchLabels: map[string]string{ManagedByLabel: ManagedBy}},
+		ParameterNotFoundAction: new(admissionv1.AllowAction),
+	}
 }
 
 func binding(name string, spec admissionv1.ValidatingAdmissionPolicyBindingSpec) *admissionv1.ValidatingAdmissionPolicyBinding {
@@ -58,17 +62,21 @@ func Bindings(g gate.Gate) []*admissionv1.ValidatingAdmissionPolicyBinding {
 				PolicyName:        m.policyName(f),
 				ValidationActions: []admissionv1.ValidationAction{m.action},
 				ParamRef:          &admissionv1.ParamRef{Name: g.Name, ParameterNotFoundAction: new(admissionv1.DenyAction)},
-				MatchResources: &admissionv1.MatchResources{
-					NamespaceSelector: LabelSelector(append(slices.Clone(g.Target.Namespaces), protected())),
-					ObjectSelector:    LabelSelector(objects),
-					MatchPolicy:       new(admissionv1.Equivalent),
-				},
+				MatchResources:    matchTarget(g.Target.Namespaces, objects),
 			})
 			b.Labels[GateLabel] = g.Name
 			bindings = append(bindings, b)
 		}
 	}
 	return bindings
+}
+
+func matchTarget(namespaces, objects gate.Selector) *admissionv1.MatchResources {
+	return &admissionv1.MatchResources{
+		NamespaceSelector: LabelSelector(append(slices.Clone(namespaces), protected())),
+		ObjectSelector:    LabelSelector(objects),
+		MatchPolicy:       new(admissionv1.Equivalent),
+	}
 }
 
 // needed says whether the policy of a family and mode could ever act at the gate.

@@ -1,13 +1,6 @@
 package doors
 
-import (
-	"fmt"
-	"strings"
-
-	admissionv1 "k8s.io/api/admissionregistration/v1"
-
-	"fonster.dev/fonster/internal/gate"
-)
+import "strings"
 
 // CEL that decides, and tells. params is a Gate; d is one of its disruptions.
 
@@ -22,10 +15,6 @@ const (
 	varClock     = `variables.newStamps.size() > 0 ? variables.newStamps : variables.stamps`
 
 	varNamespaceLabels = `namespaceObject.metadata.?labels.orValue({})`
-
-	// A reason that this very request brings; the same text never opens the gate twice.
-	varReason = `object == null || object.metadata.?annotations[?'maintenance.fonster.dev/override'] == oldObject.metadata.?annotations[?'maintenance.fonster.dev/override']` +
-		` ? '' : object.metadata.?annotations[?'maintenance.fonster.dev/override'].orValue('')`
 )
 
 // matchesLabels is CEL that says whether a selector, written with matchExpressions only, matches labels.
@@ -39,13 +28,6 @@ func matchesLabels(selector, labels string) string {
 const (
 	// ownOpen: a window that governs the whole target is open, by the gate and by the clock.
 	ownOpen = `(d.?open.orValue(false) && !(has(d.closesAt) && variables.clock.exists(t, t >= d.closesAt)))`
-
-	overridden = `(variables.reason != '' && d.?reasonPatterns.orValue([]).all(p, variables.reason.matches(p))` +
-		` && d.?windows.orValue([]).exists(w, w in variables.mayOverride))`
-
-	// names are the windows of the disruptions that are outside them; more than eight need not be looked at.
-	names = `variables.outside.size() == 0 || variables.reason == '' ? [] : variables.outside[0].?windows.orValue([])` +
-		` + (variables.outside.size() < 2 ? [] : variables.outside[1].?windows.orValue([]).filter(w, !(w in variables.outside[0].?windows.orValue([]))))`
 
 	inForce = `(f.?active.orValue(false) || has(f.startsAt) && variables.clock.exists(t, t >= f.startsAt))`
 
@@ -61,20 +43,6 @@ func (f Family) reaches() string {
 		return namespaceOnly + " && " + namespace
 	}
 	return namespace + " && " + matchesLabels("o.?objectSelector", "variables.objectLabels")
-}
-
-// mayOverride lists variables that say, one window each, which of names the client may override. The API server lets one
-// expression ask for two rights at most, but each variable is an expression of its own.
-func mayOverride() []admissionv1.Variable {
-	var list []admissionv1.Variable
-	var all []string
-	for i := range gate.MaxWindowNames {
-		name := fmt.Sprintf("mayOverride%d", i)
-		list = append(list, admissionv1.Variable{Name: name, Expression: fmt.Sprintf(`variables.names.size() > %d`+
-			` && authorizer.group('maintenance.fonster.dev').resource('maintenancewindows').name(variables.names[%d]).check('override').allowed() ? [variables.names[%d]] : []`, i, i, i)})
-		all = append(all, "variables."+name)
-	}
-	return append(list, admissionv1.Variable{Name: "mayOverride", Expression: strings.Join(all, " + ")})
 }
 
 // alsoOpen is CEL that lists the openings of other targets that reach the object, for some disruption that is attempted.
@@ -99,13 +67,13 @@ const (
 
 	frozenText = `': change freeze ' + variables.frozen[0][0].name +` +
 		` ' is in force' + (has(variables.frozen[0][0].ends) ? ' until ' + variables.frozen[0][0].ends : '') + ' (' + variables.frozen[0][0].reason +` +
-		` '). It ends when its ChangeFreeze is changed or deleted.'`
+		` '). It ends when its ChangeFreeze is changed or deleted' +` +
+		` (variables.frozen[0][0].?overridable.orValue(false) ? '; an override passes it for whoever has the right to override it.' : '.')`
 
-	openEmergencyWindow = `' In an emergency: open a MaintenanceWindow of class Emergency for it.'`
-
-	sendOverride = `' In an emergency: send the change together with a new annotation maintenance.fonster.dev/override=REASON'` +
-		` + variables.outside[0].?reasonPatterns.orValue([]).map(p, ' (matching ' + p + ')').join('')` +
-		` + ', which takes the right to override one of these windows.'`
+	// annotate tells how to let an emergency through.
+	annotateNamespace = `' In an emergency: kubectl annotate namespace ' + request.namespace + ' maintenance.fonster.dev/override=REASON'` + annotateEnd
+	annotateObject    = `' In an emergency: kubectl annotate -n ' + request.namespace + ' ' + request.resource.resource + '/' + oldObject.metadata.name + ' maintenance.fonster.dev/override=REASON'` + annotateEnd
+	annotateEnd       = ` + params.spec.?overrides.?reasonPatterns.orValue([]).map(p, ' (matching ' + p + ')').join('') + ', which takes the right to override one of these windows.'`
 )
 
 func (f Family) frozenMessage() string {
@@ -114,10 +82,10 @@ func (f Family) frozenMessage() string {
 
 func (f Family) outsideMessage() string {
 	const start = `variables.outside[0].disruption + ' of ' + variables.subject + variables.because + ` + outsideStart + ` + ` + nextOpening
-	if f.ByNamespace {
-		return start + ` + ` + openEmergencyWindow + f.labelsNote()
+	if f.Name == workloads.Name {
+		return start + ` + ` + annotateObject
 	}
-	return start + ` + (request.operation == 'DELETE' ? ` + openEmergencyWindow + ` : ` + sendOverride + `)`
+	return start + ` + ` + annotateNamespace + f.labelsNote()
 }
 
 // labelsNote explains a refusal to somebody whose workload the window does not select; empty where requests tell labels.

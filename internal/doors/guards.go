@@ -23,59 +23,61 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	frozen := func(disruption string) string {
 		return `params.spec.?disruptions.orValue([]).filter(d, ` + disruption + `d.?freezes.orValue([]).exists(f, f.enforcement == 'Deny' && ` + inForce + `))`
 	}
+	governs := matchesLabels("params.spec.namespaceSelector", "variables.namespaceLabels")
 	ofDelete := `d.disruption == '` + string(gate.Delete) + `' && `
 	const (
 		attempted = `(request.operation == 'DELETE' ? 'Delete of Namespace ' + oldObject.metadata.name` +
 			` : 'relabelling Namespace ' + oldObject.metadata.name + ', which would take it out of ' + params.metadata.name + ',')`
-		relabelWhen = `(request.operation == 'DELETE' ? ' In an emergency: open a MaintenanceWindow of class Emergency for it.' : ' Relabel it while the gate is open, or change the window.')`
+		relabelWhen = `(request.operation == 'DELETE' ? ' In an emergency: kubectl annotate namespace ' + oldObject.metadata.name + ' maintenance.fonster.dev/override=REASON' ` + annotateEnd + ` : ' Relabel it while the gate is open, or change the window.')`
 	)
 	return policy("fonster-namespaces", "Keeps a namespace from being deleted, or relabelled out, while a gate that governs it is closed. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
 			ParamKind: &admissionv1.ParamKind{APIVersion: apiVersion, Kind: "Gate"},
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
-				rule("", "v1", []string{"namespaces"}, admissionv1.Update, admissionv1.Delete),
+				rule("", "v1", []string{"namespaces"}, admissionv1.Create, admissionv1.Update, admissionv1.Delete),
 			}},
 			MatchConditions: []admissionv1.MatchCondition{{
-				Name: "deleted-or-relabelled",
-				Expression: "(request.operation == 'DELETE' ? !has(oldObject.metadata.deletionTimestamp) : " + labelsChanged + ")" +
-					" && !(oldObject.metadata.name in " + list(ProtectedNamespaces) + ") && " + notExempt(),
+				Name: "deleted-relabelled-or-overridden",
+				Expression: "(request.operation == 'DELETE' ? !has(oldObject.metadata.deletionTimestamp) : " + sets + " || request.operation == 'UPDATE' && " + labelsChanged + ")" +
+					" && !(request.name in " + list(ProtectedNamespaces) + ") && " + notExempt(),
 			}},
-			Variables: []admissionv1.Variable{
-				{Name: "namespaceLabels", Expression: oldLabels},
+			Variables: append([]admissionv1.Variable{
+				{Name: "namespaceLabels", Expression: `oldObject == null ? ` + newLabels + ` : ` + oldLabels},
+				{Name: "governed", Expression: governs + ` && has(params.spec.overrides)`},
+				{Name: "subject", Expression: `'Namespace ' + request.name`},
 				{Name: "newLabels", Expression: `object == null ? {} : ` + newLabels},
 				{Name: "stamps", Expression: varStamps},
 				{Name: "newStamps", Expression: varNewStamps},
 				{Name: "clock", Expression: varClock},
-				{Name: "leaves", Expression: matchesLabels("params.spec.namespaceSelector", "variables.namespaceLabels") +
+				{Name: "leaves", Expression: `request.operation != 'CREATE' && ` + governs +
 					` && (request.operation == 'DELETE' || !(` + matchesLabels("params.spec.namespaceSelector", "variables.newLabels") + `))`},
 				{Name: "alsoOpen", Expression: alsoOpen(reaches, "true")},
 				{Name: "outside", Expression: `!variables.leaves ? [] : request.operation == 'DELETE' ? ` + closed(ofDelete) + ` : ` + closed("")},
 				{Name: "freezing", Expression: `!variables.leaves ? [] : request.operation == 'DELETE' ? ` + frozen(ofDelete) + ` : ` + frozen("")},
 				{Name: "frozen", Expression: `variables.freezing.map(d, d.freezes.filter(f, f.enforcement == 'Deny' && ` + inForce + `))`},
 				{Name: "openings", Expression: openings(reaches)},
-			},
-			Validations: []admissionv1.Validation{
+				{Name: "sets", Expression: sets},
+				{Name: "overridden", Expression: `variables.sets || ` + ownStands("variables.clock")},
+			}, append(mayPass(), mayOverride()...)...),
+			Validations: append(settingValidations("variables.governed"), []admissionv1.Validation{
 				{
-					Expression:        `variables.freezing.size() == 0`,
+					Expression:        `variables.freezing.size() == 0 || variables.overridden && variables.mayPass`,
 					MessageExpression: attempted + ` + ` + frozenText,
 					Message:           "a change freeze is in force for the namespace",
 					Reason:            new(metav1.StatusReasonForbidden),
 				},
 				{
-					Expression:        `variables.outside.size() == 0`,
+					Expression:        `variables.outside.size() == 0 || variables.overridden`,
 					MessageExpression: attempted + ` + ` + outsideStart + ` + ` + nextOpening + ` + ` + relabelWhen,
 					Message:           "the namespace is governed by a gate that is closed",
 					Reason:            new(metav1.StatusReasonForbidden),
 				},
-			},
+			}...),
 		})
 }
 
-// What only the operator and its policies write on workloads and namespaces, without the prefix.
-var (
-	heldAnnotations     = []string{"held-by", "held-since", "held-paused", "held-partition", "held-strategy", "held-template"}
-	overrideAnnotations = []string{"override-until", "override-by", "override-spent"}
-)
+// heldAnnotations, without their prefix, are what only the operator and its policies write on what is held.
+var heldAnnotations = []string{"held-by", "held-since", "held-paused", "held-partition", "held-strategy", "held-template"}
 
 const heldLabel = group + "/held"
 
@@ -86,11 +88,6 @@ func heldPolicy() *admissionv1.ValidatingAdmissionPolicy {
 		held   = `object.metadata.?labels[?'` + heldLabel + `'] != ` + before
 	)
 	return reservedPolicy("fonster-held", "Only the operator says that an object is held. Generated from internal/doors.", heldAnnotations, held)
-}
-
-// overridesPolicy keeps everybody but the operator from saying until when an override stands, who set it, or what is spent.
-func overridesPolicy() *admissionv1.ValidatingAdmissionPolicy {
-	return reservedPolicy("fonster-overrides", "Only the operator says until when an override stands. Generated from internal/doors.", overrideAnnotations, "false")
 }
 
 // reservedPolicy keeps everybody but the operator from setting, changing or removing annotations; and a label, which changed

@@ -60,12 +60,17 @@ func policy(name, description string, spec admissionv1.ValidatingAdmissionPolicy
 	}
 }
 
-// familyPolicy holds the requests of a family's doors against the gate that the binding names.
+// familyPolicy holds the requests of a family's doors against the gate that the binding names; and, for the workloads, the
+// setting of an override.
 func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 	ofMode := "d.enforcement in " + list(m.enforcements)
-	conditions := []string{"!(" + f.plainlyOpen() + ")", notExempt(), "(" + f.disruptive() + ")"}
+	conditions := []string{"!(" + f.plainlyOpen() + ")", "(" + f.disruptive() + ")"}
 	if f.Touches != "" {
 		conditions = append([]string{"(" + f.Touches + ")"}, conditions...)
+	}
+	condition := strings.Join(conditions, "\n&& ")
+	if f.takesOverrides(m) {
+		condition = sets + "\n|| request.operation != 'CREATE' && " + condition
 	}
 	freezes := `d.?freezes.orValue([]).filter(f, f.enforcement == '` + string(m.enforcements[0]) + `' && ` + inForce + `)`
 	variables := []admissionv1.Variable{
@@ -75,8 +80,7 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 		{Name: "newStamps", Expression: varNewStamps},
 		{Name: "clock", Expression: varClock},
 		{Name: "namespaceLabels", Expression: varNamespaceLabels},
-		{Name: "objectLabels", Expression: oldLabels},
-		{Name: "reason", Expression: varReason},
+		{Name: "objectLabels", Expression: `oldObject == null ? {} : ` + oldLabels},
 		{Name: "subject", Expression: f.subject()},
 		{Name: "because", Expression: f.because()},
 		{Name: "alsoOpen", Expression: alsoOpen(f.reaches(), `d in variables.attempted`)},
@@ -84,47 +88,58 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 		{Name: "openings", Expression: openings(f.reaches())},
 		{Name: "freezing", Expression: `variables.states.filter(d, ` + freezes + `.size() > 0)`},
 		{Name: "frozen", Expression: `variables.freezing.map(d, ` + freezes + `)`},
+		{Name: "sets", Expression: "false"},
+		{Name: "overridden", Expression: namespaceStands("variables.clock")},
 	}
-	passes := `variables.outside.size() == 0`
-	if f.ByNamespace { // no labels to match, and no object that could carry a reason
-		variables = slices.DeleteFunc(variables, func(v admissionv1.Variable) bool { return v.Name == "objectLabels" || v.Name == "reason" })
-	} else {
-		passes = `variables.outside.all(d, ` + overridden + `)`
-		variables = append(variables, admissionv1.Variable{Name: "names", Expression: names})
+	if f.Name == workloads.Name {
+		variables[len(variables)-2].Expression = sets
+		variables[len(variables)-1].Expression = "variables.sets || " + ownStands("variables.clock") + " || " + namespaceStands("variables.clock")
+	}
+	variables = append(variables, mayPass()...)
+	validations := []admissionv1.Validation{
+		{
+			Expression:        `variables.freezing.size() == 0 || variables.overridden && variables.mayPass`,
+			MessageExpression: f.frozenMessage(),
+			Message:           "a change freeze is in force",
+			Reason:            new(metav1.StatusReasonForbidden),
+		},
+		{
+			Expression:        `variables.outside.size() == 0 || variables.overridden`,
+			MessageExpression: f.outsideMessage(),
+			Message:           "outside the maintenance windows",
+			Reason:            new(metav1.StatusReasonForbidden),
+		},
+	}
+	if f.takesOverrides(m) {
 		variables = append(variables, mayOverride()...)
+		validations = append(settingValidations("has(params.spec.overrides)"), validations...)
 	}
 	return policy(m.policyName(f),
 		"Holds disruptive requests to "+f.Name+" against the Gate that a binding names. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
 			ParamKind:        &admissionv1.ParamKind{APIVersion: apiVersion, Kind: "Gate"},
-			MatchConstraints: &admissionv1.MatchResources{ResourceRules: f.rules()},
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: f.rules(m)},
 			// One condition, cheapest part first: the API server evaluates every condition of a policy, but only the parts of
 			// an expression that it needs. It is false for nearly every request, and then costs all that the policy costs.
 			MatchConditions: []admissionv1.MatchCondition{{
-				Name: "disruptive-and-not-plainly-open", Expression: strings.Join(conditions, "\n&& "),
+				Name: "sets-an-override-or-disrupts", Expression: "(" + condition + ")\n&& " + notExempt(),
 			}},
-			Variables: variables,
-			Validations: []admissionv1.Validation{
-				{
-					Expression:        `variables.freezing.size() == 0`,
-					MessageExpression: f.frozenMessage(),
-					Message:           "a change freeze is in force",
-					Reason:            new(metav1.StatusReasonForbidden),
-				},
-				{
-					// Here, not in the variable: a message expression has no authorizer.
-					Expression:        passes,
-					MessageExpression: f.outsideMessage(),
-					Message:           "outside the maintenance windows",
-					Reason:            new(metav1.StatusReasonForbidden),
-				},
-			},
+			Variables:   variables,
+			Validations: validations,
 		})
 }
 
+// takesOverrides says whether a policy is the one that holds the setting of an override against its gate.
+func (f Family) takesOverrides(m mode) bool {
+	return f.Name == workloads.Name && m.action == admissionv1.Deny
+}
+
 // rules lists, for each operation and group, the resources that some door watches.
-func (f Family) rules() []admissionv1.NamedRuleWithOperations {
+func (f Family) rules(m mode) []admissionv1.NamedRuleWithOperations {
 	var rules []admissionv1.NamedRuleWithOperations
+	if f.takesOverrides(m) {
+		rules = append(rules, rule("apps", "v1", []string{"deployments", "statefulsets", "daemonsets"}, admissionv1.Create))
+	}
 	for _, operation := range f.operations() {
 		for _, group := range []string{"apps", ""} {
 			var resources []string
@@ -192,7 +207,7 @@ func (f Family) subject() string {
 	for _, resource := range slices.Sorted(maps.Keys(kinds)) {
 		fmt.Fprintf(&b, "request.resource.resource == '%s' ? '%s ' : ", resource, kinds[resource])
 	}
-	return "(" + b.String() + "'') + request.namespace + '/' + (oldObject == null ? request.name : oldObject.metadata.name)"
+	return "(" + b.String() + "'') + request.namespace + '/' + (oldObject != null ? oldObject.metadata.name : request.?name.orValue(object.metadata.?name.orValue('')))"
 }
 
 // because tells why a request disrupts whose name does not say so.

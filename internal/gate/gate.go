@@ -53,6 +53,8 @@ type Window struct {
 	Enforcement Enforcement
 	// ReasonPattern is what the reason of an override must match; empty: any reason.
 	ReasonPattern string
+	// MaxOverride is how long an override stands at most.
+	MaxOverride time.Duration
 	// Schedule is nil when the window's schedule cannot be read: the window governs, and never opens.
 	Schedule *schedule.Schedule
 }
@@ -64,6 +66,9 @@ type Freeze struct {
 	Target      Target
 	Disruptions []Disruption
 	Enforcement Enforcement
+	// Overridable says that an override passes the freeze; it stands MaxOverride at most.
+	Overridable bool
+	MaxOverride time.Duration
 	// Schedule is nil when the freeze's schedule cannot be read: the freeze is in force.
 	Schedule *schedule.Schedule
 }
@@ -75,6 +80,8 @@ type Gate struct {
 	// Windows and Freezes name, in order, what the gate is compiled from.
 	Windows []string
 	Freezes []string
+	// Overrides says how an emergency may pass.
+	Overrides Overrides
 	// Governs lists what is enforced here at any time: it depends on the windows and freezes, not on the instant.
 	Governs []Rule
 	// Disruptions holds a state for each disruption that something of this target governs.
@@ -86,6 +93,15 @@ type Gate struct {
 	// NextOpenings are openings of other targets that may overlap, to come before the gate's own; soonest first, at most
 	// MaxNextOpenings.
 	NextOpenings []Overlap
+}
+
+// Overrides says how an emergency may pass a gate.
+type Overrides struct {
+	// MaxDuration is the shortest of the target's own windows and overridable freezes; zero when it has neither.
+	MaxDuration time.Duration
+	// Windows names the target's own windows, and ReasonPatterns their distinct patterns; at most MaxWindowNames each.
+	Windows        []string
+	ReasonPatterns []string
 }
 
 // Rule is a disruption and what happens to it outside a window or inside a freeze.
@@ -119,8 +135,6 @@ type State struct {
 	Enforcement Enforcement
 	// Windows names the target's own windows, at most MaxWindowNames.
 	Windows []string
-	// ReasonPatterns are the distinct patterns of the target's own windows, at most MaxWindowNames.
-	ReasonPatterns []string
 	// Freezes holds, for each enforcement, the target's own freeze in force, or else the next one.
 	Freezes []FreezeState
 	// Frozen says that a refusing freeze which governs the whole target is in force, whatever target it is of.
@@ -132,6 +146,7 @@ type FreezeState struct {
 	Name        string
 	Reason      string
 	Enforcement Enforcement
+	Overridable bool
 	Active      bool
 	// StartsAt is when it comes into force, when not Active.
 	StartsAt time.Time

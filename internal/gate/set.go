@@ -137,7 +137,7 @@ func (g *group) openings(now time.Time) (all openings) {
 }
 
 func (g *group) at(now time.Time, own map[*group]openings) Gate {
-	result := Gate{Name: g.name, Target: g.target, Governs: g.rules()}
+	result := Gate{Name: g.name, Target: g.target, Governs: g.rules(), Overrides: g.overrides()}
 	for _, w := range g.windows {
 		result.Windows = append(result.Windows, w.Name)
 	}
@@ -218,9 +218,6 @@ func (g *group) state(d Disruption, own []Window, freezes []FreezeState, now tim
 		if w.Enforcement.strictness() > state.Enforcement.strictness() {
 			state.Enforcement = w.Enforcement
 		}
-		if w.ReasonPattern != "" && len(state.ReasonPatterns) < MaxWindowNames && !slices.Contains(state.ReasonPatterns, w.ReasonPattern) {
-			state.ReasonPatterns = append(state.ReasonPatterns, w.ReasonPattern)
-		}
 	}
 	blocking := g.blocking(d)
 	state.Frozen, _ = frozen(blocking, now)
@@ -230,6 +227,31 @@ func (g *group) state(d Disruption, own []Window, freezes []FreezeState, now tim
 		state.OpensWindow, state.OpensAt = nextOpening(windows, blocking, after(state, now))
 	}
 	return state
+}
+
+// overrides says how an emergency may pass the group's own windows and freezes.
+func (g *group) overrides() Overrides {
+	var o Overrides
+	shorten := func(d time.Duration) {
+		if o.MaxDuration == 0 || d < o.MaxDuration {
+			o.MaxDuration = d
+		}
+	}
+	for _, w := range g.windows {
+		shorten(w.MaxOverride)
+		if len(o.Windows) < MaxWindowNames {
+			o.Windows = append(o.Windows, w.Name)
+		}
+		if w.ReasonPattern != "" && len(o.ReasonPatterns) < MaxWindowNames && !slices.Contains(o.ReasonPatterns, w.ReasonPattern) {
+			o.ReasonPatterns = append(o.ReasonPatterns, w.ReasonPattern)
+		}
+	}
+	for _, f := range g.freezes {
+		if f.Overridable {
+			shorten(f.MaxOverride)
+		}
+	}
+	return o
 }
 
 // after is from when on a gate's next opening is looked for: an open gate's follows its closing.
@@ -268,7 +290,7 @@ func (g *group) freezeStates(d Disruption, now time.Time) []FreezeState {
 }
 
 func (f Freeze) at(now time.Time) FreezeState {
-	state := FreezeState{Name: f.Name, Reason: f.Reason, Enforcement: f.Enforcement}
+	state := FreezeState{Name: f.Name, Reason: f.Reason, Enforcement: f.Enforcement, Overridable: f.Overridable}
 	if f.Schedule == nil {
 		state.Active = true
 		return state
