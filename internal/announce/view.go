@@ -30,10 +30,10 @@ type View struct {
 	Changes []*Occurrence
 	// Freezes are in force or to come.
 	Freezes []*Occurrence
-	// Year is every occurrence of a window or of emergency work this year; at most maxYear, of which Left says how many more
-	// there are.
-	Year []*Occurrence
-	Left int
+	// Year is every occurrence of a window or of emergency work this year. Listed is the part of it that a page has room for,
+	// the nearest maxYear; Left says how many more there are.
+	Year, Listed []*Occurrence
+	Left         int
 	// All is everything from Behind to Ahead, for the calendar and the feeds.
 	All []*Occurrence
 }
@@ -87,7 +87,7 @@ func (b *Board) For(audience string) *View {
 	slices.SortStableFunc(v.Changes, func(a, c *Occurrence) int { return c.WithdrawnAt.Compare(a.WithdrawnAt) })
 	v.Emergency = head(append(head(v.Emergency, maxOpen), head(coming, maxNext)...), maxOpen)
 	v.Open, v.Next, v.Changes, v.Freezes = head(v.Open, maxOpen), head(v.Next, maxNext), head(v.Changes, maxChanges), head(v.Freezes, maxFreezes)
-	v.Year, v.Left = nearest(v.Year, b.Now)
+	v.Listed, v.Left = nearest(v.Year, b.Now)
 	return v
 }
 
