@@ -7,6 +7,7 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"fonster.dev/fonster/controllers/announcements"
 	"fonster.dev/fonster/controllers/gates"
 	"fonster.dev/fonster/controllers/status"
 	"fonster.dev/fonster/internal/compile"
@@ -19,5 +20,6 @@ func Setup(mgr ctrl.Manager, source *compile.Source, now func() time.Time, obser
 		(&gates.Reconciler{Client: mgr.GetClient(), Source: source, Now: now, ObserveTransition: observeTransition}).SetupWithManager(mgr),
 		(&status.Windows{Common: common}).SetupWithManager(mgr),
 		(&status.Freezes{Common: common}).SetupWithManager(mgr),
+		(&announcements.Reconciler{Client: mgr.GetClient(), Source: source, Now: now}).SetupWithManager(mgr),
 	)
 }

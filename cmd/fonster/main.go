@@ -17,6 +17,8 @@ func main() {
 	flag.StringVar(&options.MetricsAddress, "metrics-bind-address", ":8443", "where metrics are served over HTTPS, to callers with the right to read them; 0 turns them off")
 	flag.StringVar(&options.MetricsCertDir, "metrics-cert-path", "", "folder with tls.crt and tls.key for the metrics (default: a self-signed certificate made at the start)")
 	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
+	flag.StringVar(&options.PageAddress, "page-bind-address", ":8090", "where the page for people, its calendars and feeds are served; 0 turns them off")
+	flag.StringVar(&options.PageAudiences, "page-audiences", "", "audiences that always have a page, with their names for people, such as osthammar=Östhammar,heby=Heby")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()

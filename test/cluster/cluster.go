@@ -157,8 +157,8 @@ func (c *Cluster) ServiceAccountToken(ctx context.Context, namespace, name strin
 
 // Operator is the operator's process.
 type Operator struct {
-	// MetricsURL and ProbeURL are where it serves, without path.
-	MetricsURL, ProbeURL string
+	// MetricsURL, ProbeURL and PageURL are where it serves, without path.
+	MetricsURL, ProbeURL, PageURL string
 
 	command *exec.Cmd
 	log     *lockedBuffer
@@ -189,12 +189,14 @@ func (c *Cluster) StartOperator(ctx context.Context) (*Operator, error) {
 	if err := clientcmd.WriteToFile(kubeconfigWithToken(c.Config, token), kubeconfig); err != nil {
 		return nil, err
 	}
-	metrics, probes, err := freePorts()
+	addresses, err := freeAddresses(3)
 	if err != nil {
 		return nil, err
 	}
-	o := &Operator{MetricsURL: "https://" + metrics, ProbeURL: "http://" + probes, log: &lockedBuffer{}}
-	o.command = exec.Command(binary, "--metrics-bind-address="+metrics, "--health-probe-bind-address="+probes)
+	metrics, probes, page := addresses[0], addresses[1], addresses[2]
+	o := &Operator{MetricsURL: "https://" + metrics, ProbeURL: "http://" + probes, PageURL: "http://" + page, log: &lockedBuffer{}}
+	o.command = exec.Command(binary, "--metrics-bind-address="+metrics, "--health-probe-bind-address="+probes, "--page-bind-address="+page,
+		"--page-audiences=heby=Heby,osthammar=Östhammar")
 	o.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	o.command.Stdout, o.command.Stderr = o.log, o.log
 	o.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -221,19 +223,18 @@ func kubeconfigWithToken(config *rest.Config, token string) clientcmdapi.Config 
 	}
 }
 
-// freePorts returns two free addresses on loopback.
-func freePorts() (a, b string, err error) {
-	first, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", "", err
+// freeAddresses returns n free addresses on loopback.
+func freeAddresses(n int) ([]string, error) {
+	addresses := make([]string, n)
+	for i := range addresses {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer listener.Close() // once all are found, so that they differ
+		addresses[i] = listener.Addr().String()
 	}
-	defer first.Close()
-	second, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", "", err
-	}
-	defer second.Close()
-	return first.Addr().String(), second.Addr().String(), nil
+	return addresses, nil
 }
 
 func (o *Operator) waitReady(ctx context.Context) error {
