@@ -104,7 +104,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	stored := &corev1.ConfigMap{}
 	key := types.NamespacedName{Namespace: doors.OperatorNamespace, Name: objectName(req.Name)}
-	if err := r.Client.Get(ctx, key, stored); client.IgnoreNotFound(err) != nil {
+	if err := client.IgnoreNotFound(r.Client.Get(ctx, key, stored)); err != nil {
 		return ctrl.Result{}, err
 	}
 	old := parse(stored)

@@ -223,18 +223,18 @@ func kubeconfigWithToken(config *rest.Config, token string) clientcmdapi.Config 
 	}
 }
 
-// freeAddresses returns n free addresses on loopback.
+// freeAddresses returns n free addresses on loopback. Each is held until all are found, so that they differ.
 func freeAddresses(n int) ([]string, error) {
-	addresses := make([]string, n)
-	for i := range addresses {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer listener.Close() // once all are found, so that they differ
-		addresses[i] = listener.Addr().String()
+	if n == 0 {
+		return nil, nil
 	}
-	return addresses, nil
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close()
+	others, err := freeAddresses(n - 1)
+	return append(others, listener.Addr().String()), err
 }
 
 func (o *Operator) waitReady(ctx context.Context) error {

@@ -63,14 +63,14 @@ func Write(w io.Writer, c Calendar) error {
 	calendar := ics.NewCalendar()
 	calendar.SetProductId("-//Fonster//Maintenance windows//EN")
 	calendar.SetMethod(ics.MethodPublish)
-	calendar.SetName(text(c.Name))
-	calendar.SetXWRCalName(text(c.Name))
+	calendar.SetName(plain(c.Name))
+	calendar.SetXWRCalName(plain(c.Name))
 	if c.Description != "" {
-		calendar.SetDescription(text(c.Description))
-		calendar.SetXWRCalDesc(text(c.Description))
+		calendar.SetDescription(plain(c.Description))
+		calendar.SetXWRCalDesc(plain(c.Description))
 	}
 	if c.Refresh > 0 {
-		calendar.SetRefreshInterval(duration(c.Refresh), ics.WithValue(string(ics.ValueDataTypeDuration)))
+		calendar.SetRefreshInterval(duration(c.Refresh))
 		calendar.SetXPublishedTTL(duration(c.Refresh))
 	}
 	if !c.Changed.IsZero() {
@@ -113,10 +113,10 @@ func add(calendar *ics.Calendar, e Event) {
 	}
 }
 
-// setTime writes a time on its zone's wall clock. The second of two equal times, when clocks go back, cannot be written so
-// (RFC 5545, section 3.3.5): it is written in UTC.
+// setTime writes a time on its zone's wall clock. Of two equal times, when clocks go back, only the first can be written so
+// (RFC 5545, section 3.3.5), and not every program reads it so: both are written in UTC.
 func setTime(event *ics.VEvent, property ics.ComponentProperty, t time.Time) {
-	if t.Location() == time.UTC || second(t) {
+	if t.Location() == time.UTC || ambiguous(t) {
 		event.SetProperty(property, t.UTC().Format(utcForm))
 		return
 	}
@@ -127,9 +127,6 @@ func setTime(event *ics.VEvent, property ics.ComponentProperty, t time.Time) {
 func plain(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 }
-
-// text escapes a property of the calendar, which the library writes as it is.
-func text(s string) string { return ics.ToText(plain(s)) }
 
 // duration writes whole minutes, as PT1H or P1D.
 func duration(d time.Duration) string {

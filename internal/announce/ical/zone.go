@@ -114,14 +114,18 @@ func utcOffset(seconds int) string {
 	return text
 }
 
-// second tells whether t is the second of two equal times on the wall clock of its zone.
-func second(t time.Time) bool {
-	_, offset := t.Zone()
-	for _, ago := range []time.Duration{3 * time.Hour, 24 * time.Hour} {
-		_, before := t.Add(-ago).Zone()
-		if shift := time.Duration(before-offset) * time.Second; shift > 0 {
-			_, then := t.Add(-shift).Zone()
-			return then == before
+// ambiguous tells whether the wall clock of its zone shows the time of t twice.
+func ambiguous(t time.Time) bool {
+	wall := func(t time.Time) int64 {
+		_, offset := t.Zone()
+		return t.Unix() + int64(offset)
+	}
+	_, here := t.Zone()
+	for _, away := range []time.Duration{-3 * time.Hour, 3 * time.Hour} {
+		_, there := t.Add(away).Zone()
+		other := t.Add(time.Duration(here-there) * time.Second)
+		if here != there && wall(other) == wall(t) {
+			return true
 		}
 	}
 	return false

@@ -109,47 +109,69 @@ func later(a, b time.Time) time.Time {
 func feed(l *locale, audience Audience, v *announce.View) []byte {
 	w := writer{l: l, v: v}
 	f := atom.Feed{
-		ID: "tag:fonster.dev,2026:announcements/" + audience.Name, Title: title(l, audience), Language: l.Tag, Author: l.Text("title"),
+		ID: tag + "announcements/" + audience.Name, Title: title(l, audience), Language: l.Tag, Author: l.Text("title"),
 	}
 	windows := map[*announce.Subject]int{}
 	for _, o := range v.All {
-		what := w.item(o)
-		e := atom.Entry{ID: "tag:fonster.dev,2026:" + uid(o), Title: what.Title, Updated: o.ChangedAt}
-		lines := []string{what.Status, what.When, what.Who, o.Description}
-		switch {
-		case o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen():
-			e.Title = what.Status + ": " + what.Title
-			e.Updated = later(e.Updated, o.WithdrawnAt)
-		case o.Kind == announce.Override:
-			e.Title, lines[3] = l.Text("emergencyOngoing"), cmp.Or(o.Title, l.Text("emergencyText"))
-		case o.Emergency:
-			e.Title = l.Text("eventEmergency", "title", what.Title)
-		case o.Kind == announce.Freeze:
-			e.Title = l.Text("eventFreeze", "title", what.Title)
-		case o.State == announce.Past:
+		news := o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen() || o.Emergency || o.Kind == announce.Freeze
+		if !news {
+			if o.State != announce.Past {
+				addTime(&f, windows, w, o)
+			}
 			continue
-		default:
-			if i, found := windows[o.Subject]; found {
-				if entry := &f.Entries[i]; len(entry.Lines) < maxTimes+2 {
-					entry.Lines = append(entry.Lines, what.When)
-				}
-				continue
-			}
-			windows[o.Subject] = len(f.Entries)
-			e.ID = "tag:fonster.dev,2026:" + kinds[o.Kind] + "/" + o.Name
-			e.Title = l.Text("feedWindow", "title", what.Title)
-			lines = []string{what.Who, o.Description, what.When}
 		}
-		for _, line := range lines {
-			if line != "" {
-				e.Lines = append(e.Lines, line)
-			}
-		}
-		f.Entries = append(f.Entries, e)
+		f.Entries = append(f.Entries, w.entry(o))
 	}
 	slices.SortStableFunc(f.Entries, func(a, b atom.Entry) int { return b.Updated.Compare(a.Updated) })
 	f.Entries = f.Entries[:min(len(f.Entries), maxEntries)]
 	return f.Bytes()
+}
+
+// addTime adds a time to the entry of its window, which is made at its first.
+func addTime(f *atom.Feed, windows map[*announce.Subject]int, w writer, o *announce.Occurrence) {
+	i, found := windows[o.Subject]
+	if !found {
+		i = len(f.Entries)
+		windows[o.Subject] = i
+		what := w.item(o)
+		f.Entries = append(f.Entries, atom.Entry{
+			ID: tag + kinds[o.Kind] + "/" + o.Name, Title: w.l.Text("feedWindow", "title", what.Title), Updated: o.ChangedAt, Lines: texts(what.Who, o.Description),
+		})
+	}
+	if e := &f.Entries[i]; len(e.Lines) < maxTimes+2 {
+		e.Lines = append(e.Lines, w.l.When(o, w.v.Zone))
+	}
+}
+
+// entry is one occurrence that is news by itself.
+func (w writer) entry(o *announce.Occurrence) atom.Entry {
+	what := w.item(o)
+	e := atom.Entry{ID: tag + uid(o), Title: what.Title, Updated: o.ChangedAt}
+	switch {
+	case o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen():
+		e.Title = what.Status + ": " + what.Title
+		e.Updated = later(e.Updated, o.WithdrawnAt)
+	case o.Kind == announce.Override:
+		e.Title = w.l.Text("emergencyOngoing")
+	case o.Emergency:
+		e.Title = w.l.Text("eventEmergency", "title", what.Title)
+	default:
+		e.Title = w.l.Text("eventFreeze", "title", what.Title)
+	}
+	description := what.Description
+	if o.Kind == announce.Override && o.Title != "" {
+		description = o.Title
+	}
+	e.Lines = texts(what.Status, what.When, what.Who, description)
+	return e
+}
+
+// tag begins the identifiers of feed and entries (RFC 4151).
+const tag = "tag:fonster.dev,2026:"
+
+// texts drops the empty ones.
+func texts(lines ...string) []string {
+	return slices.DeleteFunc(lines, func(line string) bool { return line == "" })
 }
 
 // The data document; docs/announce.md tells what each field means.

@@ -143,22 +143,24 @@ func (l *locale) Span(start, end time.Time, page *time.Location) string {
 	if start.IsZero() && end.IsZero() {
 		return l.SpanEver
 	}
+	last := end // the day and time that are told: midnight is the end of the day before
 	pairs := []string{"date", "", "start", "", "endDate", "", "end", ""}
 	if !start.IsZero() {
 		pairs[1], pairs[3] = l.Date(start), l.Time(start)
 	}
 	if !end.IsZero() {
-		pairs[5], pairs[7] = l.Date(end), l.Time(end)
+		pairs[7] = l.Time(end)
+		if hour, minute, second := end.Clock(); hour+minute+second == 0 && end.After(start) {
+			last, pairs[7] = end.Add(-time.Second), l.Midnight
+		}
+		pairs[5] = l.Date(last)
 	}
 	switch {
 	case end.IsZero():
 		return fill(l.SpanFrom, pairs...) + zoneNote(start, start, page)
 	case start.IsZero():
 		return fill(l.SpanUntil, pairs...) + zoneNote(end, end, page)
-	case sameDay(start, end):
-		return fill(l.SpanOfDay, pairs...) + zoneNote(start, end, page)
-	case sameDay(start, end.Add(-time.Nanosecond)):
-		pairs[7] = l.Midnight
+	case sameDay(start, last):
 		return fill(l.SpanOfDay, pairs...) + zoneNote(start, end, page)
 	}
 	return fill(l.SpanOfDays, pairs...) + zoneNote(start, end, page)
