@@ -1,15 +1,22 @@
 #!/usr/bin/env bash
 # Runs go test over the packages, prints what the tests print, and ends with how many ran. GOTESTSUM_FORMAT=testname tells of
-# each test as it ends, standard-verbose prints everything.
+# each test as it ends, standard-verbose prints everything. MODULES lists folders of further modules, each tested as a whole.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 export GOTESTSUM_FORMAT=${GOTESTSUM_FORMAT:-pkgname-and-test-fails}
 report=$(mktemp)
-trap 'rm -f "$report"' EXIT
+part=$(mktemp)
+trap 'rm -f "$report" "$part"' EXIT
+status=0
 
-# Two packages at a time: two cores bear one control plane, the one of test/e2e, beside a package that needs none.
-"$root/.local/tools/gotestsum" --jsonfile "$report" -- -count=1 -p 2 -timeout "${TEST_TIMEOUT:-30m}" "$@"
-status=$?
+# run FOLDER PACKAGE...: two packages at a time; two cores bear one control plane, the one of test/e2e, beside a package that
+# needs none.
+run() {
+  (cd "$1" && "$root/.local/tools/gotestsum" --jsonfile "$part" -- -count=1 -p 2 -timeout "${TEST_TIMEOUT:-30m}" "${@:2}") || status=$?
+  cat "$part" >>"$report"
+}
+(($# == 0)) || run . "$@"
+for module in ${MODULES:-}; do run "$root/$module" ./...; done
 
 # A test counts where it ends, subtests included; a package that does not build, or ends without a word, is a failure too.
 awk -v status=$status '

@@ -14,9 +14,10 @@ if [[ $before != "$after" ]]; then
 fi
 unformatted=$(gofmt -l api cmd controllers hack internal test)
 [[ -z $unformatted ]] || { echo "verify: not formatted: $unformatted" >&2; status=1; }
-for module in . hack/controlplane hack/tools hack/tools/lint; do
+for module in . hack/controlplane hack/tools hack/tools/lint test/browser; do
   (cd "$module" && go mod tidy -diff) || { echo "verify: $module/go.mod is not tidy: run go mod tidy there" >&2; status=1; }
 done
 go vet ./... || status=1
+(cd test/browser && go vet ./...) || status=1
 [[ $status == 0 ]] && echo "verify: all up to date"
 exit $status

@@ -10,7 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Axe is axe-core, which checks a page against the rules of WCAG; see package.json for where it comes from.
+// Axe is axe-core, which checks a page against the rules of WCAG; see axe/README.md for where it comes from.
 //
 //go:embed axe/axe.min.js
 var Axe string
