@@ -20,6 +20,6 @@ func Setup(mgr ctrl.Manager, source *compile.Source, now func() time.Time, obser
 		(&gates.Reconciler{Client: mgr.GetClient(), Source: source, Now: now, ObserveTransition: observeTransition}).SetupWithManager(mgr),
 		(&status.Windows{Common: common}).SetupWithManager(mgr),
 		(&status.Freezes{Common: common}).SetupWithManager(mgr),
-		(&announcements.Reconciler{Client: mgr.GetClient(), Source: source, Now: now}).SetupWithManager(mgr),
+		(&announcements.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Source: source, Now: now}).SetupWithManager(mgr),
 	)
 }

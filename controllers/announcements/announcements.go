@@ -51,6 +51,9 @@ const (
 // Reconciler writes records.
 type Reconciler struct {
 	Client client.Client
+	// Live reads from the API server. A cache may be behind the record that another replica has written, and would take a window
+	// that it has not heard of for one that was deleted: so whatever is written is worked out from a live read.
+	Live   client.Reader
 	Source *compile.Source
 	Now    func() time.Time
 }
@@ -98,19 +101,22 @@ func (r *Reconciler) enqueueAll() handler.EventHandler {
 // Reconcile brings the record of one window up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	now := r.Now()
-	window, freezes, err := r.read(ctx, req.Name)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
 	stored := &corev1.ConfigMap{}
 	key := types.NamespacedName{Namespace: doors.OperatorNamespace, Name: objectName(req.Name)}
 	if err := client.IgnoreNotFound(r.Client.Get(ctx, key, stored)); err != nil {
 		return ctrl.Result{}, err
 	}
 	old := parse(stored)
-	next := record.Next(old, window, freezes, now)
-	if next == old && (next != nil || stored.UID == "") {
-		return wait(next, now), nil
+	var next *record.Record
+	for _, reader := range []client.Reader{r.Client, r.Live} {
+		window, freezes, err := r.read(ctx, reader, req.Name)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		next = record.Next(old, window, freezes, now)
+		if next == old && (next != nil || stored.UID == "") {
+			return wait(next, now), nil
+		}
 	}
 	switch err := r.write(ctx, stored, req.Name, next); {
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
@@ -122,9 +128,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 }
 
 // read returns a window, nil where there is none or it is on its way out, and what identifies the freezes over it.
-func (r *Reconciler) read(ctx context.Context, name string) (*v1alpha1.MaintenanceWindow, string, error) {
+func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string) (*v1alpha1.MaintenanceWindow, string, error) {
 	window := &v1alpha1.MaintenanceWindow{}
-	if err := r.Client.Get(ctx, types.NamespacedName{Name: name}, window); err != nil {
+	if err := reader.Get(ctx, types.NamespacedName{Name: name}, window); err != nil {
 		return nil, "", client.IgnoreNotFound(err)
 	}
 	if !window.DeletionTimestamp.IsZero() {

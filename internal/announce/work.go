@@ -16,10 +16,12 @@ type Work struct {
 	Audiences []string
 }
 
-// WorkSource lists the emergency work under way or announced. It is asked whenever the page is drawn anew, and must answer
-// from memory. Who implements it calls the page's Changed when the answer changes other than by time.
+// WorkSource lists the emergency work under way or announced.
 type WorkSource interface {
+	// Work is asked whenever the page is drawn anew, and must answer from memory.
 	Work(ctx context.Context) ([]Work, error)
+	// OnChange names what to call when the answer changes other than by time; it is called once, before the first Work.
+	OnChange(changed func())
 }
 
 // NoWork is a source that never has any.
@@ -27,3 +29,6 @@ type NoWork struct{}
 
 // Work implements WorkSource.
 func (NoWork) Work(context.Context) ([]Work, error) { return nil, nil }
+
+// OnChange implements WorkSource.
+func (NoWork) OnChange(func()) {}

@@ -142,6 +142,11 @@ func TestAnnouncedRecord(t *testing.T) {
 		_ = shared.Admin.Delete(context.Background(), stored)
 	})
 
+	second, err := shared.StartOperator(t.Context()) // of two replicas, one makes each change
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Kill()
 	mw.Spec.Schedules = []v1alpha1.Schedule{dates(10, 21)}
 	if err := shared.Admin.Update(t.Context(), mw); err != nil {
 		t.Fatal(err)
@@ -152,6 +157,7 @@ func TestAnnouncedRecord(t *testing.T) {
 		t.Errorf("want one event cancelled, and all at sequence 1:\n%s", calendar)
 	}
 
+	second.Kill()
 	operator.Kill()
 	if err := shared.Admin.Delete(t.Context(), mw); err != nil {
 		t.Fatal(err)
