@@ -114,7 +114,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return ctrl.Result{}, err
 		}
 		next = record.Next(old, window, freezes, now)
-		if next == old && (next != nil || stored.UID == "") {
+		if next == old && (next != nil || stored.ResourceVersion == "") {
 			return wait(next, now), nil
 		}
 	}
@@ -153,7 +153,7 @@ func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string
 
 func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, window string, next *record.Record) error {
 	if next == nil {
-		return r.Client.Delete(ctx, stored, client.Preconditions{UID: &stored.UID, ResourceVersion: &stored.ResourceVersion})
+		return r.Client.Delete(ctx, stored, client.Preconditions{ResourceVersion: &stored.ResourceVersion})
 	}
 	text, err := json.Marshal(next)
 	if err != nil {
@@ -167,7 +167,7 @@ func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, window
 		},
 		Data: map[string]string{dataKey: string(text)},
 	}
-	if stored.UID == "" {
+	if stored.ResourceVersion == "" {
 		return r.Client.Create(ctx, object)
 	}
 	object.ResourceVersion = stored.ResourceVersion
