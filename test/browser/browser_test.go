@@ -289,6 +289,7 @@ func TestEverywhere(t *testing.T) {
 	b.says("changes", "section:has(#changes)", "Inställt", "Flyttat till lördag 12 december 2026 kl. 09.00", "Avslutades i förtid, lördag 7 november 2026 kl. 15.20", "Ändringsstopp: Julfrys")
 	b.says("emergency", "section.emergency", "Akut arbete planeras", "Säkerhetsuppdatering av inloggningen")
 	b.says("next", "section:has(#next)", "Lördag 19 december 2026 kl. 22.00 till söndag 20 december 2026 kl. 04.00", "Gäller Heby, Tierp")
+	b.says("an emergency gone by", "section:has(#year)", "tisdag 21 april 2026 kl. 18.00–21.00 Akut arbete Säkerhetsuppdatering av inloggningen")
 	b.says("over the switch", "section:has(#year)", "lördag 28 mars 2026 kl. 22.00 till söndag 29 mars 2026 kl. 04.00 (CET–CEST)")
 	if got := eval[int](b, `document.querySelectorAll("svg .planned").length`); got < 10 {
 		t.Errorf("the timeline has %d bars", got)

@@ -84,18 +84,18 @@ func event(l *locale, o *announce.Occurrence) ical.Event {
 		e.Cancelled = true
 		e.Title = l.Text("eventCancelled", "title", e.Title)
 		w := writer{l: l, v: &announce.View{Zone: o.Zone}}
-		e.Description = join2(w.status(o), e.Description)
+		e.Description = paragraphs(w.status(o), e.Description)
 	case o.Kind == announce.Window && !o.Emergency:
 		e.Reminder = reminder
 	}
 	if !e.Cancelled && len(o.Frozen) > 0 {
 		w := writer{l: l, v: &announce.View{Zone: o.Zone}}
-		e.Description = join2(strings.Join(w.notes(o), "\n"), e.Description)
+		e.Description = paragraphs(strings.Join(w.notes(o), "\n"), e.Description)
 	}
 	return e
 }
 
-func join2(a, b string) string { return strings.Trim(a+"\n"+b, "\n") }
+func paragraphs(a, b string) string { return strings.Trim(a+"\n"+b, "\n") }
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {

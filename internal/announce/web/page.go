@@ -86,6 +86,8 @@ type item struct {
 	Notes                         []string
 	Struck                        bool
 	Heading                       string
+	// Urgent says that it is emergency work, where no heading does.
+	Urgent string
 }
 
 func (s *snapshot) page(l *locale, audience Audience, v *announce.View, prefixed bool) []byte {
@@ -175,6 +177,9 @@ func (w *writer) item(o *announce.Occurrence) item {
 	}
 	if i.Title == "" {
 		i.Title = w.l.Text("emergency")
+	}
+	if o.Emergency && o.Title != "" {
+		i.Urgent = w.l.Text("emergency")
 	}
 	if o.Kind == announce.Override && i.Description == "" {
 		i.Description = w.l.Text("emergencyText")
