@@ -20,9 +20,11 @@ const (
 	Ahead = record.Horizon
 	// Behind is how far back calendars go.
 	Behind = 30 * 24 * time.Hour
-	// maxAhead and maxBehind bound the occurrences of one window or freeze.
-	maxAhead  = 500
-	maxBehind = 400
+	// maxEach bounds the occurrences of one window or freeze, to come and gone by each. maxTotal bounds those of all together,
+	// and so what a board holds in memory; where it divides among very many, minEach are left for each.
+	maxEach  = 500
+	minEach  = 20
+	maxTotal = 100_000
 )
 
 // Input is what the announcements are drawn from.
@@ -46,11 +48,13 @@ type Board struct {
 	Audiences []string
 
 	occurrences []*Occurrence
+	each        int
 }
 
 // Draw draws the board at now.
 func Draw(in Input, now time.Time) *Board {
 	b := &Board{Now: now, Zone: zoneOfMost(in)}
+	b.each = min(max(maxTotal/max(len(in.Windows)+len(in.Freezes), 1), minEach), maxEach)
 	year := time.Date(now.In(b.Zone).Year(), 1, 1, 0, 0, 0, 0, b.Zone)
 	from := earliest(year, now.Add(-Behind))
 	for i := range in.Windows {
@@ -178,9 +182,8 @@ func (b *Board) addWork(w Work) {
 // between are the occurrences of a schedule that the board shows: all of this year and the horizon, but of each side no more
 // than the nearest.
 func (b *Board) between(s *schedule.Schedule, from time.Time) []schedule.Occurrence {
-	before := s.Between(later(from, b.Now.Add(-maxBehind*24*time.Hour)), b.Now)
-	before = before[max(len(before)-maxBehind, 0):]
-	ahead := upcoming(s, b.Now, b.Now.Add(Ahead), maxAhead)
+	before := recent(s, from, b.Now, b.each)
+	ahead := upcoming(s, b.Now, b.Now.Add(Ahead), b.each)
 	if n := len(before); n > 0 && len(ahead) > 0 && before[n-1].Start.Equal(ahead[0].Start) {
 		ahead = ahead[1:]
 	}

@@ -240,7 +240,8 @@ func clean(text string, limit int) string {
 	return b.String()
 }
 
-// upcoming walks a schedule from t in steps, so that a schedule with very many occurrences costs no more than limit of them.
+// upcoming are the first occurrences of a schedule in [from, to), at most limit. It walks in steps, so that a schedule with
+// very many costs no more.
 func upcoming(s *schedule.Schedule, from, to time.Time, limit int) []schedule.Occurrence {
 	var list []schedule.Occurrence
 	for at := from; at.Before(to) && len(list) < limit; at = at.Add(step) {
@@ -252,6 +253,19 @@ func upcoming(s *schedule.Schedule, from, to time.Time, limit int) []schedule.Oc
 		}
 	}
 	return list[:min(len(list), limit)]
+}
+
+// recent are the last occurrences of a schedule in [from, to), at most limit, in order.
+func recent(s *schedule.Schedule, from, to time.Time, limit int) []schedule.Occurrence {
+	var list []schedule.Occurrence
+	for at := to; at.After(from) && len(list) < limit; at = at.Add(-step) {
+		found := s.Between(later(from, at.Add(-step)), at)
+		if n := len(found); n > 0 && len(list) > 0 && found[n-1].Start.Equal(list[0].Start) {
+			found = found[:n-1]
+		}
+		list = append(found, list...)
+	}
+	return list[max(len(list)-limit, 0):]
 }
 
 // step is how much of a schedule is looked at at once.
