@@ -118,7 +118,8 @@ func eval[T any](b *tab, expression string) T {
 
 func (b *tab) text(selector string) string {
 	b.Helper()
-	return eval[string](b, fmt.Sprintf(`[...document.querySelectorAll(%q)].map(e => e.innerText).join("\n")`, selector))
+	text := eval[string](b, fmt.Sprintf(`[...document.querySelectorAll(%q)].map(e => e.innerText).join("\n")`, selector))
+	return strings.ReplaceAll(text, "\u00a0", " ")
 }
 
 func (b *tab) says(when, selector string, texts ...string) {

@@ -403,7 +403,7 @@ func TestSpan(t *testing.T) {
 		{en, time.Time{}, at(5, 13, 20, 0), "until Wednesday 13 May 2026, 20:00"},
 		{sv, time.Time{}, time.Time{}, "tills vidare"},
 	} {
-		if got := tc.l.Span(tc.start, tc.end, stockholm); got != tc.want {
+		if got := strings.ReplaceAll(tc.l.Span(tc.start, tc.end, stockholm), "\u00a0", " "); got != tc.want {
 			t.Errorf("%s, want %s", got, tc.want)
 		}
 	}
