@@ -33,7 +33,7 @@ build: go ## Build the operator and the kubectl plugin into bin/.
 	@go build -o bin/kubectl-window ./cmd/kubectl-window
 
 .PHONY: test
-test: go control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane included.
+test: go chromium control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane and in a browser included.
 	@hack/test.sh
 
 .PHONY: test-unit
@@ -43,6 +43,14 @@ test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane.
 .PHONY: test-e2e
 test-e2e: go control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane.
 	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh ./test/...
+
+.PHONY: test-browser
+test-browser: go chromium $(TOOLS)/gotestsum ## Run the tests of the page in headless Chromium.
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh test/browser
+
+.PHONY: screenshots
+screenshots: go chromium ## Take the pictures of the page that the documents show.
+	@cd test/browser && go run ./screenshots $(CURDIR)/docs/images
 
 .PHONY: fuzz
 FUZZTIME ?= 30s
@@ -92,7 +100,8 @@ cluster-down: ## Stop the local cluster.
 .PHONY: run
 run: build kubectl ## Run the operator in the foreground, as its own ServiceAccount.
 	@hack/operator-kubeconfig.sh $(LOCAL)/operator.kubeconfig
-	@KUBECONFIG=$(LOCAL)/operator.kubeconfig bin/fonster --metrics-bind-address=127.0.0.1:8443 --health-probe-bind-address=127.0.0.1:8081 $(ARGS)
+	@KUBECONFIG=$(LOCAL)/operator.kubeconfig bin/fonster --metrics-bind-address=127.0.0.1:8443 --health-probe-bind-address=127.0.0.1:8081 \
+		--page-bind-address=127.0.0.1:8090 $(ARGS)
 
 ##@ Deployment
 
@@ -138,6 +147,11 @@ go:
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26 or later, https://go.dev/dl/" >&2; exit 1; }
 	@version=$$(go env GOVERSION) && [[ $$version =~ ^go1\.(2[6-9]|[3-9][0-9]) ]] || \
 		{ echo "Go is too old ($${version:-unknown}): install Go 1.26 or later, https://go.dev/dl/" >&2; exit 1; }
+
+.PHONY: chromium
+chromium:
+	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || \
+		{ echo "Chromium is missing, the tests of the page run in it: install the package chromium ('make test-unit test-e2e' do without)" >&2; exit 1; }
 
 .PHONY: kubectl
 kubectl:

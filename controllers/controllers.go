@@ -10,6 +10,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/controllers/announcements"
 	"fonster.dev/fonster/controllers/gates"
 	"fonster.dev/fonster/controllers/status"
 	"fonster.dev/fonster/internal/compile"
@@ -26,6 +27,7 @@ func Setup(mgr ctrl.Manager, source *compile.Source, exempt *v1alpha1.GateExempt
 		(&gates.Reconciler{Client: mgr.GetClient(), Source: source, Mutating: mutating, Exempt: exempt, Now: now, ObserveTransition: observeTransition}).SetupWithManager(mgr),
 		(&status.Windows{Common: common}).SetupWithManager(mgr),
 		(&status.Freezes{Common: common}).SetupWithManager(mgr),
+		(&announcements.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Source: source, Now: now}).SetupWithManager(mgr),
 	)
 }
 

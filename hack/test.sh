@@ -15,7 +15,9 @@ run() {
   (cd "$1" && "$root/.local/tools/gotestsum" --jsonfile "$report.part" -- -count=1 -p 2 -timeout "${TEST_TIMEOUT:-45m}" "${@:2}") || status=$?
   cat "$report.part" >>"$report"
 }
-if (($#)); then
+if [[ $# == 1 && -f $root/$1/go.mod ]]; then # a module
+  run "$root/$1" ./...
+elif (($#)); then
   run "$root" "$@"
 else
   run "$root" ./...

@@ -20,6 +20,8 @@ func main() {
 	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
 	flag.Func("exempt-users", "user names, separated by commas, that pass every gate, such as system:serviceaccount:databases:operator; may be repeated", names(&options.ExemptUsers))
 	flag.Func("exempt-groups", "the same for groups", names(&options.ExemptGroups))
+	flag.StringVar(&options.PageAddress, "page-bind-address", ":8090", "where the page for people, its calendars and feeds are served; 0 turns them off")
+	flag.StringVar(&options.PageAudiences, "page-audiences", "", "audiences that always have a page, with their names for people, such as osthammar=Östhammar,heby=Heby")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()

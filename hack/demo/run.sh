@@ -38,7 +38,8 @@ says() { local text; for text in "$@"; do [[ $output == *"$text"* ]] || fail "th
 start_operator() {
   hack/operator-kubeconfig.sh "$work/operator.kubeconfig" || fail "no kubeconfig for the operator"
   KUBECONFIG=$work/operator.kubeconfig bin/fonster --metrics-bind-address=127.0.0.1:"$metrics" \
-    --health-probe-bind-address=127.0.0.1:"$probes" >"$work/operator.log" 2>&1 &
+    --health-probe-bind-address=127.0.0.1:"$probes" --page-bind-address=127.0.0.1:"$page" \
+    --page-audiences=heby=Heby,knivsta=Knivsta,tierp=Tierp,alvkarleby=Älvkarleby,osthammar=Östhammar >"$work/operator.log" 2>&1 &
   operator=$!
   for _ in $(seq 100); do
     curl -fs "http://127.0.0.1:$probes/readyz" >/dev/null && return
@@ -46,6 +47,14 @@ start_operator() {
   done
   cat "$work/operator.log" >&2
   fail "the operator did not become ready"
+}
+
+# page_says TEXT...: what the page of Östhammar has in its headings.
+page_says() {
+  printf "%s\$ curl -s http://127.0.0.1:$page/sv/osthammar/ | grep '<h[23]' | sed 's/<[^>]*>//g'%s\n" "$dim" "$plain"
+  output=$(curl -fs "http://127.0.0.1:$page/sv/osthammar/" | grep '<h[23]' | sed 's/<[^>]*>//g; s/^ *//')
+  printf '%s\n' "$output"
+  says "$@"
 }
 
 free_port() {
@@ -62,9 +71,10 @@ passes kubectl get nodes
 
 say "2. Fonster: CRDs, policies, RBAC; and the operator, with no rights but those of its own ServiceAccount"
 make --no-print-directory install >"$work/install.log" 2>&1 || { cat "$work/install.log" >&2; fail "make install"; }
-metrics=$(free_port) probes=$(free_port)
+metrics=$(free_port) probes=$(free_port) page=$(free_port)
 start_operator
 echo "installed; the operator runs as process $operator"
+echo "the page for people: http://127.0.0.1:$page/ and, for one municipality, http://127.0.0.1:$page/osthammar/"
 
 say "3. The notice of 2021 as objects: five municipalities, Östhammar's window, the common windows"
 passes kubectl apply -f config/samples/itcentrum-2021.yaml
@@ -93,6 +103,9 @@ done
 sleep 2 # the API server reads new bindings each second
 passes kubectl get mw
 passes kubectl get gates
+page_says "Inget servicefönster är öppet"
+ask curl -fs "http://127.0.0.1:$page/osthammar/calendar.ics"
+says "DTSTART;TZID=Europe/Stockholm:${day//-/}T090000" "SUMMARY:Servicefönster Östhammar"
 
 say "5. Outside the windows a disruptive change is refused, with the opening in Swedish time and the way for an emergency"
 refused kubectl -n osthammar set image deployment/web app=app:2
@@ -128,6 +141,7 @@ spec:
 END
 cat "$work/soon.yaml"
 passes kubectl apply -f "$work/soon.yaml"
+page_says "Inget servicefönster är öppet" "Akut arbete planeras"
 while [[ $(date +%s) -lt $((opens - 1)) ]]; do sleep 0.2; done
 refused kubectl -n osthammar set image deployment/web app=app:2
 echo "waiting for the edge, then the same command until it passes ..."
@@ -139,6 +153,7 @@ passed=$(date +%s%3N)
 printf '%s$ kubectl -n osthammar set image deployment/web app=app:2%s\n%s\n' "$dim" "$plain" "$output"
 says "image updated"
 echo "first success $((passed - opens * 1000)) ms after the schedule's edge, kubectl's own start included"
+page_says "Akut arbete pågår"
 passes kubectl wait --for=condition=Open --timeout=5s mw/osthammar-nu
 passes kubectl get mw
 
@@ -166,5 +181,6 @@ start_operator
 passes kubectl wait --for=condition=Open=False --timeout=10s mw/osthammar-nu
 passes kubectl get events -A --field-selector involvedObject.kind=MaintenanceWindow
 passes kubectl window status
+page_says "Inget servicefönster är öppet"
 
 say "Everything did what it says. 'make cluster-up install run' gives you the same to play with."

@@ -227,21 +227,21 @@ func (o *calendar) write(entries []entry) error {
 		}
 		return writeJSON(o.Out, entries)
 	case "ics":
-		return ical.Write(o.Out, "Maintenance windows", o.now(), events(entries))
+		return ical.Write(o.Out, ical.Calendar{Name: "Maintenance windows", Events: events(entries, o.now())})
 	}
 	return writeText(o.Out, entries)
 }
 
-func events(entries []entry) []ical.Event {
+func events(entries []entry, now time.Time) []ical.Event {
 	events := make([]ical.Event, len(entries))
 	for i, e := range entries {
-		kind := "maintenance-window"
+		kind, categories := ical.Window, []string{ical.Window, strings.ToLower(e.Class)}
 		if e.Freeze != "" {
-			kind = "change-freeze"
+			kind, categories = ical.Freeze, []string{ical.Freeze}
 		}
 		events[i] = ical.Event{
-			UID:   e.Start.UTC().Format("20060102T150405Z") + "-" + e.name() + "@" + kind + "." + v1alpha1.GroupName,
-			Title: e.Title, Description: e.description, Start: e.Start, End: e.End, Categories: []string{kind},
+			UID: ical.UID(kind, e.name(), e.Start), Title: e.Title, Description: e.description, Start: e.Start, End: e.End,
+			Categories: categories, Changed: now,
 		}
 	}
 	return events

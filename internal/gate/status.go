@@ -58,6 +58,16 @@ func (s *Set) Window(name string, now time.Time) (WindowState, bool) {
 	return state, true
 }
 
+// Blocking lists the freezes that keep a whole window shut while they are in force: what Window counts. None when the set has
+// no such window.
+func (s *Set) Blocking(window string) []Freeze {
+	entry, found := s.windows[window]
+	if !found {
+		return nil
+	}
+	return entry.group.blockingAll(entry.window.Disruptions)
+}
+
 // blockingAll lists the refusing freezes that stop every one of the disruptions on the whole target.
 func (g *group) blockingAll(all []Disruption) []Freeze {
 	var freezes []Freeze

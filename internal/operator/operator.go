@@ -24,6 +24,8 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/controllers"
+	"fonster.dev/fonster/controllers/announcements"
+	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/metrics"
@@ -39,6 +41,11 @@ type Options struct {
 	ProbeAddress string
 	// ExemptUsers and ExemptGroups pass every gate, besides the control plane; exact names.
 	ExemptUsers, ExemptGroups []string
+	// PageAddress is where the page and its feeds are served over HTTP, such as :8090; 0 turns them off.
+	PageAddress string
+	// PageAudiences are audiences that have a page though no object names them, and the names of audiences for people: NAME or
+	// NAME=TITLE, separated by commas.
+	PageAudiences string
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -70,6 +77,9 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	if err := addProbes(mgr); err != nil {
 		return err
 	}
+	if err := addPage(ctx, mgr, source, announce.NoWork{}, options); err != nil {
+		return err
+	}
 	return mgr.Start(ctx)
 }
 
@@ -95,6 +105,10 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 				&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
 				&admissionv1.MutatingAdmissionPolicyBinding{}:   {Label: managed},
 				namespaces: {Transform: onlyLabels},
+				&corev1.ConfigMap{}: {
+					Namespaces: map[string]cache.Config{doors.OperatorNamespace: {}},
+					Label:      labels.SelectorFromSet(labels.Set{announcements.Label: "true"}),
+				},
 			},
 		},
 		Metrics: metricsserver.Options{

@@ -178,8 +178,8 @@ func (c *Cluster) ServiceAccountToken(ctx context.Context, namespace, name strin
 
 // Operator is the operator's process.
 type Operator struct {
-	// MetricsURL and ProbeURL are where it serves, without path.
-	MetricsURL, ProbeURL string
+	// MetricsURL, ProbeURL and PageURL are where it serves, without path.
+	MetricsURL, ProbeURL, PageURL string
 
 	command *exec.Cmd
 	log     *lockedBuffer
@@ -210,12 +210,15 @@ func (c *Cluster) StartOperator(ctx context.Context, flags ...string) (*Operator
 	if err := clientcmd.WriteToFile(kubeconfigWithToken(c.Config, token), kubeconfig); err != nil {
 		return nil, err
 	}
-	metrics, probes, err := freePorts()
+	addresses, err := freeAddresses(3)
 	if err != nil {
 		return nil, err
 	}
-	o := &Operator{MetricsURL: "https://" + metrics, ProbeURL: "http://" + probes, log: &lockedBuffer{}}
-	o.command = exec.Command(binary, append([]string{"--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + probes}, flags...)...)
+	metrics, probes, page := addresses[0], addresses[1], addresses[2]
+	o := &Operator{MetricsURL: "https://" + metrics, ProbeURL: "http://" + probes, PageURL: "http://" + page, log: &lockedBuffer{}}
+	o.command = exec.Command(binary, append([]string{
+		"--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + probes, "--page-bind-address=" + page, "--page-audiences=heby=Heby,osthammar=Östhammar",
+	}, flags...)...)
 	o.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	o.command.Stdout, o.command.Stderr = o.log, o.log
 	o.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -242,19 +245,18 @@ func kubeconfigWithToken(config *rest.Config, token string) clientcmdapi.Config 
 	}
 }
 
-// freePorts returns two free addresses on loopback.
-func freePorts() (a, b string, err error) {
-	first, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", "", err
+// freeAddresses returns n free addresses on loopback. Each is held until all are found, so that they differ.
+func freeAddresses(n int) ([]string, error) {
+	if n == 0 {
+		return nil, nil
 	}
-	defer first.Close()
-	second, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", "", err
+		return nil, err
 	}
-	defer second.Close()
-	return first.Addr().String(), second.Addr().String(), nil
+	defer listener.Close()
+	others, err := freeAddresses(n - 1)
+	return append(others, listener.Addr().String()), err
 }
 
 func (o *Operator) waitReady(ctx context.Context) error {

@@ -47,7 +47,7 @@ func TestCVE_2024_48921(t *testing.T) {
 	wantRefused(t, setImage(t.Context(), as(t, "system:serviceaccount:"+elsewhere+":deployment-controller"), d, "app:2"), "Rollout")
 
 	developer := overrider(t, "developer-"+ns, elsewhere)
-	wantRefused(t, overriding(t.Context(), developer, d, "app:2"), "Rollout")
+	wantRefused(t, overriding(t.Context(), developer, d, "app:2"), "has no right to override any of the windows "+ns)
 	other := deployment(t, elsewhere, "web", 1)
 	wantPassed(t, shared.Admin.Patch(t.Context(), other, mergePatch(`{"metadata":{"annotations":{"maintenance.fonster.dev/override":"INC-1"}}}`)))
 	wantPassed(t, shared.Admin.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: elsewhere}}, mergePatch(`{"metadata":{"annotations":{"maintenance.fonster.dev/override":"INC-1"}}}`)))
@@ -81,7 +81,7 @@ func TestGHSA_gg4x_fgg2_h9w9(t *testing.T) {
 	window(t, ns, ns, nextYear())
 	window(t, ns+"-site", "", nextYear(), namespaces(metav1.LabelSelectorRequirement{Key: "site", Operator: metav1.LabelSelectorOpIn, Values: []string{ns}}))
 	one := overrider(t, "one-"+ns, ns)
-	wantRefused(t, overriding(t.Context(), one, d, "app:2"), "Rollout", ns+"-site")
+	wantRefused(t, overriding(t.Context(), one, d, "app:2"), "has no right to override any of the windows "+ns+"-site")
 	both := overrider(t, "both-"+ns, ns, ns+"-site")
 	wantPassed(t, overriding(t.Context(), both, d, "app:2"))
 

@@ -395,53 +395,6 @@ func TestBindingsAreMended(t *testing.T) {
 	eventually(t, 2*time.Second, restored)
 }
 
-// TestOverrideInOneRequest: whoever has the verb override on the window may send a change with a new reason; the reason is
-// good for that request only.
-func TestOverrideInOneRequest(t *testing.T) {
-	ns := testName(t)
-	namespace(t, ns)
-	d := deployment(t, ns, "web", 1)
-	window(t, ns, ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) {
-		mw.Spec.Overrides = &v1alpha1.OverridePolicy{ReasonPattern: "^(INC|CHG)-[0-9]+"}
-	})
-	role := &rbacv1.ClusterRole{
-		ObjectMeta: metav1.ObjectMeta{Name: ns},
-		Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "patch"}},
-			{APIGroups: []string{v1alpha1.GroupName}, Resources: []string{"maintenancewindows"}, ResourceNames: []string{ns}, Verbs: []string{"override"}},
-		},
-	}
-	deployer := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: ns + "-deployer"}, Rules: role.Rules[:1]}
-	bind := func(user, role string) client.Client {
-		create(t, &rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + user},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-			Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}},
-		})
-		c, err := shared.As(user)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	create(t, role)
-	create(t, deployer)
-	onCall, developer := bind("anna", role.Name), bind("bo", deployer.Name)
-	change := func(c client.Client, image, reason string) error {
-		patch := fmt.Sprintf(`{"metadata":{"annotations":{"maintenance.fonster.dev/override":%q}},"spec":{"template":{"spec":{"containers":[{"name":"main","image":%q}]}}}}`, reason, image)
-		return c.Patch(t.Context(), &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "web"}},
-			client.RawPatch("application/strategic-merge-patch+json", []byte(patch)))
-	}
-	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), client.NewDryRunClient(developer), d, "app:1") }) // RBAC is in force
-	wantRefused(t, setImage(t.Context(), onCall, d, "app:2"), "(matching ^(INC|CHG)-[0-9]+)")
-	wantRefused(t, change(developer, "app:2", "INC-1 disken full"), "Rollout of Deployment")
-	wantRefused(t, change(onCall, "app:2", "bara för att"), "Rollout of Deployment")
-	wantPassed(t, change(onCall, "app:2", "INC-1 disken full"))
-	wantRefused(t, setImage(t.Context(), onCall, d, "app:3"), "Rollout of Deployment")
-	wantRefused(t, change(onCall, "app:3", "INC-1 disken full"), "Rollout of Deployment")
-	wantPassed(t, change(onCall, "app:3", "INC-2 igen"))
-}
-
 // TestSelectorThatMatchesNothing is no error, but is told.
 func TestSelectorThatMatchesNothing(t *testing.T) {
 	ns := testName(t)

@@ -68,7 +68,7 @@ func TestOverrideAmongMany(t *testing.T) {
 			inForce(t, mw)
 		}
 	}
-	wantRefused(t, overriding(t.Context(), overrider(t, "nobody-"+ns), d, "app:2"), "Rollout of Deployment", ns+"-0, "+ns+"-1", "Next opening")
+	wantRefused(t, overriding(t.Context(), overrider(t, "nobody-"+ns), d, "app:2"), "has no right to override any of the windows "+ns+"-0, "+ns+"-1")
 	wantPassed(t, overriding(t.Context(), overrider(t, "last-"+ns, ns+"-7"), d, "app:2"))
 }
 

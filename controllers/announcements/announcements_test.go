@@ -1,0 +1,178 @@
+package announcements
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/record"
+)
+
+var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func window(name string, dates ...string) *v1alpha1.MaintenanceWindow {
+	return &v1alpha1.MaintenanceWindow{
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), Generation: 1},
+		Spec: v1alpha1.MaintenanceWindowSpec{
+			TimeZone: "UTC", Schedules: []v1alpha1.Schedule{{Dates: dates, StartTime: new("09:00"), EndTime: new("20:00")}},
+			NamespaceSelector: &metav1.LabelSelector{},
+		},
+	}
+}
+
+func fakeClient(t *testing.T, objects ...client.Object) client.Client {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+}
+
+// bring reconciles a window, and returns its record as it is stored then; nil: none is.
+func bring(t *testing.T, cached client.Client, live client.Reader, name string) (*record.Record, ctrl.Result) {
+	t.Helper()
+	r := &Reconciler{Client: cached, Live: live, Source: &compile.Source{Reader: cached}, Now: func() time.Time { return now }}
+	result, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Name: name}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return get(t, cached, name), result
+}
+
+func get(t *testing.T, c client.Client, name string) *record.Record {
+	t.Helper()
+	stored := &corev1.ConfigMap{}
+	err := c.Get(t.Context(), types.NamespacedName{Namespace: doors.OperatorNamespace, Name: objectName(name)}, stored)
+	if client.IgnoreNotFound(err) != nil {
+		t.Fatal(err)
+	}
+	if err == nil && (stored.Labels[Label] != "true" || stored.Annotations[windowAnnotation] != name) {
+		t.Errorf("the object is not marked: %+v", stored.ObjectMeta)
+	}
+	return parse(stored)
+}
+
+func TestReconcile(t *testing.T) {
+	c := fakeClient(t, window("w", "2026-12-05", "2026-12-12"))
+	if r, _ := bring(t, c, c, "w"); r == nil || r.Sequence != 0 {
+		t.Fatalf("at first: %+v", r)
+	}
+	mw := window("w", "2026-12-05")
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(mw), mw); err != nil {
+		t.Fatal(err)
+	}
+	mw.Spec.Schedules[0].Dates = []string{"2026-12-05"}
+	mw.Generation = 2
+	if err := c.Update(t.Context(), mw); err != nil {
+		t.Fatal(err)
+	}
+	r, result := bring(t, c, c, "w")
+	if r.Sequence != 1 || len(r.Withdrawn) != 1 || result.RequeueAfter != maxWait {
+		t.Errorf("after a change: %+v, again after %s", r, result.RequeueAfter)
+	}
+	if err := c.Delete(t.Context(), mw); err != nil {
+		t.Fatal(err)
+	}
+	if r, _ = bring(t, c, c, "w"); r.Sequence != 2 || len(r.Withdrawn) != 2 {
+		t.Errorf("after the deletion: %+v", r)
+	}
+	now = now.AddDate(0, 3, 0)
+	defer func() { now = now.AddDate(0, -3, 0) }()
+	if r, _ = bring(t, c, c, "w"); r != nil {
+		t.Errorf("long after: %+v", r)
+	}
+}
+
+// TestACacheThatIsBehind: another replica has recorded a window, or a change, that this one's cache has not heard of.
+func TestACacheThatIsBehind(t *testing.T) {
+	for title, known := range map[string][]client.Object{"the window is not known yet": nil, "the change is not known yet": {window("w", "2026-12-12")}} {
+		t.Run(title, func(t *testing.T) {
+			live := fakeClient(t, window("w", "2026-12-05"))
+			bring(t, live, live, "w")
+			stored := &corev1.ConfigMap{}
+			if err := live.Get(t.Context(), types.NamespacedName{Namespace: doors.OperatorNamespace, Name: "announced-w"}, stored); err != nil {
+				t.Fatal(err)
+			}
+			stored.ResourceVersion, stored.UID = "", "stored"
+			cached := fakeClient(t, append(known, stored)...)
+			if r, _ := bring(t, cached, live, "w"); r.Sequence != 0 || len(r.Withdrawn) != 0 || r.Announced == nil {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// slow is a client behind whose back somebody writes.
+type slow struct {
+	client.Client
+	before func()
+}
+
+func (s slow) Update(ctx context.Context, object client.Object, options ...client.UpdateOption) error {
+	s.before()
+	return s.Client.Update(ctx, object, options...)
+}
+
+func TestAnotherReplicaWasFirst(t *testing.T) {
+	c := fakeClient(t, window("w", "2026-12-05", "2026-12-12"))
+	bring(t, c, c, "w")
+	mw := &v1alpha1.MaintenanceWindow{}
+	if err := c.Get(t.Context(), types.NamespacedName{Name: "w"}, mw); err != nil {
+		t.Fatal(err)
+	}
+	mw.Spec.Schedules[0].Dates, mw.Generation = []string{"2026-12-05"}, 2
+	if err := c.Update(t.Context(), mw); err != nil {
+		t.Fatal(err)
+	}
+	r, result := bring(t, slow{c, func() { bring(t, c, c, "w") }}, c, "w")
+	if r.Sequence != 1 || result.RequeueAfter != again {
+		t.Errorf("sequence %d, again after %s", r.Sequence, result.RequeueAfter)
+	}
+}
+
+func TestARecordThatCannotBeRead(t *testing.T) {
+	broken := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: doors.OperatorNamespace, Name: "announced-w", UID: "x", Labels: map[string]string{Label: "true"}, Annotations: map[string]string{windowAnnotation: "w"}},
+		Data:       map[string]string{dataKey: "{"},
+	}
+	c := fakeClient(t, broken.DeepCopy(), window("w", "2026-12-05"))
+	if r, _ := bring(t, c, c, "w"); r == nil || r.Announced == nil {
+		t.Errorf("it was not replaced: %+v", r)
+	}
+	c = fakeClient(t, broken)
+	if bring(t, c, c, "w"); c.Get(t.Context(), client.ObjectKeyFromObject(broken), &corev1.ConfigMap{}) == nil {
+		t.Error("one of no window was kept")
+	}
+	if len(Records([]corev1.ConfigMap{*broken})) != 0 {
+		t.Error("it was read")
+	}
+}
+
+func TestObjectName(t *testing.T) {
+	long := strings.Repeat("a", 250)
+	for _, name := range []string{"w", long, long + "b", strings.Repeat("a.", 126) + "a"} {
+		if got := objectName(name); len(got) > 253 || !strings.HasPrefix(got, "announced-") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if objectName(long) == objectName(long+"b") {
+		t.Error("two windows have one record")
+	}
+}

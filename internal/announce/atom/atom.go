@@ -1,0 +1,82 @@
+// Package atom writes an Atom feed (RFC 4287).
+package atom
+
+import (
+	"bytes"
+	"encoding/xml"
+	"strings"
+	"time"
+)
+
+// Feed is a feed to write.
+type Feed struct {
+	// ID is an IRI that never changes.
+	ID       string
+	Title    string
+	Language string
+	Author   string
+	Entries  []Entry
+}
+
+// Entry is one announcement.
+type Entry struct {
+	ID      string
+	Title   string
+	Updated time.Time
+	// Lines are its plain text.
+	Lines []string
+}
+
+type feedElement struct {
+	XMLName  xml.Name       `xml:"http://www.w3.org/2005/Atom feed"`
+	Language string         `xml:"xml:lang,attr"`
+	ID       string         `xml:"id"`
+	Title    string         `xml:"title"`
+	Updated  string         `xml:"updated"`
+	Author   string         `xml:"author>name"`
+	Links    []linkElement  `xml:"link"`
+	Entries  []entryElement `xml:"entry"`
+}
+
+type linkElement struct {
+	Rel  string `xml:"rel,attr"`
+	Type string `xml:"type,attr"`
+	Href string `xml:"href,attr"`
+}
+
+type entryElement struct {
+	ID      string         `xml:"id"`
+	Title   string         `xml:"title"`
+	Updated string         `xml:"updated"`
+	Content contentElement `xml:"content"`
+}
+
+type contentElement struct {
+	Type string `xml:"type,attr"`
+	Text string `xml:",chardata"`
+}
+
+// Bytes writes the feed. Links are relative to where it was fetched from.
+func (f *Feed) Bytes() []byte {
+	element := feedElement{
+		Language: f.Language, ID: f.ID, Title: f.Title, Author: f.Author,
+		Links: []linkElement{{"self", "application/atom+xml", "feed.atom"}, {"alternate", "text/html", "./"}},
+	}
+	updated := time.Unix(0, 0) // required also of a feed that has never had anything to tell
+	for _, e := range f.Entries {
+		if e.Updated.After(updated) {
+			updated = e.Updated
+		}
+		element.Entries = append(element.Entries, entryElement{
+			ID: e.ID, Title: e.Title, Updated: stamp(e.Updated), Content: contentElement{"text", strings.Join(e.Lines, "\n")},
+		})
+	}
+	element.Updated = stamp(updated)
+	var b bytes.Buffer
+	b.WriteString(xml.Header)
+	_ = xml.NewEncoder(&b).Encode(element) // into memory
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,235 @@
+// Package announce says to people what the gates do: when windows are open, what was cancelled, and what emergency work goes
+// on. It is a pure view of the objects that are enforced, compiled by the code that gates; it reads no clock and no cluster.
+// The packages below it only write it down.
+package announce
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/record"
+	"fonster.dev/fonster/internal/schedule"
+)
+
+const (
+	// Ahead is how far ahead occurrences are announced.
+	Ahead = record.Horizon
+	// Behind is how far back calendars go.
+	Behind = 30 * 24 * time.Hour
+	// maxEach bounds the occurrences of one window or freeze, to come and gone by each. maxTotal bounds those of all together,
+	// and so what a board holds in memory; where it divides among very many, minEach are left for each.
+	maxEach  = 500
+	minEach  = 20
+	maxTotal = 100_000
+)
+
+// Input is what the announcements are drawn from.
+type Input struct {
+	// Compiled is what is enforced; Windows and Freezes are the same objects, for their texts.
+	Compiled *compile.Compiled
+	Windows  []v1alpha1.MaintenanceWindow
+	Freezes  []v1alpha1.ChangeFreeze
+	// Records are by the name of the window; one may be missing.
+	Records map[string]*record.Record
+	Work    []Work
+}
+
+// Board is everything that is announced at one instant, to all audiences.
+type Board struct {
+	// Now is the instant that it was drawn for; Until when the next occurrence begins or ends, or the day does.
+	Now, Until time.Time
+	// Zone is that of most windows; UTC where there are none.
+	Zone *time.Location
+	// Audiences are those that any object names, in order.
+	Audiences []string
+
+	occurrences []*Occurrence
+	each        int
+}
+
+// Draw draws the board at now.
+func Draw(in Input, now time.Time) *Board {
+	b := &Board{Now: now, Zone: zoneOfMost(in)}
+	b.each = min(max(maxTotal/max(len(in.Windows)+len(in.Freezes), 1), minEach), maxEach)
+	year := time.Date(now.In(b.Zone).Year(), 1, 1, 0, 0, 0, 0, b.Zone)
+	from := earliest(year, now.Add(-Behind))
+	for i := range in.Windows {
+		b.addWindow(&in.Windows[i], in, from)
+	}
+	for i := range in.Freezes {
+		b.addFreeze(&in.Freezes[i], in, from)
+	}
+	b.addWithdrawn(in.Records, from)
+	for _, w := range in.Work {
+		b.addWork(w)
+	}
+	slices.SortFunc(b.occurrences, order)
+	b.settle()
+	return b
+}
+
+func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input, from time.Time) {
+	compiled, found := in.Compiled.Windows[mw.Name]
+	if !found || compiled.Schedule == nil || !compiled.Problems.HasTarget() {
+		return // it never opens, and its Ready condition says why
+	}
+	spec := mw.Spec
+	s := &Subject{
+		Kind: Window, Name: mw.Name, Title: clean(cmp.Or(spec.Title, mw.Name), maxTitle), Description: clean(spec.Description, maxDescription),
+		Emergency: spec.Class == v1alpha1.Emergency, Zone: compiled.Schedule.Location(), Audiences: spec.Audiences,
+		ChangedAt: mw.CreationTimestamp.UTC(),
+	}
+	if r := in.Records[mw.Name]; r != nil {
+		s.Sequence, s.ChangedAt = r.Sequence, r.ChangedAt
+	}
+	freezes := in.Compiled.Set.Blocking(mw.Name)
+	cutoff := time.Duration(0)
+	if spec.Cutoff != nil {
+		cutoff = spec.Cutoff.Duration
+	}
+	for _, occurrence := range b.between(compiled.Schedule, from) {
+		o := &Occurrence{Subject: s, Start: occurrence.Start, End: occurrence.End, LastBegin: occurrence.End}
+		if !o.End.IsZero() {
+			o.LastBegin = later(o.Start, o.End.Add(-cutoff))
+		}
+		o.freeze(freezes)
+		if last := mw.Status.LastOccurrence; last != nil && last.ClosedEarly && last.Start.Time.Equal(o.Start) {
+			o.State = EndedEarly
+		}
+		b.occurrences = append(b.occurrences, o)
+	}
+}
+
+func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input, from time.Time) {
+	compiled, found := in.Compiled.Freezes[cf.Name]
+	if !found || !compiled.Problems.HasTarget() {
+		return
+	}
+	s := &Subject{
+		Kind: Freeze, Name: cf.Name, Title: clean(cf.Spec.Reason, maxTitle), Zone: b.Zone, Audiences: cf.Spec.Audiences,
+		Sequence: int(max(cf.Generation, 1) - 1), ChangedAt: cf.CreationTimestamp.UTC(),
+	}
+	if compiled.Schedule == nil { // it cannot be read, and so is in force
+		b.occurrences = append(b.occurrences, &Occurrence{Subject: s})
+		return
+	}
+	if len(cf.Spec.Schedules) > 0 {
+		s.Zone = compiled.Schedule.Location()
+	}
+	for _, o := range b.between(compiled.Schedule, from) {
+		b.occurrences = append(b.occurrences, &Occurrence{Subject: s, Start: o.Start, End: o.End, LastBegin: o.End})
+	}
+}
+
+// addWithdrawn adds what records say was withdrawn; one that the window still lists only ended early.
+func (b *Board) addWithdrawn(records map[string]*record.Record, from time.Time) {
+	type key struct {
+		window string
+		start  int64
+	}
+	listed := map[key]*Occurrence{}
+	for _, o := range b.occurrences {
+		if o.Kind == Window && records[o.Name] != nil && len(records[o.Name].Withdrawn) > 0 {
+			listed[key{o.Name, o.Start.Unix()}] = o
+		}
+	}
+	for name, r := range records {
+		for _, w := range r.Withdrawn {
+			o := b.withdrawn(r, w)
+			switch still := listed[key{name, w.Start.Unix()}]; {
+			case still != nil && w.Early:
+				o.Subject = still.Subject
+				*still = *o
+			case still == nil && o.End.After(from):
+				b.occurrences = append(b.occurrences, o)
+			}
+		}
+	}
+}
+
+func (b *Board) withdrawn(r *record.Record, w record.Withdrawn) *Occurrence {
+	zone := b.Zone
+	if loaded, err := time.LoadLocation(w.TimeZone); err == nil {
+		zone = loaded
+	}
+	o := &Occurrence{Start: w.Start.In(zone), End: w.End.In(zone), LastBegin: w.End.In(zone), State: Cancelled, WithdrawnAt: w.At}
+	switch {
+	case w.MovedTo != nil:
+		o.State, o.MovedTo = Moved, w.MovedTo.In(zone)
+	case w.Early:
+		o.State, o.EndedAt = EndedEarly, w.At.In(zone)
+	}
+	o.Subject = &Subject{
+		Kind: Window, Name: r.Window, Title: clean(cmp.Or(w.Title, r.Window), maxTitle), Emergency: w.Class == v1alpha1.Emergency,
+		Zone: zone, Audiences: w.Audiences, Sequence: r.Sequence, ChangedAt: w.At,
+	}
+	return o
+}
+
+func (b *Board) addWork(w Work) {
+	b.occurrences = append(b.occurrences, &Occurrence{
+		Subject: &Subject{
+			Kind: Override, Title: clean(w.Notice, maxTitle), Emergency: true, Zone: b.Zone, Audiences: w.Audiences, ChangedAt: w.Since.UTC(),
+		},
+		Start: inZone(w.Since, b.Zone), End: inZone(w.Until, b.Zone), LastBegin: inZone(w.Until, b.Zone),
+	})
+}
+
+// between are the occurrences of a schedule that the board shows: all of this year and the horizon, but of each side no more
+// than the nearest.
+func (b *Board) between(s *schedule.Schedule, from time.Time) []schedule.Occurrence {
+	before := recent(s, from, b.Now, b.each)
+	ahead := upcoming(s, b.Now, b.Now.Add(Ahead), b.each)
+	if n := len(before); n > 0 && len(ahead) > 0 && before[n-1].Start.Equal(ahead[0].Start) {
+		ahead = ahead[1:]
+	}
+	return append(before, ahead...)
+}
+
+// settle sets every state, and finds the next edge and the audiences.
+func (b *Board) settle() {
+	y, m, d := b.Now.In(b.Zone).Date()
+	b.Until = time.Date(y, m, d+1, 0, 0, 0, 0, b.Zone)
+	edge := func(t time.Time) {
+		if t.After(b.Now) && t.Before(b.Until) {
+			b.Until = t
+		}
+	}
+	audiences := map[string]bool{}
+	for _, o := range b.occurrences {
+		o.settle(b.Now)
+		edge(o.Start)
+		edge(o.End)
+		edge(o.EndedAt)
+		for _, f := range o.Frozen {
+			edge(f.Start)
+			edge(f.End)
+		}
+		for _, a := range o.Audiences {
+			audiences[a] = true
+		}
+	}
+	b.Audiences = slices.Sorted(maps.Keys(audiences))
+}
+
+// zoneOfMost is the zone that most windows have; of several the first by name.
+func zoneOfMost(in Input) *time.Location {
+	count, zones := map[string]int{}, map[string]*time.Location{}
+	for i := range in.Windows {
+		if w := in.Compiled.Windows[in.Windows[i].Name]; w.Schedule != nil {
+			count[w.Schedule.Location().String()]++
+			zones[w.Schedule.Location().String()] = w.Schedule.Location()
+		}
+	}
+	best := time.UTC
+	for _, name := range slices.Sorted(maps.Keys(count)) {
+		if best == time.UTC || count[name] > count[best.String()] {
+			best = zones[name]
+		}
+	}
+	return best
+}

@@ -1,0 +1,272 @@
+package announce
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/schedule"
+)
+
+// Kind is what an occurrence is one of.
+type Kind string
+
+// The kinds of occurrences.
+const (
+	Window Kind = "window"
+	Freeze Kind = "freeze"
+	// Override is emergency work outside the windows.
+	Override Kind = "work"
+)
+
+// State is what an occurrence is at the instant the board was drawn.
+type State string
+
+// The states of an occurrence.
+const (
+	// Upcoming: it begins later.
+	Upcoming State = "upcoming"
+	// Open: it is in progress; of a window, the gate is open.
+	Open State = "open"
+	// Past: it is over.
+	Past State = "past"
+	// Frozen: a change freeze lies over it, now or throughout. The gate is shut.
+	Frozen State = "frozen"
+	// Cancelled: it was announced, and was withdrawn before it began.
+	Cancelled State = "cancelled"
+	// Moved: it was announced, and another one took its place.
+	Moved State = "moved"
+	// EndedEarly: it ended before the time that was announced.
+	EndedEarly State = "ended-early"
+)
+
+// Withdrawn tells whether the occurrence will not take place as announced.
+func (s State) Withdrawn() bool { return s == Cancelled || s == Moved }
+
+// Subject is what is announced: a window, a freeze or emergency work.
+type Subject struct {
+	Kind Kind
+	// Name is the object's name; Title and Description are for people, cleaned of what is no text.
+	Name, Title, Description string
+	Emergency                bool
+	// Zone is the subject's own, in which its times are told.
+	Zone *time.Location
+	// Audiences lists whose page shows it; empty: everybody's.
+	Audiences []string
+	// Sequence and ChangedAt are of its record: how often it has changed since it was first announced, and when last.
+	Sequence  int
+	ChangedAt time.Time
+}
+
+// For tells whether an audience is shown the subject; the empty audience is everybody.
+func (s *Subject) For(audience string) bool {
+	return audience == "" || len(s.Audiences) == 0 || slices.Contains(s.Audiences, audience)
+}
+
+// Occurrence is one time that is announced: half-open, [Start, End).
+type Occurrence struct {
+	*Subject
+	// Start and End are in the subject's zone. A zero Start lies before everything, a zero End is not known.
+	Start, End time.Time
+	// LastBegin is the first instant from which nothing new may begin: End, or earlier by the cutoff.
+	LastBegin time.Time
+	// Frozen are the stretches of it that freezes keep shut, in order; they do not overlap.
+	Frozen []Stretch
+	State  State
+	// MovedTo is where a moved one went.
+	MovedTo time.Time
+	// EndedAt is when one that ended early did; zero when that is not known.
+	EndedAt time.Time
+	// WithdrawnAt is when a cancelled, moved or early one was withdrawn.
+	WithdrawnAt time.Time
+}
+
+// Stretch is a time that a freeze takes out of an occurrence. A zero Start or End lies beyond the occurrence.
+type Stretch struct {
+	Start, End time.Time
+	Reason     string
+}
+
+// OpenAt tells whether the occurrence is open at t: of a window, whether the gate is.
+func (o *Occurrence) OpenAt(t time.Time) bool {
+	return !o.State.Withdrawn() && within(t, o.Start, o.End) && !o.frozenAt(t) && (o.EndedAt.IsZero() || t.Before(o.EndedAt))
+}
+
+// AcceptsAt tells whether something new may begin at t: OpenAt, and before the cutoff.
+func (o *Occurrence) AcceptsAt(t time.Time) bool {
+	return o.OpenAt(t) && (o.LastBegin.IsZero() || t.Before(o.LastBegin))
+}
+
+// WhollyFrozen tells whether freezes leave nothing of it.
+func (o *Occurrence) WhollyFrozen() bool {
+	at := o.Start
+	for _, f := range o.Frozen {
+		if !f.Start.IsZero() && f.Start.After(at) {
+			return false
+		}
+		if f.End.IsZero() {
+			return true
+		}
+		at = later(at, f.End)
+	}
+	return len(o.Frozen) > 0 && !o.End.IsZero() && !at.Before(o.End)
+}
+
+func (o *Occurrence) frozenAt(t time.Time) bool {
+	return slices.ContainsFunc(o.Frozen, func(f Stretch) bool { return within(t, f.Start, f.End) })
+}
+
+// settle sets the state at now.
+func (o *Occurrence) settle(now time.Time) {
+	switch {
+	case o.State != "":
+	case o.WhollyFrozen():
+		o.State = Frozen
+	case now.Before(o.Start):
+		o.State = Upcoming
+	case !o.End.IsZero() && !now.Before(o.End):
+		o.State = Past
+	case o.frozenAt(now):
+		o.State = Frozen
+	default:
+		o.State = Open
+	}
+}
+
+// freeze takes the time of freezes out of the occurrence.
+func (o *Occurrence) freeze(freezes []gate.Freeze) {
+	from, to := o.Start, o.End
+	if from.IsZero() || to.IsZero() {
+		from, to = beginning, end
+	}
+	for _, f := range freezes {
+		if f.Schedule == nil {
+			o.Frozen = append(o.Frozen, Stretch{Reason: clean(f.Reason, maxTitle)})
+			continue
+		}
+		for _, s := range f.Schedule.Between(from, to) {
+			o.Frozen = append(o.Frozen, Stretch{Start: inZone(s.Start, o.Zone), End: inZone(s.End, o.Zone), Reason: clean(f.Reason, maxTitle)})
+		}
+	}
+	slices.SortStableFunc(o.Frozen, func(a, b Stretch) int { return a.Start.Compare(b.Start) })
+	o.Frozen = merge(o.Frozen)
+}
+
+// merge joins stretches that overlap, which are in order of their start; the reason of the first stays.
+func merge(list []Stretch) []Stretch {
+	var out []Stretch
+	for _, s := range list {
+		if n := len(out); n > 0 && (out[n-1].End.IsZero() || !s.Start.After(out[n-1].End)) {
+			if !out[n-1].End.IsZero() && (s.End.IsZero() || s.End.After(out[n-1].End)) {
+				out[n-1].End = s.End
+			}
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// Both bound what a schedule without beginning and end is asked about.
+var (
+	beginning = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
+	end       = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+func within(t, start, end time.Time) bool {
+	return !t.Before(start) && (end.IsZero() || t.Before(end))
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// earliest is the earlier of two instants, a zero one being none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+func inZone(t time.Time, zone *time.Location) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.In(zone)
+}
+
+// order is by start, then by name, windows before freezes.
+func order(a, b *Occurrence) int {
+	return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Name, b.Name), cmp.Compare(b.Kind, a.Kind), a.End.Compare(b.End))
+}
+
+// Bounds of texts, in characters: the page stays whole whatever an object holds.
+const (
+	maxTitle       = 200
+	maxDescription = 2048
+)
+
+// clean makes one line of plain text: no control characters, none that turn the direction of what follows, nothing that is
+// not UTF-8, at most limit characters.
+func clean(text string, limit int) string {
+	var b strings.Builder
+	space, n := false, 0
+	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
+		switch {
+		case unicode.IsSpace(r) || unicode.IsControl(r):
+			space = n > 0
+			continue
+		case unicode.Is(unicode.Bidi_Control, r), !unicode.IsGraphic(r):
+			continue
+		}
+		if n >= limit {
+			return b.String() + "…"
+		}
+		if space {
+			b.WriteByte(' ')
+			space = false
+			n++
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return b.String()
+}
+
+// upcoming are the first occurrences of a schedule in [from, to), at most limit. It walks in steps, so that a schedule with
+// very many costs no more.
+func upcoming(s *schedule.Schedule, from, to time.Time, limit int) []schedule.Occurrence {
+	var list []schedule.Occurrence
+	for at := from; at.Before(to) && len(list) < limit; at = at.Add(step) {
+		for _, o := range s.Between(at, earliest(at.Add(step), to)) {
+			if n := len(list); n > 0 && list[n-1].Start.Equal(o.Start) {
+				continue
+			}
+			list = append(list, o)
+		}
+	}
+	return list[:min(len(list), limit)]
+}
+
+// recent are the last occurrences of a schedule in [from, to), at most limit, in order.
+func recent(s *schedule.Schedule, from, to time.Time, limit int) []schedule.Occurrence {
+	var list []schedule.Occurrence
+	for at := to; at.After(from) && len(list) < limit; at = at.Add(-step) {
+		found := s.Between(later(from, at.Add(-step)), at)
+		if n := len(found); n > 0 && len(list) > 0 && found[n-1].Start.Equal(list[0].Start) {
+			found = found[:n-1]
+		}
+		list = append(found, list...)
+	}
+	return list[max(len(list)-limit, 0):]
+}
+
+// step is how much of a schedule is looked at at once.
+const step = 31 * 24 * time.Hour

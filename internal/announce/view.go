@@ -1,0 +1,115 @@
+package announce
+
+import (
+	"slices"
+	"time"
+)
+
+// Bounds of a page: a thousand windows make no endless one.
+const (
+	maxOpen    = 50
+	maxNext    = 10
+	maxChanges = 20
+	maxFreezes = 10
+	maxYear    = 366
+)
+
+// View is what one audience is shown.
+type View struct {
+	// Audience is empty on the page for all.
+	Audience string
+	Now      time.Time
+	// Zone is that of most windows; OneZone says that everything on the page is in it.
+	Zone    *time.Location
+	OneZone bool
+	// Emergency is emergency work and emergency windows, in progress first, then to come.
+	Emergency []*Occurrence
+	// Open are the planned windows that are open now; Next those that open next, each list in order of start.
+	Open, Next []*Occurrence
+	// Changes are what was cancelled, moved, ended early or frozen, the newest change first.
+	Changes []*Occurrence
+	// Freezes are in force or to come.
+	Freezes []*Occurrence
+	// Year is every occurrence of a window or of emergency work this year. Listed is the part of it that a page has room for,
+	// the nearest maxYear; Left says how many more there are.
+	Year, Listed []*Occurrence
+	Left         int
+	// All is everything from Behind to Ahead, for the calendar and the feeds.
+	All []*Occurrence
+}
+
+// Known tells whether an audience has a page because an object names it.
+func (b *Board) Known(audience string) bool {
+	_, found := slices.BinarySearch(b.Audiences, audience)
+	return found
+}
+
+// For is what an audience is shown; the empty audience is everybody.
+func (b *Board) For(audience string) *View {
+	v := &View{Audience: audience, Now: b.Now, Zone: b.Zone, OneZone: true}
+	horizon := b.Now.Add(-Behind)
+	var coming []*Occurrence
+	for _, o := range b.occurrences {
+		if !o.For(audience) {
+			continue
+		}
+		if o.Zone.String() != b.Zone.String() {
+			v.OneZone = false
+		}
+		if o.End.IsZero() || o.End.After(horizon) {
+			v.All = append(v.All, o)
+		}
+		if o.Kind == Freeze {
+			if o.State != Past {
+				v.Freezes = append(v.Freezes, o)
+			}
+			continue
+		}
+		if o.Start.In(b.Zone).Year() == b.Now.In(b.Zone).Year() || o.State == Open {
+			v.Year = append(v.Year, o)
+		}
+		switch {
+		case o.changed(b.Now):
+			v.Changes = append(v.Changes, o)
+		case o.Emergency && o.State == Upcoming:
+			coming = append(coming, o)
+		case o.State == Upcoming:
+			v.Next = append(v.Next, o)
+		}
+		switch {
+		case o.State != Open:
+		case o.Emergency:
+			v.Emergency = append(v.Emergency, o)
+		default:
+			v.Open = append(v.Open, o)
+		}
+	}
+	slices.SortStableFunc(v.Changes, func(a, c *Occurrence) int { return c.WithdrawnAt.Compare(a.WithdrawnAt) })
+	v.Emergency = head(append(head(v.Emergency, maxOpen), head(coming, maxNext)...), maxOpen)
+	v.Open, v.Next, v.Changes, v.Freezes = head(v.Open, maxOpen), head(v.Next, maxNext), head(v.Changes, maxChanges), head(v.Freezes, maxFreezes)
+	v.Listed, v.Left = nearest(v.Year, b.Now)
+	return v
+}
+
+// changed tells whether the occurrence is news: withdrawn or frozen, and not long over.
+func (o *Occurrence) changed(now time.Time) bool {
+	if !o.State.Withdrawn() && o.State != EndedEarly && o.State != Frozen {
+		return false
+	}
+	return o.End.IsZero() || o.End.After(now.Add(-Behind))
+}
+
+func head(list []*Occurrence, n int) []*Occurrence { return list[:min(len(list), n)] }
+
+// nearest keeps maxYear of a list: from now on first, then what is just past.
+func nearest(list []*Occurrence, now time.Time) (kept []*Occurrence, left int) {
+	if len(list) <= maxYear {
+		return list, 0
+	}
+	first := slices.IndexFunc(list, func(o *Occurrence) bool { return o.End.IsZero() || o.End.After(now) })
+	if first < 0 {
+		first = len(list)
+	}
+	first = max(min(first, len(list)-maxYear), 0)
+	return list[first : first+maxYear], len(list) - maxYear
+}

@@ -1,0 +1,264 @@
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"fonster.dev/fonster/internal/announce"
+	"fonster.dev/fonster/internal/announce/atom"
+	"fonster.dev/fonster/internal/announce/ical"
+)
+
+const (
+	// maxFeed is how large a calendar or data document may be, in bytes: what lies furthest ahead is left out.
+	maxFeed = 900_000
+	// maxEntries bounds the Atom feed: the newest are kept.
+	maxEntries = 100
+	// maxTimes is how many times one entry of it lists.
+	maxTimes = 10
+
+	refresh  = time.Hour
+	reminder = 24 * time.Hour
+)
+
+// kinds are what the UIDs of calendars call the kinds of occurrences.
+var kinds = map[announce.Kind]string{announce.Window: ical.Window, announce.Freeze: ical.Freeze, announce.Override: ical.Override}
+
+func uid(o *announce.Occurrence) string {
+	name := o.Name
+	if name == "" {
+		name = cmp.Or(strings.Join(o.Audiences, "-"), "all")
+	}
+	return ical.UID(kinds[o.Kind], name, o.Start)
+}
+
+// calendar writes what an audience is shown as an iCalendar. What has no known start or end has no place in a calendar.
+func calendar(l *locale, audience Audience, v *announce.View) []byte {
+	c := ical.Calendar{Name: title(l, audience), Description: l.Text("calendarText"), Refresh: refresh}
+	room := maxFeed
+	for _, o := range v.All {
+		if o.Start.IsZero() || o.End.IsZero() {
+			continue
+		}
+		e := event(l, o)
+		// What a line costs at most: two bytes for a character that is escaped, and three for each fold.
+		if room -= 700 + (3*len(e.Title)+2*len(e.Description))*2; room < 0 {
+			break
+		}
+		c.Events = append(c.Events, e)
+		c.Changed = later(c.Changed, e.Changed)
+	}
+	var b bytes.Buffer
+	_ = ical.Write(&b, c) // into memory
+	return b.Bytes()
+}
+
+func event(l *locale, o *announce.Occurrence) ical.Event {
+	e := ical.Event{
+		UID: uid(o), Title: o.Title, Description: o.Description, Start: o.Start, End: o.End, Sequence: o.Sequence, Changed: o.ChangedAt,
+		Categories: []string{kinds[o.Kind]},
+	}
+	if o.State == announce.EndedEarly && o.EndedAt.After(o.Start) {
+		e.End = o.EndedAt
+	}
+	planned := "planned"
+	switch {
+	case o.Kind == announce.Freeze:
+		e.Title, planned = l.Text("eventFreeze", "title", e.Title), ""
+	case o.Kind == announce.Override:
+		planned = "emergency"
+		e.Title, e.Description = l.Text("emergencyOngoing"), cmp.Or(o.Title, l.Text("emergencyText"))
+	case o.Emergency:
+		planned = "emergency"
+		e.Title = l.Text("eventEmergency", "title", e.Title)
+	}
+	if planned != "" {
+		e.Categories = append(e.Categories, planned)
+	}
+	switch {
+	case o.State.Withdrawn() || o.WhollyFrozen():
+		e.Cancelled = true
+		e.Title = l.Text("eventCancelled", "title", e.Title)
+		w := writer{l: l, v: &announce.View{Zone: o.Zone}}
+		e.Description = paragraphs(w.status(o), e.Description)
+	case o.Kind == announce.Window && !o.Emergency:
+		e.Reminder = reminder
+	}
+	if !e.Cancelled && len(o.Frozen) > 0 {
+		w := writer{l: l, v: &announce.View{Zone: o.Zone}}
+		e.Description = paragraphs(strings.Join(w.notes(o), "\n"), e.Description)
+	}
+	return e
+}
+
+func paragraphs(a, b string) string { return strings.Trim(a+"\n"+b, "\n") }
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// feed writes the announcements as an Atom feed: an entry for each window with its coming times, for each occurrence that was
+// withdrawn, for each freeze, and for each emergency; the newest first.
+func feed(l *locale, audience Audience, v *announce.View) []byte {
+	w := writer{l: l, v: v}
+	f := atom.Feed{
+		ID: tag + "announcements/" + audience.Name, Title: title(l, audience), Language: l.Tag, Author: l.Text("title"),
+	}
+	windows := map[*announce.Subject]int{}
+	for _, o := range v.All {
+		news := o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen() || o.Emergency || o.Kind == announce.Freeze
+		if !news {
+			if o.State != announce.Past {
+				addTime(&f, windows, w, o)
+			}
+			continue
+		}
+		f.Entries = append(f.Entries, w.entry(o))
+	}
+	slices.SortStableFunc(f.Entries, func(a, b atom.Entry) int { return b.Updated.Compare(a.Updated) })
+	f.Entries = f.Entries[:min(len(f.Entries), maxEntries)]
+	return f.Bytes()
+}
+
+// addTime adds a time to the entry of its window, which is made at its first.
+func addTime(f *atom.Feed, windows map[*announce.Subject]int, w writer, o *announce.Occurrence) {
+	i, found := windows[o.Subject]
+	if !found {
+		i = len(f.Entries)
+		windows[o.Subject] = i
+		what := w.item(o)
+		f.Entries = append(f.Entries, atom.Entry{
+			ID: tag + kinds[o.Kind] + "/" + o.Name, Title: w.l.Text("feedWindow", "title", what.Title), Updated: o.ChangedAt, Lines: texts(what.Who, o.Description),
+		})
+	}
+	if e := &f.Entries[i]; len(e.Lines) < maxTimes+2 {
+		e.Lines = append(e.Lines, w.l.When(o, w.v.Zone))
+	}
+}
+
+// entry is one occurrence that is news by itself.
+func (w writer) entry(o *announce.Occurrence) atom.Entry {
+	what := w.item(o)
+	e := atom.Entry{ID: tag + uid(o), Title: what.Title, Updated: o.ChangedAt}
+	switch {
+	case o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen():
+		e.Title = what.Status + ": " + what.Title
+		e.Updated = later(e.Updated, o.WithdrawnAt)
+	case o.Kind == announce.Override:
+		e.Title = w.l.Text("emergencyOngoing")
+	case o.Emergency:
+		e.Title = w.l.Text("eventEmergency", "title", what.Title)
+	default:
+		e.Title = w.l.Text("eventFreeze", "title", what.Title)
+	}
+	description := what.Description
+	if o.Kind == announce.Override && o.Title != "" {
+		description = o.Title
+	}
+	e.Lines = texts(what.Status, what.When, what.Who, description)
+	return e
+}
+
+// tag begins the identifiers of feed and entries (RFC 4151).
+const tag = "tag:fonster.dev,2026:"
+
+// texts drops the empty ones.
+func texts(lines ...string) []string {
+	return slices.DeleteFunc(lines, func(line string) bool { return line == "" })
+}
+
+// The data document; docs/announce.md tells what each field means.
+type dataDocument struct {
+	Audience    string           `json:"audience,omitempty"`
+	TimeZone    string           `json:"timeZone"`
+	Open        bool             `json:"open"`
+	Emergency   bool             `json:"emergency"`
+	Occurrences []dataOccurrence `json:"occurrences"`
+	Truncated   bool             `json:"truncated,omitempty"`
+}
+
+type dataOccurrence struct {
+	UID         string        `json:"uid"`
+	Kind        announce.Kind `json:"kind"`
+	Name        string        `json:"name,omitempty"`
+	Title       string        `json:"title,omitempty"`
+	Description string        `json:"description,omitempty"`
+	// Class is Planned or Emergency, of windows and work.
+	Class       string         `json:"class,omitempty"`
+	State       announce.State `json:"state"`
+	Start       string         `json:"start,omitempty"`
+	End         string         `json:"end,omitempty"`
+	NothingNew  string         `json:"nothingNewFrom,omitempty"`
+	TimeZone    string         `json:"timeZone"`
+	Audiences   []string       `json:"audiences,omitempty"`
+	Frozen      []dataStretch  `json:"frozen,omitempty"`
+	MovedTo     string         `json:"movedTo,omitempty"`
+	EndedAt     string         `json:"endedAt,omitempty"`
+	WithdrawnAt string         `json:"withdrawnAt,omitempty"`
+	Sequence    int            `json:"sequence"`
+	ChangedAt   string         `json:"changedAt,omitempty"`
+}
+
+type dataStretch struct {
+	Start  string `json:"start,omitempty"`
+	End    string `json:"end,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// data writes what an audience is shown as JSON.
+func data(audience Audience, v *announce.View) []byte {
+	d := dataDocument{Audience: audience.Name, TimeZone: v.Zone.String(), Open: len(v.Open) > 0, Occurrences: []dataOccurrence{}}
+	d.Emergency = len(v.Emergency) > 0 && v.Emergency[0].State == announce.Open
+	room := maxFeed
+	var b bytes.Buffer
+	encode := json.NewEncoder(&b)
+	for _, o := range v.All {
+		entry := dataOf(o)
+		b.Reset()
+		_ = encode.Encode(entry) // texts and times only
+		if room -= b.Len() + 1; room < 0 {
+			d.Truncated = true
+			break
+		}
+		d.Occurrences = append(d.Occurrences, entry)
+	}
+	b.Reset()
+	_ = encode.Encode(d)
+	return slices.Clone(b.Bytes())
+}
+
+func dataOf(o *announce.Occurrence) dataOccurrence {
+	e := dataOccurrence{
+		UID: uid(o), Kind: o.Kind, Name: o.Name, Title: o.Title, Description: o.Description, State: o.State,
+		Start: stamp(o.Start), End: stamp(o.End), TimeZone: o.Zone.String(), Audiences: o.Audiences,
+		MovedTo: stamp(o.MovedTo), EndedAt: stamp(o.EndedAt), WithdrawnAt: stamp(o.WithdrawnAt), Sequence: o.Sequence, ChangedAt: stamp(o.ChangedAt),
+	}
+	switch {
+	case o.Emergency:
+		e.Class = "Emergency"
+	case o.Kind == announce.Window:
+		e.Class = "Planned"
+	}
+	if o.LastBegin.Before(o.End) {
+		e.NothingNew = stamp(o.LastBegin)
+	}
+	for _, f := range o.Frozen {
+		e.Frozen = append(e.Frozen, dataStretch{stamp(f.Start), stamp(f.End), f.Reason})
+	}
+	return e
+}
+
+// stamp writes an instant as RFC 3339 has it, in its own zone; nothing for the zero time.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339)
+}

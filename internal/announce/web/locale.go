@@ -1,0 +1,190 @@
+package web
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"fonster.dev/fonster/internal/announce"
+)
+
+// A locale is one language: its texts, and how it writes dates. Each is one file in locales/, named by its BCP 47 tag; the
+// file is all that a further language needs.
+type locale struct {
+	// Tag is the language, such as sv: a path and an attribute lang.
+	Tag string `json:"-"`
+	// Name is the language's own name for itself.
+	Name        string     `json:"name"`
+	Months      [12]string `json:"months"`
+	ShortMonths [12]string `json:"shortMonths"`
+	// Weekdays begin with Sunday.
+	Weekdays [7]string `json:"weekdays"`
+	// Date has {weekday}, {day}, {month} and {year}; the times are layouts of package time.
+	DateForm        string `json:"date"`
+	TimeForm        string `json:"time"`
+	TimeWithSeconds string `json:"timeWithSeconds"`
+	// Midnight is how the end of a day is written.
+	Midnight string `json:"midnight"`
+	// The spans have {date}, {start}, {endDate} and {end}.
+	SpanOfDay  string `json:"spanOfDay"`
+	SpanOfDays string `json:"spanOfDays"`
+	SpanFrom   string `json:"spanFrom"`
+	SpanUntil  string `json:"spanUntil"`
+	SpanEver   string `json:"spanEver"`
+	// InstantForm has {date} and {time}.
+	InstantForm string            `json:"instant"`
+	Texts       map[string]string `json:"texts"`
+}
+
+//go:embed locales/*.json
+var localeFiles embed.FS
+
+// locales are in order of preference where a reader states none that is there: English first, since most of those read it.
+var (
+	locales = loadLocales("en")
+	matcher = newMatcher()
+)
+
+func loadLocales(first string) []*locale {
+	files, err := localeFiles.ReadDir("locales")
+	if err != nil {
+		panic(err) // embedded
+	}
+	var all []*locale
+	for _, file := range files {
+		text, err := localeFiles.ReadFile(path.Join("locales", file.Name()))
+		if err != nil {
+			panic(err)
+		}
+		l := &locale{Tag: strings.TrimSuffix(file.Name(), ".json")}
+		if err := json.Unmarshal(text, l); err != nil {
+			panic(fmt.Errorf("%s: %w", file.Name(), err))
+		}
+		if l.Tag == first {
+			all = append([]*locale{l}, all...)
+		} else {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func newMatcher() language.Matcher {
+	tags := make([]language.Tag, len(locales))
+	for i, l := range locales {
+		tags[i] = language.MustParse(l.Tag)
+	}
+	return language.NewMatcher(tags)
+}
+
+// localeOf is the language of a path element; nil when it is none.
+func localeOf(tag string) *locale {
+	for _, l := range locales {
+		if l.Tag == tag {
+			return l
+		}
+	}
+	return nil
+}
+
+// preferred is the language for a header Accept-Language (RFC 9110, section 12.5.4).
+func preferred(acceptLanguage string) *locale {
+	if acceptLanguage == "" || len(acceptLanguage) > 1000 {
+		return locales[0]
+	}
+	_, i := language.MatchStrings(matcher, acceptLanguage)
+	return locales[i]
+}
+
+// Text is a text of the catalogue, with {name} replaced by the value that follows it in pairs. A text that is not there is
+// its key: a page with a gap is better than none.
+func (l *locale) Text(key string, pairs ...string) string {
+	text, found := l.Texts[key]
+	if !found {
+		return key
+	}
+	return fill(text, pairs...)
+}
+
+func fill(text string, pairs ...string) string {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		pairs[i] = "{" + pairs[i] + "}"
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// Date writes the day of an instant, in its own zone.
+func (l *locale) Date(t time.Time) string {
+	return fill(l.DateForm, "weekday", l.Weekdays[t.Weekday()], "day", strconv.Itoa(t.Day()), "month", l.Months[t.Month()-1], "year", strconv.Itoa(t.Year()))
+}
+
+// Time writes the time of day of an instant, in its own zone.
+func (l *locale) Time(t time.Time) string {
+	if t.Second() != 0 {
+		return t.Format(l.TimeWithSeconds)
+	}
+	return t.Format(l.TimeForm)
+}
+
+// Instant writes day and time.
+func (l *locale) Instant(t time.Time) string {
+	return fill(l.InstantForm, "date", l.Date(t), "time", l.Time(t))
+}
+
+// Span writes [start, end). A zero start or end is not known. Where the offset from UTC changes in between, or the zone is not
+// the one the page tells of, the times say which they are.
+func (l *locale) Span(start, end time.Time, page *time.Location) string {
+	if start.IsZero() && end.IsZero() {
+		return l.SpanEver
+	}
+	last := end // the day and time that are told: midnight is the end of the day before
+	pairs := []string{"date", "", "start", "", "endDate", "", "end", ""}
+	if !start.IsZero() {
+		pairs[1], pairs[3] = l.Date(start), l.Time(start)
+	}
+	if !end.IsZero() {
+		pairs[7] = l.Time(end)
+		if hour, minute, second := end.Clock(); hour+minute+second == 0 && end.After(start) {
+			last, pairs[7] = end.Add(-time.Second), l.Midnight
+		}
+		pairs[5] = l.Date(last)
+	}
+	switch {
+	case end.IsZero():
+		return fill(l.SpanFrom, pairs...) + zoneNote(start, start, page)
+	case start.IsZero():
+		return fill(l.SpanUntil, pairs...) + zoneNote(end, end, page)
+	case sameDay(start, last):
+		return fill(l.SpanOfDay, pairs...) + zoneNote(start, end, page)
+	}
+	return fill(l.SpanOfDays, pairs...) + zoneNote(start, end, page)
+}
+
+func zoneNote(start, end time.Time, page *time.Location) string {
+	if from, to := abbreviation(start), abbreviation(end); from != to {
+		return " (" + from + "–" + to + ")"
+	}
+	if start.Location().String() != page.String() {
+		return " (" + start.Location().String() + ")"
+	}
+	return ""
+}
+
+func abbreviation(t time.Time) string { return t.Format("MST") }
+
+func sameDay(a, b time.Time) bool {
+	y, m, d := a.Date()
+	y2, m2, d2 := b.Date()
+	return y == y2 && m == m2 && d == d2
+}
+
+// When writes when an occurrence is.
+func (l *locale) When(o *announce.Occurrence, page *time.Location) string {
+	return l.Span(o.Start, o.End, page)
+}

@@ -1,0 +1,429 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/announce"
+	"fonster.dev/fonster/internal/compile"
+)
+
+var stockholm = func() *time.Location {
+	zone, err := time.LoadLocation("Europe/Stockholm")
+	if err != nil {
+		panic(err)
+	}
+	return zone
+}()
+
+func at(month time.Month, day, hour, minute int) time.Time {
+	return time.Date(2026, month, day, hour, minute, 0, 0, stockholm)
+}
+
+// site is a server whose objects and clock tests set.
+type site struct {
+	*Server
+	now   time.Time
+	input announce.Input
+	err   error
+	loads int
+}
+
+func newSite(now time.Time, windows ...v1alpha1.MaintenanceWindow) *site {
+	s := &site{now: now}
+	s.set(windows...)
+	s.Server = New(func(context.Context) (announce.Input, error) {
+		s.loads++
+		return s.input, s.err
+	}, func() time.Time { return s.now }, []Audience{{Name: "heby"}, {Name: "osthammar", Title: "Östhammar"}})
+	return s
+}
+
+func (s *site) set(windows ...v1alpha1.MaintenanceWindow) {
+	var cache compile.Cache
+	s.input = announce.Input{Compiled: cache.Compile(windows, nil), Windows: windows}
+}
+
+func window(name, title string, dates ...string) v1alpha1.MaintenanceWindow {
+	return v1alpha1.MaintenanceWindow{
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), Generation: 1, CreationTimestamp: metav1.NewTime(at(1, 1, 0, 0))},
+		Spec: v1alpha1.MaintenanceWindowSpec{
+			Title: title, TimeZone: "Europe/Stockholm", NamespaceSelector: &metav1.LabelSelector{},
+			Schedules: []v1alpha1.Schedule{{Dates: dates, StartTime: new("09:00"), EndTime: new("20:00")}},
+		},
+	}
+}
+
+func (s *site) do(t *testing.T, method, path string, header ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w
+}
+
+func TestAddresses(t *testing.T) {
+	visitors := window("visitors", "Besök", "2026-05-02")
+	visitors.Spec.Audiences = []string{"besok"}
+	s := newSite(at(5, 1, 12, 0), visitors)
+	for _, tc := range []struct {
+		path, accept string
+		status       int
+		want         string
+	}{
+		{"/", "", 200, `<html lang="en">`},
+		{"/", "sv-SE,sv;q=0.9,en;q=0.8", 200, `<html lang="sv">`},
+		{"/", "de, fr;q=0.5", 200, `<html lang="en">`},
+		{"/", strings.Repeat("x", 5000), 200, `<html lang="en">`},
+		{"/sv/", "en", 200, `<html lang="sv">`},
+		{"/en/", "sv", 200, `<html lang="en">`},
+		{"/sv", "", 301, "sv/"},
+		{"/osthammar/", "sv", 200, "Servicefönster Östhammar"},
+		{"/osthammar", "", 301, "osthammar/"},
+		{"/en/osthammar", "", 301, "osthammar/"},
+		{"/en/heby/", "", 200, "Maintenance windows heby"},
+		{"/besok/", "", 200, "Maintenance windows besok"},
+		{"/calendar.ics", "", 200, "BEGIN:VCALENDAR"},
+		{"/sv/osthammar/calendar.ics", "", 200, "NAME:Servicefönster Östhammar"},
+		{"/feed.atom", "", 200, "http://www.w3.org/2005/Atom"},
+		{"/en/heby/windows.json", "", 200, `"audience":"heby"`},
+		{"/stockholm/", "", 404, "No such page"},
+		{"/stockholm", "sv", 404, "Sidan finns inte"},
+		{"/sv/stockholm/calendar.ics", "", 404, "Sidan finns inte"},
+		{"/heby/calendar.ical", "", 404, "No such page"},
+		{"/heby/heby/", "", 404, "No such page"},
+		{"/heby//", "", 404, "No such page"},
+		{"//", "", 404, "No such page"},
+		{"/../etc/passwd", "", 404, "No such page"},
+		{"/-/style.css", "", 404, "No such page"},
+		{"/%3Cscript%3E/", "", 404, "No such page"},
+		{"/" + style, "", 200, "prefers-color-scheme"},
+		{"/" + image, "", 200, "<svg"},
+	} {
+		w := s.do(t, http.MethodGet, tc.path, "Accept-Language", tc.accept)
+		got := w.Body.String()
+		if tc.status == http.StatusMovedPermanently {
+			got = w.Header().Get("Location")
+		}
+		if w.Code != tc.status || !strings.Contains(got, tc.want) {
+			t.Errorf("%s for %.40q: %d, want %d with %q:\n%.400s", tc.path, tc.accept, w.Code, tc.status, tc.want, got)
+		}
+		if strings.Contains(got, "<script") {
+			t.Errorf("%s answers with a script", tc.path)
+		}
+		if policy := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: Content-Security-Policy %q", tc.path, policy)
+		}
+	}
+}
+
+// TestLinks: every link of every page leads somewhere, also when a proxy serves the page below a path of its own.
+func TestLinks(t *testing.T) {
+	s := newSite(at(5, 1, 12, 0), window("w", "Fönster", "2026-05-02"))
+	proxy := httptest.NewServer(http.StripPrefix("/drift/status", s))
+	defer proxy.Close()
+	links := regexp.MustCompile(`(?:href|src)="([^"#][^"]*)"`)
+	for _, path := range []string{"/", "/sv/", "/osthammar/", "/en/osthammar/", "/sv/nowhere/", "/nowhere"} {
+		response, body := fetch(t, proxy.URL+"/drift/status"+path)
+		found := links.FindAllStringSubmatch(body, -1)
+		if len(found) < 3 {
+			t.Errorf("%s has only %d links", path, len(found))
+		}
+		for _, link := range found {
+			target, err := response.Request.URL.Parse(link[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if response, _ := fetch(t, target.String()); response.StatusCode != http.StatusOK {
+				t.Errorf("%s links to %s: %d", path, target, response.StatusCode)
+			}
+		}
+	}
+}
+
+func fetch(t *testing.T, url string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+func TestMethods(t *testing.T) {
+	s := newSite(at(5, 1, 12, 0))
+	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW"} {
+		for _, path := range []string{"/", "/heby/calendar.ics", "/nowhere/", "/" + style} {
+			if w := s.do(t, method, path); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %d, Allow %q", method, path, w.Code, w.Header().Get("Allow"))
+			}
+		}
+	}
+	for _, path := range []string{"/", "/heby/calendar.ics"} {
+		get, head := s.do(t, http.MethodGet, path), s.do(t, http.MethodHead, path)
+		if head.Code != http.StatusOK || head.Body.Len() != 0 || head.Header().Get("Content-Length") != get.Header().Get("Content-Length") || head.Header().Get("ETag") != get.Header().Get("ETag") {
+			t.Errorf("HEAD %s: %d, %v", path, head.Code, head.Header())
+		}
+	}
+}
+
+// TestDrawnOnce: nothing is drawn for a request that has been answered before, until an object changes or an edge comes; and
+// who has it is told so.
+func TestDrawnOnce(t *testing.T) {
+	s := newSite(at(5, 2, 8, 0), window("w", "Fönster", "2026-05-02"))
+	first := s.do(t, http.MethodGet, "/sv/")
+	tag := first.Header().Get("ETag")
+	s.now = at(5, 2, 8, 59).Add(59 * time.Second)
+	second := s.do(t, http.MethodGet, "/sv/", "If-None-Match", tag)
+	if second.Code != http.StatusNotModified || second.Body.Len() != 0 || s.loads != 1 {
+		t.Errorf("again: %d with %d bytes, drawn %d times", second.Code, second.Body.Len(), s.loads)
+	}
+	if got := s.do(t, http.MethodGet, "/sv/", "If-None-Match", `"other"`); got.Code != http.StatusOK {
+		t.Errorf("another tag: %d", got.Code)
+	}
+	s.now = at(5, 2, 9, 0)
+	opened := s.do(t, http.MethodGet, "/sv/", "If-None-Match", tag)
+	if opened.Code != http.StatusOK || !strings.Contains(opened.Body.String(), "Ett servicefönster är öppet") || s.loads != 2 {
+		t.Errorf("at the edge: %d, drawn %d times", opened.Code, s.loads)
+	}
+	s.now = s.now.Add(settle)
+	s.set(window("w", "Annat", "2026-05-02"))
+	s.Changed()
+	if got := s.do(t, http.MethodGet, "/sv/"); !strings.Contains(got.Body.String(), "Annat") || s.loads != 3 {
+		t.Errorf("after a change: drawn %d times", s.loads)
+	}
+	s.now = at(5, 2, 8, 0)
+	if got := s.do(t, http.MethodGet, "/sv/"); !strings.Contains(got.Body.String(), "Inget servicefönster är öppet") {
+		t.Error("a clock that goes back is not noticed")
+	}
+}
+
+func TestNotReadYet(t *testing.T) {
+	s := newSite(at(5, 2, 8, 0))
+	s.err = errors.New("not synced")
+	if w := s.do(t, http.MethodGet, "/"); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "synced") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+func TestCompressed(t *testing.T) {
+	s := newSite(at(5, 2, 8, 0), window("w", "Fönster", "2026-05-02"))
+	plain := s.do(t, http.MethodGet, "/sv/")
+	for accept, want := range map[string]string{"gzip": "gzip", "br, gzip;q=0.8": "gzip", "gzip;q=0": "", "identity": "", "": "", "x-gzip": ""} {
+		w := s.do(t, http.MethodGet, "/sv/", "Accept-Encoding", accept)
+		if got := w.Header().Get("Content-Encoding"); got != want {
+			t.Errorf("%q: %q, want %q", accept, got, want)
+		}
+		body := io.Reader(w.Body)
+		if want == "gzip" {
+			if w.Header().Get("ETag") == plain.Header().Get("ETag") {
+				t.Error("both forms have the same tag")
+			}
+			var err error
+			if body, err = gzip.NewReader(w.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if text, _ := io.ReadAll(body); !bytes.Equal(text, plain.Body.Bytes()) {
+			t.Errorf("%q: another text", accept)
+		}
+	}
+}
+
+// TestHostileTexts: whatever is in an object, every document stays whole: HTML without its elements, JSON, XML, and calendars
+// without its lines.
+func TestHostileTexts(t *testing.T) {
+	evil := `"><script>alert(1)</script><!--]]>` + "\u2028\x00\x1b[31m\r\nEND:VEVENT\r\nATTENDEE:mailto:x@example.com\n" + `{{template "head"}} \,;` + strings.Repeat("å", 10_000)
+	mw := window("w", evil, "2026-05-02", "2026-05-03")
+	mw.Spec.Description = evil
+	urgent := window("u", evil, "2026-05-02")
+	urgent.Spec.Class = v1alpha1.Emergency
+	s := newSite(at(5, 2, 12, 0), mw, urgent)
+	s.input.Work = []announce.Work{{Since: at(5, 2, 11, 0), Notice: evil}}
+	for _, path := range []string{"/sv/", "/sv/calendar.ics", "/sv/feed.atom", "/sv/windows.json"} {
+		body := s.do(t, http.MethodGet, path).Body.String()
+		switch {
+		case len(body) > 200_000:
+			t.Errorf("%s has %d bytes", path, len(body))
+		case strings.ContainsAny(body, "\x00\x1b"):
+			t.Errorf("%s has control characters", path)
+		case strings.HasSuffix(path, "/") && strings.Contains(body, "<script"):
+			t.Errorf("%s has a script", path)
+		case strings.HasSuffix(path, "ics") && regexp.MustCompile(`(?m)^ATTENDEE`).MatchString(body):
+			t.Errorf("%s has a line of the title's own:\n%s", path, body)
+		case strings.HasSuffix(path, "json") && !json.Valid([]byte(body)):
+			t.Errorf("%s is no JSON", path)
+		}
+		if strings.HasSuffix(path, "atom") {
+			if err := xml.Unmarshal([]byte(body), new(struct{})); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+}
+
+// TestAtom: what RFC 4287 requires of a feed and of its entries.
+func TestAtom(t *testing.T) {
+	urgent := window("u", "Brådskande", "2026-05-04")
+	urgent.Spec.Class = v1alpha1.Emergency
+	s := newSite(at(5, 2, 12, 0), window("w", "Fönster", "2026-05-02", "2026-05-09"), urgent)
+	for path, entries := range map[string]int{"/sv/feed.atom": 3, "/sv/heby/feed.atom": 3, "/en/feed.atom": 3} {
+		s.input.Work = []announce.Work{{Since: at(5, 2, 11, 0), Notice: "Mejlen"}}
+		var f struct {
+			XMLName xml.Name `xml:"http://www.w3.org/2005/Atom feed"`
+			ID      string   `xml:"id"`
+			Title   string   `xml:"title"`
+			Updated string   `xml:"updated"`
+			Author  string   `xml:"author>name"`
+			Entries []struct {
+				ID      string `xml:"id"`
+				Title   string `xml:"title"`
+				Updated string `xml:"updated"`
+				Content string `xml:"content"`
+			} `xml:"entry"`
+		}
+		if err := xml.Unmarshal(s.do(t, http.MethodGet, path).Body.Bytes(), &f); err != nil {
+			t.Fatal(err)
+		}
+		if f.ID == "" || f.Title == "" || f.Author == "" || len(f.Entries) != entries {
+			t.Errorf("%s: %+v", path, f)
+		}
+		seen := map[string]bool{}
+		for i, e := range f.Entries {
+			updated, err := time.Parse(time.RFC3339, e.Updated)
+			if e.ID == "" || e.Title == "" || e.Content == "" || err != nil || seen[e.ID] {
+				t.Errorf("%s: entry %+v: %v", path, e, err)
+			}
+			if i == 0 && e.Updated != f.Updated {
+				t.Errorf("%s: the feed was updated %s, its newest entry %s", path, f.Updated, updated)
+			}
+			seen[e.ID] = true
+		}
+	}
+	if body := s.do(t, http.MethodGet, "/sv/feed.atom").Body.String(); !strings.Contains(body, "Akut arbete pågår") || !strings.Contains(body, "lördag 9 maj 2026") {
+		t.Error(body)
+	}
+}
+
+// TestLocales: every language has every text, and every text that is used is there.
+func TestLocales(t *testing.T) {
+	placeholders := regexp.MustCompile(`\{[a-zA-Z]+\}`)
+	first := locales[0]
+	for _, l := range locales {
+		for _, text := range slices.Concat([]string{l.Name, l.DateForm, l.TimeForm, l.TimeWithSeconds, l.Midnight, l.SpanOfDay, l.SpanOfDays, l.SpanFrom, l.SpanUntil, l.SpanEver, l.InstantForm}, l.Months[:], l.ShortMonths[:], l.Weekdays[:]) {
+			if text == "" {
+				t.Errorf("%s: something is empty", l.Tag)
+			}
+		}
+		for key, text := range first.Texts {
+			other, found := l.Texts[key]
+			if !found || other == "" {
+				t.Errorf("%s: no %s", l.Tag, key)
+				continue
+			}
+			want, got := placeholders.FindAllString(text, -1), placeholders.FindAllString(other, -1)
+			slices.Sort(want)
+			slices.Sort(got)
+			if !slices.Equal(want, got) {
+				t.Errorf("%s: %s has %s, want %s", l.Tag, key, got, want)
+			}
+		}
+		for key := range l.Texts {
+			if _, found := first.Texts[key]; !found {
+				t.Errorf("%s: %s is not in %s", l.Tag, key, first.Tag)
+			}
+		}
+	}
+	used := map[string]bool{}
+	find := regexp.MustCompile(`(?:Text\(|\.Text )"([a-zA-Z0-9]+)"`)
+	for _, source := range sources(t) {
+		for _, match := range find.FindAllStringSubmatch(source, -1) {
+			used[match[1]] = true
+		}
+	}
+	for key := range used {
+		if _, found := first.Texts[key]; !found {
+			t.Errorf("%s is used and is not there", key)
+		}
+	}
+	for key := range maps.Keys(first.Texts) {
+		if !used[key] {
+			t.Errorf("%s is there and is not used", key)
+		}
+	}
+}
+
+func TestSpan(t *testing.T) {
+	sv, en := localeOf("sv"), localeOf("en")
+	newYork, _ := time.LoadLocation("America/New_York")
+	for _, tc := range []struct {
+		l          *locale
+		start, end time.Time
+		want       string
+	}{
+		{sv, at(5, 13, 9, 0), at(5, 13, 20, 0), "onsdag 13 maj 2026 kl. 09.00–20.00"},
+		{en, at(5, 13, 9, 0), at(5, 13, 20, 0), "Wednesday 13 May 2026, 09:00–20:00"},
+		{sv, at(5, 13, 9, 0), at(5, 14, 0, 0), "onsdag 13 maj 2026 kl. 09.00–24.00"},
+		{sv, at(5, 13, 22, 0), at(5, 14, 4, 0), "onsdag 13 maj 2026 kl. 22.00 till torsdag 14 maj 2026 kl. 04.00"},
+		{sv, at(12, 23, 0, 0), at(12, 26, 0, 0), "onsdag 23 december 2026 kl. 00.00 till fredag 25 december 2026 kl. 24.00"},
+		{sv, at(5, 13, 9, 0).Add(5 * time.Second), at(5, 13, 20, 0), "onsdag 13 maj 2026 kl. 09.00.05–20.00"},
+		{en, at(3, 29, 1, 30), at(3, 29, 4, 0), "Sunday 29 March 2026, 01:30–04:00 (CET–CEST)"},
+		{sv, at(10, 25, 1, 30), at(10, 25, 4, 0), "söndag 25 oktober 2026 kl. 01.30–04.00 (CEST–CET)"},
+		{en, at(5, 13, 9, 0).In(newYork), at(5, 13, 20, 0).In(newYork), "Wednesday 13 May 2026, 03:00–14:00 (America/New_York)"},
+		{sv, at(5, 13, 9, 0), time.Time{}, "från onsdag 13 maj 2026 kl. 09.00, tills vidare"},
+		{en, time.Time{}, at(5, 13, 20, 0), "until Wednesday 13 May 2026, 20:00"},
+		{sv, time.Time{}, time.Time{}, "tills vidare"},
+	} {
+		if got := strings.ReplaceAll(tc.l.Span(tc.start, tc.end, stockholm), "\u00a0", " "); got != tc.want {
+			t.Errorf("%s, want %s", got, tc.want)
+		}
+	}
+}
+
+// TestTimeline: what is drawn lies where the day and the time are.
+func TestTimeline(t *testing.T) {
+	s := newSite(at(5, 2, 12, 0), window("w", "Fönster", "2026-01-31", "2026-05-02", "2026-12-31"), window("same", "Samma", "2026-05-02"))
+	v := announce.Draw(s.input, s.now).For("")
+	got := drawTimeline(localeOf("sv"), v)
+	if len(got.Boxes) != 365 || len(got.Bars) != 3 {
+		t.Fatalf("%d boxes and %d bars, want 365 and 3", len(got.Boxes), len(got.Bars))
+	}
+	may := got.Bars[1]
+	if may.X != round(x(2, 9.0/24)) || may.Width != round(11.0/24*boxWidth) || may.Y != y(time.May)+3 {
+		t.Errorf("2 May 09-20: %+v", may)
+	}
+	for _, b := range got.Bars {
+		if b.X < labelWidth || b.X+b.Width > float64(got.Width) || b.Y+b.Height > float64(got.Height) {
+			t.Errorf("outside the picture: %+v", b)
+		}
+	}
+}

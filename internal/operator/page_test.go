@@ -1,0 +1,70 @@
+package operator
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/announce/web"
+)
+
+func TestParseAudiences(t *testing.T) {
+	for list, want := range map[string][]web.Audience{
+		"":                           nil,
+		"heby":                       {{Name: "heby", Title: "heby"}},
+		"osthammar=Östhammar, heby=": {{Name: "osthammar", Title: "Östhammar"}, {Name: "heby", Title: "heby"}},
+		"a=b=c,":                     {{Name: "a", Title: "b=c"}},
+	} {
+		got, err := parseAudiences(list)
+		if err != nil || !cmp.Equal(want, got) {
+			t.Errorf("%q: %v, %v", list, got, err)
+		}
+	}
+	for _, list := range []string{"Östhammar", "-", "heby=Heby,UPPER", "a/b", "=Heby"} {
+		if _, err := parseAudiences(list); err == nil {
+			t.Errorf("%q was taken", list)
+		}
+	}
+}
+
+// TestWhenChanged: the page is drawn anew for what it shows, and not for every status write.
+func TestWhenChanged(t *testing.T) {
+	mw := func(change func(*v1alpha1.MaintenanceWindow)) *v1alpha1.MaintenanceWindow {
+		w := &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: "w", UID: "w", Generation: 1, ResourceVersion: "1"}}
+		if change != nil {
+			change(w)
+		}
+		return w
+	}
+	for title, tc := range map[string]struct {
+		before, after any
+		want          bool
+	}{
+		"a status write": {mw(nil), mw(func(w *v1alpha1.MaintenanceWindow) { w.ResourceVersion, w.Status.Namespaces = "2", 7 }), false},
+		"a spec":         {mw(nil), mw(func(w *v1alpha1.MaintenanceWindow) { w.Generation = 2 }), true},
+		"closed early": {mw(nil), mw(func(w *v1alpha1.MaintenanceWindow) {
+			w.Status.LastOccurrence = &v1alpha1.OccurrenceSummary{Occurrence: v1alpha1.Occurrence{Start: metav1.NewTime(time.Unix(1, 0))}, ClosedEarly: true}
+		}), true},
+		"a freeze": {&v1alpha1.ChangeFreeze{}, &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Generation: 2}}, true},
+		"a record": {&corev1.ConfigMap{}, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "2"}}, true},
+		"a resync": {&corev1.ConfigMap{}, &corev1.ConfigMap{}, false},
+	} {
+		changed := false
+		handler := whenChanged(func() { changed = true })
+		if handler.OnUpdate(tc.before, tc.after); changed != tc.want {
+			t.Errorf("%s: changed %t", title, changed)
+		}
+		changed = false
+		if handler.OnAdd(tc.after, false); !changed {
+			t.Errorf("%s: a new object changes nothing", title)
+		}
+		changed = false
+		if handler.OnDelete(tc.before); !changed {
+			t.Errorf("%s: a deleted object changes nothing", title)
+		}
+	}
+}

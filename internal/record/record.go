@@ -1,0 +1,174 @@
+// Package record remembers what was announced of a window, so that people can be told what has changed since: occurrences
+// that were cancelled, moved, or ended early. It is pure, and nothing is gated by it.
+package record
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"time"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/schedule"
+)
+
+const (
+	// Horizon is how far ahead occurrences are announced, and so can be withdrawn.
+	Horizon = 400 * 24 * time.Hour
+	// Memory is how long a withdrawn occurrence is told of after it would have ended.
+	Memory = 30 * 24 * time.Hour
+	// MaxWithdrawn bounds a record: the soonest are kept.
+	MaxWithdrawn = 500
+	// moveWithin is how far apart two days may be for one to be called moved to the other.
+	moveWithin = 31 * 24 * time.Hour
+)
+
+// Record is what was announced of one window.
+type Record struct {
+	// Window is the window's name.
+	Window string `json:"window"`
+	// Sequence rises by one whenever what is announced changes: SEQUENCE of RFC 5545, section 3.8.7.4.
+	Sequence int `json:"sequence"`
+	// ChangedAt is when it last rose; at first, when the window was created.
+	ChangedAt time.Time `json:"changedAt"`
+	// Announced is what people were told: the spec without what concerns workloads alone. Nil once the window is deleted.
+	Announced *v1alpha1.MaintenanceWindowSpec `json:"announced,omitempty"`
+	// Freezes identifies the freezes that lay over the window.
+	Freezes string `json:"freezes,omitempty"`
+	// Withdrawn are the announced occurrences that are no more, in order of their start.
+	Withdrawn []Withdrawn `json:"withdrawn,omitempty"`
+}
+
+// Withdrawn is an occurrence that was announced and is no more, as it was announced.
+type Withdrawn struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+	// At is when it was withdrawn: with Early, when it ended.
+	At time.Time `json:"at"`
+	// Early means that it was in progress.
+	Early bool `json:"early,omitempty"`
+	// MovedTo is the start of the occurrence that took its place; nil: none did.
+	MovedTo   *time.Time           `json:"movedTo,omitempty"`
+	Title     string               `json:"title,omitempty"`
+	Class     v1alpha1.WindowClass `json:"class,omitempty"`
+	TimeZone  string               `json:"timeZone"`
+	Audiences []string             `json:"audiences,omitempty"`
+}
+
+// Next is the record after a look at the window, nil when it is deleted, and at the freezes over it. It returns the very
+// same record when nothing has changed, and nil when there is nothing left to remember.
+func Next(old *Record, mw *v1alpha1.MaintenanceWindow, freezes string, now time.Time) *Record {
+	now = now.Truncate(time.Second)
+	if old == nil {
+		if mw == nil {
+			return nil
+		}
+		return &Record{Window: mw.Name, ChangedAt: mw.CreationTimestamp.UTC(), Announced: announced(mw), Freezes: freezes}
+	}
+	next := *old
+	next.Withdrawn = slices.DeleteFunc(slices.Clone(old.Withdrawn), func(w Withdrawn) bool { return now.Sub(w.End) >= Memory })
+	next.Announced = announced(mw)
+	if mw != nil {
+		next.Freezes = freezes
+	}
+	if !equal(old.Announced, next.Announced) || old.Freezes != next.Freezes {
+		next.Sequence++
+		next.ChangedAt = now.UTC()
+		next.withdraw(old.Announced, now)
+	}
+	switch {
+	case next.Announced == nil && len(next.Withdrawn) == 0:
+		return nil
+	case next.Sequence == old.Sequence && len(next.Withdrawn) == len(old.Withdrawn):
+		return old
+	}
+	return &next
+}
+
+// Expires is when Next changes the record by itself; zero when it does not.
+func (r *Record) Expires() (at time.Time) {
+	for _, w := range r.Withdrawn {
+		if t := w.End.Add(Memory); at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// announced is the part of a spec that people are told.
+func announced(mw *v1alpha1.MaintenanceWindow) *v1alpha1.MaintenanceWindowSpec {
+	if mw == nil {
+		return nil
+	}
+	s := mw.Spec
+	return &v1alpha1.MaintenanceWindowSpec{
+		Title: s.Title, Description: s.Description, Class: s.Class, TimeZone: s.TimeZone, Schedules: s.Schedules,
+		Exclusions: s.Exclusions, Cutoff: s.Cutoff, Audiences: s.Audiences,
+	}
+}
+
+// equal compares as JSON: what was stored has been through it, where nil and empty are one.
+func equal(a, b *v1alpha1.MaintenanceWindowSpec) bool {
+	if (a == nil) != (b == nil) {
+		return false
+	}
+	left, err1 := json.Marshal(a)
+	right, err2 := json.Marshal(b)
+	return err1 == nil && err2 == nil && reflect.DeepEqual(left, right)
+}
+
+// withdraw adds what was announced before and is not in r.Announced, and forgets what is there again.
+func (r *Record) withdraw(before *v1alpha1.MaintenanceWindowSpec, now time.Time) {
+	is := occurrences(r.Announced, now.Add(-Memory), now.Add(Horizon))
+	was := occurrences(before, now, now.Add(Horizon))
+	starts := func(list []schedule.Occurrence) map[int64]bool {
+		set := make(map[int64]bool, len(list))
+		for _, o := range list {
+			set[o.Start.Unix()] = true
+		}
+		return set
+	}
+	still, known := starts(is), starts(was)
+	r.Withdrawn = slices.DeleteFunc(r.Withdrawn, func(w Withdrawn) bool { return !w.Early && still[w.Start.Unix()] })
+	added := slices.DeleteFunc(slices.Clone(is), func(o schedule.Occurrence) bool { return known[o.Start.Unix()] || !o.End.After(now) })
+	for _, o := range was {
+		if o.Start.IsZero() || o.End.IsZero() {
+			continue // it had no day that people could have been told
+		}
+		running := !o.Start.After(now)
+		if still[o.Start.Unix()] && (!running || inProgress(is, now)) {
+			continue
+		}
+		w := Withdrawn{
+			Start: o.Start, End: o.End, At: now.UTC(), Title: before.Title, Class: before.Class, TimeZone: before.TimeZone, Audiences: before.Audiences,
+		}
+		if i := slices.IndexFunc(added, func(a schedule.Occurrence) bool { return near(a, o) && (!running || !a.Start.After(now)) }); i >= 0 {
+			w.MovedTo = new(added[i].Start)
+			added = slices.Delete(added, i, i+1)
+		} else {
+			w.Early = running
+		}
+		r.Withdrawn = append(r.Withdrawn, w)
+	}
+	slices.SortStableFunc(r.Withdrawn, func(a, b Withdrawn) int { return a.Start.Compare(b.Start) })
+	r.Withdrawn = r.Withdrawn[:min(len(r.Withdrawn), MaxWithdrawn)]
+}
+
+func near(a, b schedule.Occurrence) bool { return a.Start.Sub(b.Start).Abs() <= moveWithin }
+
+func inProgress(list []schedule.Occurrence, now time.Time) bool {
+	return slices.ContainsFunc(list, func(o schedule.Occurrence) bool { return !o.Start.After(now) && (o.End.IsZero() || o.End.After(now)) })
+}
+
+// occurrences are those of a spec that overlap [from, to); none where it has no schedule that can be read.
+func occurrences(spec *v1alpha1.MaintenanceWindowSpec, from, to time.Time) []schedule.Occurrence {
+	if spec == nil {
+		return nil
+	}
+	window, _ := compile.Window(&v1alpha1.MaintenanceWindow{Spec: *spec}) // the selectors are left out
+	if window.Schedule == nil {
+		return nil
+	}
+	return window.Schedule.Between(from, to)
+}

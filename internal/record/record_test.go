@@ -1,0 +1,158 @@
+package record
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fonster.dev/fonster/api/v1alpha1"
+)
+
+var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func window(dates ...string) *v1alpha1.MaintenanceWindow {
+	return &v1alpha1.MaintenanceWindow{
+		ObjectMeta: metav1.ObjectMeta{Name: "w", CreationTimestamp: metav1.NewTime(now.AddDate(0, -1, 0))},
+		Spec: v1alpha1.MaintenanceWindowSpec{
+			Title: "Fönster", TimeZone: "UTC",
+			Schedules: []v1alpha1.Schedule{{Dates: dates, StartTime: new("09:00"), EndTime: new("20:00")}},
+		},
+	}
+}
+
+// stored is a record as it comes back from where it is kept.
+func stored(t *testing.T, r *Record) *Record {
+	t.Helper()
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Record
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	return &back
+}
+
+func tell(r *Record) (lines []string) {
+	for _, w := range r.Withdrawn {
+		line := w.Start.Format("2006-01-02")
+		switch {
+		case w.MovedTo != nil:
+			line += " moved to " + w.MovedTo.Format("2006-01-02 15:04")
+		case w.Early:
+			line += " ended " + w.At.Format("15:04")
+		default:
+			line += " cancelled"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func TestNext(t *testing.T) {
+	excluded := window("2026-12-05", "2026-12-12")
+	excluded.Spec.Exclusions = []v1alpha1.Exclusion{{Schedule: v1alpha1.Schedule{Dates: []string{"2026-12-12"}, StartTime: new("00:00"), EndTime: new("24:00")}}}
+	retitled := window("2026-12-05")
+	retitled.Spec.Title = "Annat"
+	narrowed := window("2026-12-05")
+	narrowed.Spec.NamespaceSelector, narrowed.Spec.Enforcement = &metav1.LabelSelector{}, v1alpha1.Warn
+	shorter := window("2026-11-23")
+	shorter.Spec.Schedules[0].EndTime = new("11:00")
+	longer := window("2026-11-23")
+	longer.Spec.Schedules[0].EndTime = new("21:00")
+	earlier := window("2026-11-23")
+	earlier.Spec.Schedules[0].StartTime = new("08:00")
+	broken := window("2026-12-05")
+	broken.Spec.TimeZone = "Mars/Olympus"
+	for title, tc := range map[string]struct {
+		before, after *v1alpha1.MaintenanceWindow
+		freezes       string
+		sequence      int
+		want          []string
+	}{
+		"nothing changed":                         {window("2026-12-05"), window("2026-12-05"), "", 0, nil},
+		"what concerns workloads alone":           {window("2026-12-05"), narrowed, "", 0, nil},
+		"another title":                           {window("2026-12-05"), retitled, "", 1, nil},
+		"a day more":                              {window("2026-12-05"), window("2026-12-05", "2026-12-12"), "", 1, nil},
+		"a day less":                              {window("2026-12-05", "2026-12-12"), window("2026-12-05"), "", 1, []string{"2026-12-12 cancelled"}},
+		"an exclusion":                            {window("2026-12-05", "2026-12-12"), excluded, "", 1, []string{"2026-12-12 cancelled"}},
+		"a day moved":                             {window("2026-12-05", "2026-12-12"), window("2026-12-05", "2026-12-13"), "", 1, []string{"2026-12-12 moved to 2026-12-13 09:00"}},
+		"a day half a year away is none moved":    {window("2026-12-12"), window("2027-06-12"), "", 1, []string{"2026-12-12 cancelled"}},
+		"days gone by are not withdrawn":          {window("2026-11-21", "2026-12-05"), window("2026-12-05"), "", 1, nil},
+		"days past the horizon are not withdrawn": {window("2026-12-05", "2028-12-05"), window("2026-12-05"), "", 1, nil},
+		"the window deleted":                      {window("2026-11-21", "2026-12-05"), nil, "", 1, []string{"2026-12-05 cancelled"}},
+		"deleted while open":                      {window("2026-11-23"), nil, "", 1, []string{"2026-11-23 ended 12:00"}},
+		"shortened while open, to before now":     {window("2026-11-23"), shorter, "", 1, []string{"2026-11-23 ended 12:00"}},
+		"lengthened while open":                   {window("2026-11-23"), longer, "", 1, nil},
+		"another start while open":                {window("2026-11-23"), earlier, "", 1, []string{"2026-11-23 moved to 2026-11-23 08:00"}},
+		"a freeze comes over it":                  {window("2026-12-05"), window("2026-12-05"), "jul/1", 1, nil},
+		"a schedule that can no longer be read":   {window("2026-12-05"), broken, "", 1, []string{"2026-12-05 cancelled"}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			first := stored(t, Next(nil, tc.before, "", now.Add(-time.Hour)))
+			next := Next(first, tc.after, tc.freezes, now)
+			if next.Sequence != tc.sequence {
+				t.Errorf("sequence %d, want %d", next.Sequence, tc.sequence)
+			}
+			if diff := cmp.Diff(tc.want, tell(next)); diff != "" {
+				t.Error(diff)
+			}
+			if (next == first) != (tc.sequence == 0) {
+				t.Error("the same record must mean that nothing is to be written")
+			}
+			if tc.sequence > 0 && !next.ChangedAt.Equal(now) {
+				t.Errorf("changed at %s", next.ChangedAt)
+			}
+			again := stored(t, next)
+			if Next(again, tc.after, tc.freezes, now.Add(time.Minute)) != again {
+				t.Error("looking again changes it again")
+			}
+		})
+	}
+}
+
+func TestNextInTheCourseOfTime(t *testing.T) {
+	first := Next(nil, window("2026-12-05", "2026-12-12"), "", now)
+	if !first.ChangedAt.Equal(now.AddDate(0, -1, 0)) {
+		t.Errorf("first announced at %s", first.ChangedAt)
+	}
+	second := stored(t, Next(first, window("2026-12-05"), "", now))
+	back := Next(second, window("2026-12-05", "2026-12-12"), "", now.Add(time.Hour))
+	if len(back.Withdrawn) != 0 || back.Sequence != 2 {
+		t.Errorf("a day that comes back: %+v", back)
+	}
+	deleted := Next(second, nil, "", now.Add(time.Hour))
+	if got := tell(deleted); len(got) != 2 {
+		t.Errorf("after the deletion: %s", got)
+	}
+	end := time.Date(2026, 12, 5, 20, 0, 0, 0, time.UTC).Add(Memory)
+	if !deleted.Expires().Equal(end) {
+		t.Errorf("expires %s, want %s", deleted.Expires(), end)
+	}
+	if got := Next(deleted, nil, "", end); len(got.Withdrawn) != 1 || got.Sequence != deleted.Sequence {
+		t.Errorf("after the first has expired: %+v", got)
+	}
+	if got := Next(deleted, nil, "", end.AddDate(0, 0, 7)); got != nil {
+		t.Errorf("nothing is left to remember, but: %+v", got)
+	}
+	if Next(nil, nil, "", now) != nil {
+		t.Error("a record of nothing")
+	}
+}
+
+func TestARecordStaysSmall(t *testing.T) {
+	hourly := window()
+	hourly.Spec.Schedules = []v1alpha1.Schedule{{Cron: new("0 * * * *"), Duration: &metav1.Duration{Duration: time.Minute}}}
+	r := Next(Next(nil, hourly, "", now), nil, "", now)
+	if len(r.Withdrawn) != MaxWithdrawn || r.Withdrawn[0].Start.Sub(now) > time.Hour {
+		t.Errorf("%d withdrawn, the first %s", len(r.Withdrawn), r.Withdrawn[0].Start)
+	}
+	text, _ := json.Marshal(r)
+	if len(text) > 200_000 {
+		t.Errorf("%d bytes", len(text))
+	}
+}

@@ -1,0 +1,328 @@
+// Package announce compares what is served to people with the command line, by a parser of calendars that did not write them.
+package announce
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	parser "github.com/emersion/go-ical"
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/announce"
+	"fonster.dev/fonster/internal/announce/web"
+	"fonster.dev/fonster/internal/cli"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/record"
+)
+
+// cluster holds objects, keeps their records as the operator does, and serves the page.
+type cluster struct {
+	*testing.T
+	now     time.Time
+	windows []v1alpha1.MaintenanceWindow
+	freezes []v1alpha1.ChangeFreeze
+	records map[string]*record.Record
+	pages   *web.Server
+}
+
+func newCluster(t *testing.T, now time.Time, windows ...v1alpha1.MaintenanceWindow) *cluster {
+	c := &cluster{T: t, now: now, windows: windows, records: map[string]*record.Record{}}
+	var cache compile.Cache
+	c.pages = web.New(func(context.Context) (announce.Input, error) {
+		return announce.Input{Compiled: cache.Compile(c.windows, c.freezes), Windows: c.windows, Freezes: c.freezes, Records: c.records}, nil
+	}, func() time.Time { return c.now }, nil)
+	c.changed()
+	return c
+}
+
+// changed is what the operator does when an object has changed.
+func (c *cluster) changed() {
+	c.now = c.now.Add(time.Minute)
+	for i := range c.windows {
+		w := &c.windows[i]
+		c.records[w.Name] = record.Next(c.records[w.Name], w, "", c.now)
+	}
+	c.pages.Changed()
+}
+
+func (c *cluster) get(path string) string {
+	c.Helper()
+	w := httptest.NewRecorder()
+	c.pages.ServeHTTP(w, httptest.NewRequestWithContext(c.Context(), http.MethodGet, path, nil))
+	if w.Code != http.StatusOK {
+		c.Fatalf("%s: %d", path, w.Code)
+	}
+	return w.Body.String()
+}
+
+// event is what the other parser reads of an event.
+type event struct {
+	UID, Title string
+	Start, End time.Time
+	Sequence   int
+	Cancelled  bool
+	Categories string
+	Alarms     int
+}
+
+func (c *cluster) events(path string) []event {
+	c.Helper()
+	text := c.get(path)
+	for line := range strings.SplitSeq(text, "\r\n") {
+		if len(line) > 75 {
+			c.Fatalf("a line of %d octets is not folded: %q", len(line), line)
+		}
+		if strings.Contains(line, "\n") {
+			c.Fatalf("a line ends without CR: %q", line)
+		}
+	}
+	calendar, err := parser.NewDecoder(strings.NewReader(text)).Decode()
+	if err != nil {
+		c.Fatalf("%v:\n%s", err, text)
+	}
+	var events []event
+	for _, e := range calendar.Events() {
+		read := event{UID: prop(c, e.Component, parser.PropUID), Title: prop(c, e.Component, parser.PropSummary)}
+		if read.Start, err = e.DateTimeStart(time.UTC); err != nil {
+			c.Fatal(err)
+		}
+		if read.End, err = e.DateTimeEnd(time.UTC); err != nil {
+			c.Fatal(err)
+		}
+		checkZone(c, calendar, e.Props.Get(parser.PropDateTimeStart), read.Start)
+		checkZone(c, calendar, e.Props.Get(parser.PropDateTimeEnd), read.End)
+		if read.Sequence, err = e.Props.Get(parser.PropSequence).Int(); err != nil {
+			c.Fatal(err)
+		}
+		read.Cancelled = prop(c, e.Component, parser.PropStatus) == "CANCELLED"
+		for _, p := range e.Props.Values(parser.PropCategories) {
+			read.Categories += p.Value + " "
+		}
+		for _, child := range e.Children {
+			if child.Name == parser.CompAlarm {
+				read.Alarms++
+			}
+		}
+		events = append(events, read)
+	}
+	return events
+}
+
+func prop(t *cluster, component *parser.Component, name string) string {
+	t.Helper()
+	text, err := component.Props.Text(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// checkZone reads a time by the calendar's own VTIMEZONE (RFC 5545, section 3.6.5), without the zones that this machine knows.
+func checkZone(c *cluster, calendar *parser.Calendar, p *parser.Prop, want time.Time) {
+	c.Helper()
+	id := p.Params.Get(parser.PropTimezoneID)
+	if id == "" {
+		return // in UTC
+	}
+	var zone *parser.Component
+	for _, child := range calendar.Children {
+		if child.Name == parser.CompTimezone && prop(c, child, parser.PropTimezoneID) == id {
+			zone = child
+		}
+	}
+	if zone == nil {
+		c.Fatalf("no VTIMEZONE for %s", id)
+	}
+	offset, latest := "", ""
+	for _, observance := range zone.Children {
+		if onset := observance.Props.Get(parser.PropDateTimeStart).Value; onset <= p.Value && onset > latest {
+			latest, offset = onset, observance.Props.Get(parser.PropTimezoneOffsetTo).Value
+		}
+	}
+	got, err := time.Parse("20060102T150405-0700", p.Value+offset)
+	if err != nil || !got.Equal(want) {
+		c.Errorf("%s in %s by its VTIMEZONE (offset %s): %s, want %s: %v", p.Value, id, offset, got, want, err)
+	}
+}
+
+// commandLine is what kubectl window calendar says of the same objects, by start; feeds go back 30 days.
+func (c *cluster) commandLine(from, to time.Time) (entries []string) {
+	c.Helper()
+	var manifests bytes.Buffer
+	add := func(object any) {
+		text, err := yaml.Marshal(object)
+		if err != nil {
+			c.Fatal(err)
+		}
+		manifests.WriteString("---\n")
+		manifests.Write(text)
+	}
+	for _, w := range c.windows {
+		w.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MaintenanceWindow"}
+		add(w)
+	}
+	for _, f := range c.freezes {
+		f.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ChangeFreeze"}
+		add(f)
+	}
+	var out, errs bytes.Buffer
+	args := []string{"calendar", "-f", "-", "-o", "json", "--from", from.Format(time.RFC3339), "--to", to.Format(time.RFC3339)}
+	if code := cli.Run(c.Context(), args, cli.Streams{In: &manifests, Out: &out, Err: &errs}, func() time.Time { return c.now }); code != 0 {
+		c.Fatalf("exit %d: %s", code, errs.String())
+	}
+	var read []struct {
+		Window, Freeze string
+		Start, End     time.Time
+	}
+	if err := json.Unmarshal(out.Bytes(), &read); err != nil {
+		c.Fatal(err)
+	}
+	for _, e := range read {
+		entries = append(entries, line(e.Window+e.Freeze, e.Start, e.End))
+	}
+	slices.Sort(entries)
+	return entries
+}
+
+func line(name string, start, end time.Time) string {
+	return name + " " + start.UTC().Format(time.RFC3339) + " " + end.UTC().Format(time.RFC3339)
+}
+
+// compare compares the feed's events that are not cancelled with the command line.
+func (c *cluster) compare(when string) {
+	c.Helper()
+	from, to := c.now.Add(-announce.Behind), c.now.Add(announce.Ahead)
+	var got []string
+	for _, e := range c.events("/en/calendar.ics") {
+		if e.Cancelled {
+			continue
+		}
+		name, _, _ := strings.Cut(e.UID, "@")
+		_, name, _ = strings.Cut(name, "-")
+		got = append(got, line(name, e.Start, e.End))
+	}
+	slices.Sort(got)
+	want := c.commandLine(from, to)
+	if len(want) < 50 {
+		c.Errorf("%s: only %d to compare", when, len(want))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		c.Errorf("%s: -command line +feed:\n%s", when, diff)
+	}
+}
+
+func window(name string, schedules ...v1alpha1.Schedule) v1alpha1.MaintenanceWindow {
+	return v1alpha1.MaintenanceWindow{
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), Generation: 1, CreationTimestamp: metav1.NewTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))},
+		Spec: v1alpha1.MaintenanceWindowSpec{
+			Title: "Fönster, " + name + "; \\ \"så\"", Description: strings.Repeat("Åtta, nio; tio. ", 20), TimeZone: "Europe/Stockholm", Schedules: schedules,
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": name}},
+		},
+	}
+}
+
+// TestFeedIsTheCalendar: through both daylight-saving switches, after an exclusion is added and a date is moved, the feed has
+// exactly the occurrences of kubectl window calendar, and says what became of the others.
+func TestFeedIsTheCalendar(t *testing.T) {
+	second := v1alpha1.Schedule{Cron: new("30 1 * * 0"), Duration: &metav1.Duration{Duration: 2 * time.Hour}} // ends at the second 02:30 of 25 October
+	nights := v1alpha1.Schedule{RRule: new("FREQ=WEEKLY;BYDAY=SA,SU"), StartTime: new("02:30"), EndTime: new("04:30")}
+	days := v1alpha1.Schedule{Dates: []string{"2026-05-16", "2026-05-23", "2026-06-06"}, StartTime: new("09:00"), EndTime: new("20:00")}
+	abroad := window("abroad", v1alpha1.Schedule{RRule: new("FREQ=MONTHLY;BYDAY=1SU"), StartTime: new("01:30"), EndTime: new("24:00")})
+	abroad.Spec.TimeZone = "America/New_York"
+	urgent := window("urgent", v1alpha1.Schedule{Dates: []string{"2026-05-05"}, StartTime: new("18:00"), EndTime: new("21:00")})
+	urgent.Spec.Class = v1alpha1.Emergency
+	c := newCluster(t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), window("second", second), window("nights", nights), window("days", days), abroad, urgent)
+	c.freezes = []v1alpha1.ChangeFreeze{{
+		ObjectMeta: metav1.ObjectMeta{Name: "vote", UID: "vote", Generation: 1},
+		Spec: v1alpha1.ChangeFreezeSpec{
+			Reason: "Val", TimeZone: "Europe/Stockholm", NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "other"}},
+			Schedules: []v1alpha1.Schedule{{Dates: []string{"2026-09-13"}, StartTime: new("00:00"), EndTime: new("24:00")}},
+		},
+	}}
+	c.changed()
+	c.compare("at first")
+
+	byStart := func(events []event, name string) map[string]event {
+		found := map[string]event{}
+		for _, e := range events {
+			if strings.Contains(e.UID, "-"+name+"@") {
+				found[e.Start.Format(time.DateOnly)] = e
+			}
+		}
+		return found
+	}
+	before := c.events("/sv/calendar.ics")
+	if e := byStart(before, "days")["2026-05-23"]; e.Sequence != 0 || e.Alarms != 1 || e.Categories != "maintenance-window planned " || e.Title != "Fönster, days; \\ \"så\"" {
+		t.Errorf("a planned window: %+v", e)
+	}
+	if e := byStart(before, "urgent")["2026-05-05"]; e.Alarms != 0 || e.Categories != "maintenance-window emergency " || !strings.HasPrefix(e.Title, "Akut arbete: ") {
+		t.Errorf("an emergency: %+v", e)
+	}
+
+	c.windows[1].Spec.Exclusions = []v1alpha1.Exclusion{{Schedule: v1alpha1.Schedule{Dates: []string{"2026-03-29"}, StartTime: new("00:00"), EndTime: new("24:00")}}}
+	c.windows[1].Generation++
+	c.changed()
+	c.compare("after an exclusion")
+
+	days.Dates = []string{"2026-05-16", "2026-05-24", "2026-06-06"}
+	c.windows[2].Spec.Schedules = []v1alpha1.Schedule{days}
+	c.windows[2].Generation++
+	c.changed()
+	c.compare("after a date was moved")
+
+	after := c.events("/sv/calendar.ics")
+	nightly, daily := byStart(after, "nights"), byStart(after, "days")
+	if e := nightly["2026-03-29"]; !e.Cancelled || e.Sequence != 1 || e.Alarms != 0 || !strings.HasPrefix(e.Title, "Inställt: ") {
+		t.Errorf("the excluded day: %+v", e)
+	}
+	if e := daily["2026-05-23"]; !e.Cancelled || e.Sequence != 1 || e.UID != byStart(before, "days")["2026-05-23"].UID {
+		t.Errorf("the moved day: %+v", e)
+	}
+	if e := daily["2026-05-24"]; e.Cancelled || e.Sequence != 1 {
+		t.Errorf("the new day: %+v", e)
+	}
+	if e := daily["2026-06-06"]; e.Cancelled || e.UID != byStart(before, "days")["2026-06-06"].UID {
+		t.Errorf("the day that stays has another UID: %+v", e)
+	}
+	if e := byStart(after, "second")["2026-05-10"]; e.Sequence != 0 {
+		t.Errorf("a window that did not change: %+v", e)
+	}
+	seen := map[string]bool{}
+	for _, e := range after {
+		if seen[e.UID] {
+			t.Errorf("%s occurs twice", e.UID)
+		}
+		seen[e.UID] = true
+	}
+}
+
+// TestFeedsStaySmall: 1,000 windows, 50 audiences.
+func TestFeedsStaySmall(t *testing.T) {
+	var windows []v1alpha1.MaintenanceWindow
+	for i := range 1000 {
+		w := window(fmt.Sprintf("w%03d", i), v1alpha1.Schedule{RRule: new("FREQ=WEEKLY;BYDAY=SA,SU"), StartTime: new("09:00"), EndTime: new("20:00")})
+		w.Spec.Description = strings.Repeat("å;", 1000)
+		w.Spec.Audiences = []string{fmt.Sprintf("a%02d", i%50)}
+		windows = append(windows, w)
+	}
+	c := newCluster(t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), windows...)
+	for _, path := range []string{"/sv/", "/sv/calendar.ics", "/sv/feed.atom", "/sv/windows.json", "/sv/a07/", "/sv/a07/calendar.ics"} {
+		started := time.Now()
+		if n := len(c.get(path)); n > 1_000_000 || n < 1000 {
+			t.Errorf("%s has %d bytes", path, n)
+		}
+		t.Logf("%s: %d bytes in %s", path, len(c.get(path)), time.Since(started).Round(time.Millisecond))
+	}
+}

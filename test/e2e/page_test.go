@@ -1,0 +1,201 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
+)
+
+// page reads a document of the operator's page, without any token.
+func page(t *testing.T, path string, header ...string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, operator.PageURL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+// announced is the part of windows.json that these tests read.
+type announced struct {
+	Open        bool `json:"open"`
+	Emergency   bool `json:"emergency"`
+	Occurrences []struct {
+		Name, State, Start, End, MovedTo, Class string
+		Sequence                                int
+	} `json:"occurrences"`
+}
+
+// states are the states of a window's occurrences by their start.
+func states(t *testing.T, path, window string) map[string]string {
+	t.Helper()
+	_, body := page(t, path)
+	var document announced
+	if err := json.Unmarshal([]byte(body), &document); err != nil {
+		t.Fatalf("%v:\n%s", err, body)
+	}
+	got := map[string]string{}
+	for _, o := range document.Occurrences {
+		if o.Name == window {
+			got[o.Start[:10]] = o.State
+		}
+	}
+	return got
+}
+
+// TestPageFollowsTheGate: the page opens and closes with the window, on its second, and tells of an emergency.
+func TestPageFollowsTheGate(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	opens := time.Now().Add(4 * time.Second).Truncate(time.Second)
+	closes := opens.Add(3 * time.Second)
+	if day(opens) != day(closes) {
+		t.Skip("midnight is near")
+	}
+	audience := func(mw *v1alpha1.MaintenanceWindow) {
+		mw.Spec.Audiences, mw.Spec.Title, mw.Spec.Class = []string{"gate"}, "Provfönster", v1alpha1.Emergency
+	}
+	window(t, ns, ns, between(opens, closes), audience)
+	check := func(when string, says, saysNot string) {
+		t.Helper()
+		response, body := page(t, "/sv/gate/")
+		if response.StatusCode != http.StatusOK || !strings.Contains(body, says) || strings.Contains(body, saysNot) {
+			t.Errorf("%s: status %d; want %q and not %q in:\n%s", when, response.StatusCode, says, saysNot, body)
+		}
+		open := false
+		var mw v1alpha1.MaintenanceWindow
+		if err := shared.Admin.Get(t.Context(), client.ObjectKey{Name: ns}, &mw); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range mw.Status.Conditions {
+			open = open || c.Type == v1alpha1.ConditionOpen && c.Status == "True"
+		}
+		if strings.Contains(body, "Akut arbete pågår") != open {
+			t.Errorf("%s: the window's Open is %t, and the page says otherwise", when, open)
+		}
+	}
+	check("before", "Akut arbete planeras", "Akut arbete pågår")
+	time.Sleep(time.Until(opens.Add(200 * time.Millisecond)))
+	check("just after the opening", "Akut arbete pågår", "Inget servicefönster är öppet")
+	time.Sleep(time.Until(closes.Add(-500 * time.Millisecond)))
+	check("just before the closing", "Akut arbete pågår", "Inget servicefönster är öppet")
+	time.Sleep(time.Until(closes.Add(200 * time.Millisecond)))
+	check("just after the closing", "Inget servicefönster är öppet", "Akut arbete pågår")
+}
+
+// TestAnnouncedRecord: what is moved, cancelled and deleted is remembered, with the operator restarted in between, and windows
+// carry no finalizer for it.
+func TestAnnouncedRecord(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	in := func(days int) string { return day(time.Now().AddDate(0, 0, days)) }
+	dates := func(days ...int) v1alpha1.Schedule {
+		s := nextYear()
+		s.Dates = nil
+		for _, d := range days {
+			s.Dates = append(s.Dates, in(d))
+		}
+		return s
+	}
+	mw := window(t, ns, ns, dates(10, 20), func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Audiences = []string{"remembered"} })
+	if len(mw.Finalizers) > 0 {
+		t.Errorf("finalizers: %s", mw.Finalizers)
+	}
+	want := func(wanted map[string]string) {
+		t.Helper()
+		eventually(t, 5*time.Second, func() error {
+			if got := states(t, "/remembered/windows.json", ns); fmt.Sprint(got) != fmt.Sprint(wanted) {
+				return fmt.Errorf("got %v, want %v", got, wanted)
+			}
+			return nil
+		})
+	}
+	want(map[string]string{in(10): "upcoming", in(20): "upcoming"})
+	key := client.ObjectKey{Namespace: doors.OperatorNamespace, Name: "announced-" + ns}
+	eventually(t, 5*time.Second, func() error { return shared.Admin.Get(t.Context(), key, &corev1.ConfigMap{}) })
+	t.Cleanup(func() {
+		stored := &corev1.ConfigMap{}
+		stored.Namespace, stored.Name = key.Namespace, key.Name
+		_ = shared.Admin.Delete(context.Background(), stored)
+	})
+
+	second, err := shared.StartOperator(t.Context()) // of two replicas, one makes each change
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Kill()
+	mw.Spec.Schedules = []v1alpha1.Schedule{dates(10, 21)}
+	if err := shared.Admin.Update(t.Context(), mw); err != nil {
+		t.Fatal(err)
+	}
+	want(map[string]string{in(10): "upcoming", in(20): "moved", in(21): "upcoming"})
+	_, calendar := page(t, "/remembered/calendar.ics")
+	cancelled, changed := 0, 0
+	for event := range strings.SplitSeq(strings.ReplaceAll(calendar, "\r\n ", ""), "BEGIN:VEVENT") {
+		if strings.Contains(event, "-"+ns+"@") {
+			cancelled += strings.Count(event, "STATUS:CANCELLED")
+			changed += strings.Count(event, "SEQUENCE:1\r")
+		}
+	}
+	if cancelled != 1 || changed != 3 {
+		t.Errorf("%d events cancelled, want 1; %d at sequence 1, want 3:\n%s", cancelled, changed, calendar)
+	}
+
+	second.Kill()
+	operator.Kill()
+	if err := shared.Admin.Delete(t.Context(), mw); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 5*time.Second, func() error {
+		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(mw), &v1alpha1.MaintenanceWindow{}); client.IgnoreNotFound(err) != nil || err == nil {
+			return fmt.Errorf("the window is still there: %v", err)
+		}
+		return nil
+	})
+	restartOperator(t)
+	want(map[string]string{in(10): "cancelled", in(20): "moved", in(21): "cancelled"})
+}
+
+// TestPageAnswers: languages, audiences that no object names, and what is not there.
+func TestPageAnswers(t *testing.T) {
+	for _, tc := range []struct {
+		path, language string
+		status         int
+		says           string
+	}{
+		{"/", "sv", 200, "Vad är ett servicefönster?"},
+		{"/", "de", 200, "What is a maintenance window?"},
+		{"/sv/", "en", 200, "Vad är ett servicefönster?"},
+		{"/osthammar/", "sv", 200, "Servicefönster Östhammar"},
+		{"/heby/calendar.ics", "sv", 200, "BEGIN:VCALENDAR"},
+		{"/nowhere/", "sv", 404, "Sidan finns inte"},
+	} {
+		response, body := page(t, tc.path, "Accept-Language", tc.language)
+		if response.StatusCode != tc.status || !strings.Contains(body, tc.says) {
+			t.Errorf("%s in %s: status %d, want %d and %q:\n%s", tc.path, tc.language, response.StatusCode, tc.status, tc.says, body)
+		}
+	}
+}
