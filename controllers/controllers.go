@@ -12,22 +12,40 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/controllers/announcements"
 	"fonster.dev/fonster/controllers/gates"
+	"fonster.dev/fonster/controllers/overrides"
 	"fonster.dev/fonster/controllers/status"
 	"fonster.dev/fonster/internal/compile"
 )
 
-// Setup registers every controller with the manager. now is read once in each reconcile.
-func Setup(mgr ctrl.Manager, source *compile.Source, exempt *v1alpha1.GateExempt, now func() time.Time, observeTransition func(time.Duration)) error {
+// Options are what the controllers are given.
+type Options struct {
+	Source *compile.Source
+	// Overridden holds what carries an emergency override.
+	Overridden *overrides.Store
+	// Exempt is who passes every gate, besides the control plane.
+	Exempt *v1alpha1.GateExempt
+	// Now is read once in each reconcile.
+	Now func() time.Time
+	// ObserveTransition is told how long after a schedule's edge a Gate was written; ObserveOverride of each override.
+	ObserveTransition func(time.Duration)
+	ObserveOverride   func(window string)
+}
+
+// Setup registers every controller with the manager.
+func Setup(mgr ctrl.Manager, o Options) error {
 	mutating, err := servesMutatingPolicies(mgr.GetRESTMapper())
 	if err != nil {
 		return err
 	}
-	common := status.Common{Client: mgr.GetClient(), Source: source, Recorder: mgr.GetEventRecorder("fonster"), Now: now}
+	common := status.Common{Client: mgr.GetClient(), Source: o.Source, Recorder: mgr.GetEventRecorder("fonster"), Now: o.Now}
 	return errors.Join(
-		(&gates.Reconciler{Client: mgr.GetClient(), Source: source, Mutating: mutating, Exempt: exempt, Now: now, ObserveTransition: observeTransition}).SetupWithManager(mgr),
+		(&gates.Reconciler{Client: mgr.GetClient(), Source: o.Source, Mutating: mutating, Exempt: o.Exempt, Now: o.Now, ObserveTransition: o.ObserveTransition}).SetupWithManager(mgr),
 		(&status.Windows{Common: common}).SetupWithManager(mgr),
 		(&status.Freezes{Common: common}).SetupWithManager(mgr),
-		(&announcements.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Source: source, Now: now}).SetupWithManager(mgr),
+		(&announcements.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Source: o.Source, Now: o.Now}).SetupWithManager(mgr),
+		(&overrides.Reconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Store: o.Overridden, Source: o.Source, Recorder: mgr.GetEventRecorder("fonster"), Now: o.Now, Observe: o.ObserveOverride,
+		}).SetupWithManager(mgr),
 	)
 }
 

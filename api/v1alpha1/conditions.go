@@ -18,6 +18,10 @@ const (
 const (
 	// ReasonCompiled: Ready, the spec was read and is in force.
 	ReasonCompiled = "Compiled"
+	// ReasonOverridden: an emergency override passes the window.
+	ReasonOverridden = "Overridden"
+	// ReasonOverrideEnded: an emergency override has ended.
+	ReasonOverrideEnded = "OverrideEnded"
 	// ReasonNoFurtherOccurrence: Ready, but every occurrence lies in the past.
 	ReasonNoFurtherOccurrence = "NoFurtherOccurrence"
 	// ReasonInvalidTimeZone: not Ready, the zone is unknown; the window is closed.

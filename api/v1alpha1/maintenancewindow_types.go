@@ -177,9 +177,70 @@ type MaintenanceWindowStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	Gate string `json:"gate,omitempty"`
 
+	// overrides lists the last emergency overrides that passed the window, newest first; at most 20.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	Overrides []OverrideRecord `json:"overrides,omitempty"`
+
 	// lastOccurrence tells what became of the occurrence that closed last.
 	// +optional
 	LastOccurrence *OccurrenceSummary `json:"lastOccurrence,omitempty"`
+}
+
+// OverrideEnd says how an override ended.
+// +kubebuilder:validation:Enum=Expired;Removed;Replaced;Deleted
+type OverrideEnd string
+
+const (
+	// OverrideExpired ended at its time.
+	OverrideExpired OverrideEnd = "Expired"
+	// OverrideRemoved was taken away by hand.
+	OverrideRemoved OverrideEnd = "Removed"
+	// OverrideReplaced gave way to one with another reason.
+	OverrideReplaced OverrideEnd = "Replaced"
+	// OverrideDeleted ended with its object.
+	OverrideDeleted OverrideEnd = "Deleted"
+)
+
+// OverrideRecord tells of an emergency override.
+type OverrideRecord struct {
+	// object is what was overridden, such as: Deployment osthammar/web, or: Namespace osthammar.
+	// +required
+	// +kubebuilder:validation:MaxLength=600
+	Object string `json:"object"`
+	// by is the user who set the override.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	By string `json:"by,omitempty"`
+	// reason is what they gave as the reason.
+	// +required
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason"`
+	// from is when it began.
+	// +required
+	From metav1.Time `json:"from"`
+	// until is when it was to end.
+	// +required
+	Until metav1.Time `json:"until"`
+	// endedAt is when it did end; absent while it stands.
+	// +optional
+	EndedAt *metav1.Time `json:"endedAt,omitempty"`
+	// ended says how: Expired, Removed, Replaced or Deleted.
+	// +optional
+	Ended OverrideEnd `json:"ended,omitempty"`
+	// fromGeneration and toGeneration are the generations of the object's spec at first sight and at last: they differ where
+	// it was changed in between.
+	// +optional
+	FromGeneration int64 `json:"fromGeneration,omitempty"`
+	// toGeneration is the last generation that was seen under the override.
+	// +optional
+	ToGeneration int64 `json:"toGeneration,omitempty"`
+	// changedBy lists the field managers that have written the object since, such as kubectl-set; at most 8.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	ChangedBy []string `json:"changedBy,omitempty"`
 }
 
 // OccurrenceSummary tells what became of an occurrence.

@@ -21,7 +21,7 @@ type WorkSource interface {
 	// Work is asked whenever the page is drawn anew, and must answer from memory.
 	Work(ctx context.Context) ([]Work, error)
 	// OnChange names what to call when the answer changes other than by time; it is called once, before the first Work.
-	OnChange(changed func())
+	OnChange(ctx context.Context, changed func()) error
 }
 
 // NoWork is a source that never has any.
@@ -31,4 +31,4 @@ type NoWork struct{}
 func (NoWork) Work(context.Context) ([]Work, error) { return nil, nil }
 
 // OnChange implements WorkSource.
-func (NoWork) OnChange(func()) {}
+func (NoWork) OnChange(context.Context, func()) error { return nil }

@@ -49,6 +49,7 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 				{Name: "stamps", Expression: varStamps},
 				{Name: "newStamps", Expression: varNewStamps},
 				{Name: "clock", Expression: varClock},
+				{Name: "now", Expression: varNow},
 				{Name: "leaves", Expression: `request.operation != 'CREATE' && ` + governs +
 					` && (request.operation == 'DELETE' || !(` + matchesLabels("params.spec.namespaceSelector", "variables.newLabels") + `))`},
 				{Name: "alsoOpen", Expression: alsoOpen(reaches, "true")},

@@ -66,15 +66,14 @@ func namespaceStands(clock string) string {
 // begin is for the validating policies to say.
 var overrideStands = `(` + sets + ` || ` + ownStands(clock) + ` || ` + namespaceStands(clock) + `)`
 
-// newTimes are the times that only the new object has: among them is now, and a client may have forged others.
-const newTimes = `variables.newStamps`
+const maxReason = "256"
 
 const (
-	maxReason = "256"
-
-	// The earliest of the new times is not later than now, so that whatever is forged shortens the override.
-	stampedNow = newTimes + `.filter(t, ` + newTimes + `.all(u, t <= u))[0]`
-	latest     = `string(timestamp(` + stampedNow + `) + duration(params.spec.overrides.maxDuration))`
+	// varNow holds the time of the request: the earliest of its new stamps, so that whatever is forged shortens the override;
+	// or, in the second request in a second, the latest of the old ones. Empty where there is none.
+	varNow = `variables.newStamps.size() > 0 ? variables.newStamps.filter(t, variables.newStamps.all(u, t <= u))` +
+		` : variables.stamps.filter(t, variables.stamps.all(u, u <= t))`
+	latest = `string(timestamp(variables.now[0]) + duration(params.spec.overrides.maxDuration))`
 
 	gateNames = `params.spec.?overrides.?windows.orValue([])`
 )
@@ -132,13 +131,13 @@ func settingValidations(applies string) []admissionv1.Validation {
 			Reason:  new(metav1.StatusReasonForbidden),
 		},
 		{
-			Expression:        guard + newTimes + `.size() > 0 || ` + newUntil + ` == ''`,
-			MessageExpression: refused + ` + 'the time of the request is not known, as it is the second one in a second; send it again'`,
-			Message:           "the time of the request is not known; send it again in a second",
+			Expression:        guard + `variables.now.size() > 0`,
+			MessageExpression: refused + ` + 'the time of the request is not known, as the managedFields of the object tell none'`,
+			Message:           "the time of the request is not known",
 			Reason:            new(metav1.StatusReasonForbidden),
 		},
 		{
-			Expression: guard + newTimes + `.size() == 0 || ` + newUntil + ` != '' && ` + newUntil + `.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$') && ` + newUntil + ` <= ` + latest,
+			Expression: guard + `variables.now.size() == 0 || ` + newUntil + `.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$') && ` + newUntil + ` <= ` + latest,
 			MessageExpression: refused + ` + (` + newUntil + ` == '' ? 'this cluster does not stamp its end; use kubectl window override, or set ` +
 				`maintenance.fonster.dev/override-until too' : 'it may end at ' + ` + latest + ` + ' at the latest, in that form, not at ' + ` + newUntil + `)`,
 			Message: "the override ends too late, or its end cannot be read",
@@ -223,8 +222,7 @@ func noteOverridesPolicy() *admissionv1.MutatingAdmissionPolicy {
 					`(has(object.metadata.labels) ? [] : [JSONPatch{op: "add", path: "/metadata/labels", value: {}}])`,
 					`(variables.sets || ` + lostMark + ` ? [JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey('` + OverriddenLabel + `'), value: "true"}] : [])`,
 					`(variables.sets ? [` + addAnnotation(prefix+"by", "request.userInfo.username") + `] : ` + keep(prefix+"by") + `)`,
-					// The end of the override before must not be that of the new one.
-					`(variables.sets ? (` + newUntil + ` != '' && ` + newUntil + ` == ` + oldUntil + ` ? [JSONPatch{op: "remove", path: "/metadata/annotations/" + jsonpatch.escapeKey('` + prefix + `until')}] : []) : ` + keep(prefix+"until") + `)`,
+					`(variables.sets ? [] : ` + keep(prefix+"until") + `)`,
 					`(variables.ends ? [` + addAnnotation(prefix+"spent", oldReason) + `] : ` + keep(prefix+"spent") + `)`,
 				}, "\n+ ")},
 			}},
@@ -250,7 +248,8 @@ func stampOverridesPolicy(name, applies string, on ...admissionv1.NamedRuleWithO
 			Variables: []admissionv1.Variable{
 				{Name: "stamps", Expression: varStamps},
 				{Name: "newStamps", Expression: varNewStamps},
-				{Name: "latest", Expression: newTimes + `.size() == 0 ? '' : ` + latest},
+				{Name: "now", Expression: varNow},
+				{Name: "latest", Expression: `variables.now.size() == 0 ? '' : ` + latest},
 			},
 			Mutations: []admissionv1.Mutation{{
 				PatchType: admissionv1.PatchTypeJSONPatch,

@@ -79,6 +79,7 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 		{Name: "stamps", Expression: varStamps},
 		{Name: "newStamps", Expression: varNewStamps},
 		{Name: "clock", Expression: varClock},
+		{Name: "now", Expression: varNow},
 		{Name: "namespaceLabels", Expression: varNamespaceLabels},
 		{Name: "objectLabels", Expression: `oldObject == null ? {} : ` + oldLabels},
 		{Name: "subject", Expression: f.subject()},

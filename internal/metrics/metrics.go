@@ -21,6 +21,8 @@ type Snapshot struct {
 	Compiled *compile.Compiled
 	// Namespaces are the labels of every namespace, by name.
 	Namespaces map[string]map[string]string
+	// Overrides is the number of overrides that stand.
+	Overrides int
 }
 
 // Metrics are the operator's metrics. They implement prometheus.Collector.
@@ -29,6 +31,7 @@ type Metrics struct {
 	now    func() time.Time
 
 	transitionDelay prometheus.Histogram
+	overridesTotal  *prometheus.CounterVec
 	clockSkew       prometheus.Gauge
 }
 
@@ -39,8 +42,9 @@ var (
 	windowCloses     = describe("fonster_window_closes_timestamp_seconds", "When the open window closes; absent while it is closed.", "window")
 	freezeActive     = describe("fonster_freeze_active", "Whether the change freeze is in force now (1) or not (0).", "freeze")
 	gateOpen         = describe("fonster_gate_open", "Whether every disruption that the gate governs may pass now (1) or not (0).", "gate")
+	overridesActive  = describe("fonster_overrides_active", "Number of emergency overrides that stand now.")
 	gateNamespaces   = describe("fonster_gate_namespaces", "Number of namespaces that the gate governs.", "gate")
-	descriptions     = []*prometheus.Desc{windowOpen, windowInfo, windowOpens, windowCloses, freezeActive, gateOpen, gateNamespaces}
+	descriptions     = []*prometheus.Desc{windowOpen, windowInfo, windowOpens, windowCloses, freezeActive, gateOpen, gateNamespaces, overridesActive}
 	transitionBounds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 )
 
@@ -56,6 +60,9 @@ func New(source func(context.Context) (*Snapshot, error), now func() time.Time) 
 		transitionDelay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "fonster_transition_delay_seconds", Help: "Time from an edge of a schedule until the Gate was written.", Buckets: transitionBounds,
 		}),
+		overridesTotal: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fonster_overrides_total", Help: "Emergency overrides that passed the window, since the operator started.",
+		}, []string{"window"}),
 		clockSkew: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "fonster_clock_skew_seconds",
 			Help: "The operator's clock minus the API server's, to half a second: positive when the operator is ahead.",
@@ -66,12 +73,16 @@ func New(source func(context.Context) (*Snapshot, error), now func() time.Time) 
 // ObserveTransition records how long after a schedule's edge a Gate was written.
 func (m *Metrics) ObserveTransition(delay time.Duration) { m.transitionDelay.Observe(delay.Seconds()) }
 
+// ObserveOverride counts an emergency override that passes a window.
+func (m *Metrics) ObserveOverride(window string) { m.overridesTotal.WithLabelValues(window).Inc() }
+
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range descriptions {
 		ch <- d
 	}
 	m.transitionDelay.Describe(ch)
+	m.overridesTotal.Describe(ch)
 	m.clockSkew.Describe(ch)
 }
 
@@ -81,6 +92,7 @@ const scrapeTimeout = 5 * time.Second
 // Collect implements prometheus.Collector. A state that cannot be read is an error of the scrape, not a silence.
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.transitionDelay.Collect(ch)
+	m.overridesTotal.Collect(ch)
 	m.clockSkew.Collect(ch)
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
@@ -96,6 +108,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(ch, freezeActive, boolean(found && state.Active), name)
 	}
 	collectGates(ch, s, now)
+	gauge(ch, overridesActive, float64(s.Overrides))
 }
 
 func collectWindows(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {

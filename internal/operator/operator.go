@@ -25,7 +25,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/controllers"
 	"fonster.dev/fonster/controllers/announcements"
-	"fonster.dev/fonster/internal/announce"
+	"fonster.dev/fonster/controllers/overrides"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/metrics"
@@ -57,8 +57,8 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 		return err
 	}
 	source := &compile.Source{}
-	var reader client.Reader
-	m := metrics.New(func(ctx context.Context) (*metrics.Snapshot, error) { return snapshot(ctx, reader, source) }, options.Now)
+	work := &work{source: source, now: options.Now}
+	m := metrics.New(func(ctx context.Context) (*metrics.Snapshot, error) { return snapshot(ctx, source, work) }, options.Now)
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // priority and fairness of the API server is the limit; an edge must not queue here
 	config.Wrap(m.WrapTransport)
@@ -66,18 +66,24 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	if err != nil {
 		return err
 	}
-	reader, source.Reader = mgr.GetClient(), mgr.GetClient()
+	source.Reader, work.reader = mgr.GetClient(), mgr.GetClient()
+	if work.store, err = overrides.NewStore(mgr, config); err != nil {
+		return err
+	}
 	if err := ctrlmetrics.Registry.Register(m); err != nil {
 		return err
 	}
 	defer ctrlmetrics.Registry.Unregister(m)
-	if err := controllers.Setup(mgr, source, exempt, options.Now, m.ObserveTransition); err != nil {
+	if err := controllers.Setup(mgr, controllers.Options{
+		Source: source, Overridden: work.store, Exempt: exempt, Now: options.Now,
+		ObserveTransition: m.ObserveTransition, ObserveOverride: m.ObserveOverride,
+	}); err != nil {
 		return err
 	}
 	if err := addProbes(mgr); err != nil {
 		return err
 	}
-	if err := addPage(ctx, mgr, source, announce.NoWork{}, options); err != nil {
+	if err := addPage(ctx, mgr, source, work, options); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
@@ -145,7 +151,12 @@ func addProbes(mgr ctrl.Manager) error {
 }
 
 // snapshot is what the metrics are computed from, read from the cache.
-func snapshot(ctx context.Context, reader client.Reader, source *compile.Source) (*metrics.Snapshot, error) {
+func snapshot(ctx context.Context, source *compile.Source, work *work) (*metrics.Snapshot, error) {
+	reader := work.reader
+	standing, err := work.standing(ctx)
+	if err != nil {
+		return nil, err
+	}
 	compiled, err := source.Compiled(ctx)
 	if err != nil {
 		return nil, err
@@ -159,7 +170,7 @@ func snapshot(ctx context.Context, reader client.Reader, source *compile.Source)
 	if err := reader.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	s := &metrics.Snapshot{Compiled: compiled, Windows: windows.Items, Namespaces: make(map[string]map[string]string, len(namespaces.Items))}
+	s := &metrics.Snapshot{Overrides: len(standing), Compiled: compiled, Windows: windows.Items, Namespaces: make(map[string]map[string]string, len(namespaces.Items))}
 	for i := range namespaces.Items {
 		s.Namespaces[namespaces.Items[i].Name] = namespaces.Items[i].Labels
 	}

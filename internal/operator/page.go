@@ -41,7 +41,9 @@ func addPage(ctx context.Context, mgr ctrl.Manager, source *compile.Source, work
 	pages := web.New(func(ctx context.Context) (announce.Input, error) {
 		return announcedInput(ctx, mgr.GetClient(), source, work)
 	}, options.Now, audiences)
-	work.OnChange(pages.Changed)
+	if err := work.OnChange(ctx, pages.Changed); err != nil {
+		return err
+	}
 	for _, object := range []client.Object{&v1alpha1.MaintenanceWindow{}, &v1alpha1.ChangeFreeze{}, &corev1.ConfigMap{}} {
 		informer, err := mgr.GetCache().GetInformer(ctx, object, cache.BlockUntilSynced(false))
 		if err != nil {

@@ -129,13 +129,14 @@ func TestGHSA_wpv2_mpqq_vv52(t *testing.T) {
 	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
 }
 
-// overrider is a client of a user who may change Deployments everywhere, and override the windows named.
+// overrider is a client of a user who may change Deployments and namespaces everywhere, and override the windows named.
 func overrider(t *testing.T, user string, windows ...string) client.Client {
 	t.Helper()
 	role := &rbacv1.ClusterRole{
 		ObjectMeta: metav1.ObjectMeta{Name: user},
 		Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "patch", "update"}},
+			{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: []string{"get", "create", "patch", "update"}},
+			{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: []string{"get", "patch"}},
 		},
 	}
 	if len(windows) > 0 {
@@ -157,5 +158,5 @@ func overrider(t *testing.T, user string, windows ...string) client.Client {
 // overriding changes the image together with a new reason to override.
 func overriding(ctx context.Context, c client.Client, d *appsv1.Deployment, image string) error {
 	return c.Patch(ctx, d.DeepCopy(), client.RawPatch("application/strategic-merge-patch+json", fmt.Appendf(nil,
-		`{"metadata":{"annotations":{"maintenance.fonster.dev/override":"INC-%s"}},"spec":{"template":{"spec":{"containers":[{"name":"main","image":%q}]}}}}`, image, image)))
+		`{"metadata":{"annotations":{"maintenance.fonster.dev/override":"INC-1 %s"}},"spec":{"template":{"spec":{"containers":[{"name":"main","image":%q}]}}}}`, image, image)))
 }

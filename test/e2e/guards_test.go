@@ -55,7 +55,7 @@ func TestNamespaceGuard(t *testing.T) {
 		"relabelled out of an open gate":         {relabel(open, `{"team":null}`), nil},
 		"relabelled into a closed gate":          {relabel(open, `{"team":"`+closed+`"}`), nil},
 		"relabelled while another target opens":  {relabel(both, `{"team":null}`), nil},
-		"deleted while closed":                   {remove(shared.Admin, closed), []string{"Delete of Namespace " + closed, "maintenance windows (" + closed + ")", "Next opening: ", "In an emergency: kubectl annotate namespace "+closed}},
+		"deleted while closed":                   {remove(shared.Admin, closed), []string{"Delete of Namespace " + closed, "maintenance windows (" + closed + ")", "Next opening: ", "In an emergency: kubectl annotate namespace " + closed}},
 		"deleted while frozen":                   {remove(shared.Admin, frozen), []string{"Delete of Namespace " + frozen, "change freeze " + frozen}},
 		"deleted while open":                     {remove(shared.Admin, open), nil},
 		"deleted while another target opens":     {remove(shared.Admin, both), nil},

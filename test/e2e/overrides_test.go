@@ -1,32 +1,413 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/override"
 )
 
-func TestOverrideFirst(t *testing.T) {
+// annotateWith sets annotations of an object, and nothing else.
+func annotateWith(ctx context.Context, c client.Client, o client.Object, pairs ...string) error {
+	var list []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		value := fmt.Sprintf("%q", pairs[i+1])
+		if pairs[i+1] == "" {
+			value = "null"
+		}
+		list = append(list, fmt.Sprintf("%q:%s", pairs[i], value))
+	}
+	return c.Patch(ctx, o.DeepCopyObject().(client.Object), mergePatch(`{"metadata":{"annotations":{%s}}}`, strings.Join(list, ",")))
+}
+
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// overrideOf reads the override of an object as it is now.
+func overrideOf(t *testing.T, o client.Object) override.Override {
+	t.Helper()
+	get(t, o)
+	current, _ := override.Parse(o.GetAnnotations())
+	return current
+}
+
+// TestOverrides is the matrix of emergency overrides, with the operator and without it: the API server decides.
+func TestOverrides(t *testing.T) {
+	for _, up := range []bool{true, false} {
+		state := map[bool]string{true: "operator up", false: "operator killed"}[up]
+		t.Run(state, func(t *testing.T) { testOverrides(t, up) })
+	}
+}
+
+func testOverrides(t *testing.T, up bool) {
+	ns := fmt.Sprintf("overrides-%t", up)
+	namespace(t, ns)
+	workloads := map[string]*appsv1.Deployment{}
+	for _, name := range []string{
+		"no-right", "another", "right", "revoked", "expired", "spent", "source", "copied", "forged", "pattern", "empty", "long", "one-request", "two", "removed", "delete", "by-pod", "later",
+	} {
+		workloads[name] = deployment(t, ns, name, 1)
+	}
+	window(t, ns, ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) {
+		mw.Spec.Disruptions = []v1alpha1.Disruption{v1alpha1.Rollout, v1alpha1.ScaleDown, v1alpha1.Delete, v1alpha1.Evict}
+		mw.Spec.Overrides = &v1alpha1.OverridePolicy{MaxDuration: &metav1.Duration{Duration: 30 * time.Minute}, ReasonPattern: "^(INC|CHG)-[0-9]+"}
+	})
+	namespace(t, ns+"-other")
+	window(t, ns+"-other", ns+"-other", nextYear())
+	ctx := t.Context()
+	nobody, oncall, other, deployer := overrider(t, "nobody-"+ns), overrider(t, "oncall-"+ns, ns), overrider(t, "other-"+ns, ns+"-other"), overrider(t, "deployer-"+ns)
+	if !up {
+		operator.Kill()
+		t.Cleanup(func() { restartOperator(t) })
+	}
+	closed := func(t *testing.T, c client.Client, d *appsv1.Deployment) {
+		t.Helper()
+		wantRefused(t, setImage(ctx, c, d, "app:refused"), "Rollout of Deployment "+ns+"/"+d.Name, "In an emergency: kubectl annotate -n "+ns+" deployments/"+d.Name, "(matching ^(INC|CHG)-[0-9]+)")
+	}
+	open := func(t *testing.T, c client.Client, d *appsv1.Deployment, image string) {
+		t.Helper()
+		wantPassed(t, setImage(ctx, c, d, image))
+	}
+	set := func(c client.Client, d client.Object, reason string, more ...string) error {
+		return annotateWith(ctx, c, d, append([]string{override.Reason, reason}, more...)...)
+	}
+
+	t.Run("no right", func(t *testing.T) {
+		d := workloads["no-right"]
+		wantRefused(t, set(nobody, d, "INC-1"), "the override of Deployment "+ns+"/no-right is refused", "nobody-"+ns+" has no right to override any of the windows "+ns, "verb override on maintenancewindows.maintenance.fonster.dev")
+		closed(t, deployer, d)
+	})
+	t.Run("right on another window", func(t *testing.T) {
+		wantRefused(t, set(other, workloads["another"], "INC-1"), "has no right to override any of the windows "+ns)
+	})
+	t.Run("right", func(t *testing.T) {
+		d := workloads["right"]
+		before := time.Now().Truncate(time.Second)
+		wantPassed(t, set(oncall, d, "INC-1 disken full"))
+		o := overrideOf(t, d)
+		if o.By != "oncall-"+ns || o.Until.Before(before.Add(30*time.Minute)) || o.Until.After(time.Now().Add(30*time.Minute)) {
+			t.Errorf("stamped %+v, want oncall-%s and half an hour", o, ns)
+		}
+		open(t, deployer, d, "app:2")         // whoever may change it anyway
+		closed(t, oncall, workloads["later"]) // and nothing else
+		wantRefused(t, shared.Admin.Delete(ctx, &podsOf(t, d)[0]), "Delete of Pod", "kubectl annotate namespace "+ns)
+	})
+	t.Run("right revoked afterwards", func(t *testing.T) {
+		d := workloads["revoked"]
+		revoked := overrider(t, "revoked-"+ns, ns)
+		wantPassed(t, set(revoked, d, "INC-1"))
+		wantPassed(t, shared.Admin.Delete(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "revoked-" + ns}}))
+		open(t, deployer, d, "app:2") // it stands until its end
+		eventually(t, 5*time.Second, func() error {
+			if err := set(revoked, d, "INC-2"); err == nil {
+				return fmt.Errorf("set again without the right")
+			}
+			return nil
+		})
+	})
+	t.Run("expired", func(t *testing.T) {
+		d := workloads["expired"]
+		until := time.Now().Add(4 * time.Second).Truncate(time.Second)
+		wantPassed(t, set(oncall, d, "INC-1", override.Until, rfc3339(until)))
+		if o := overrideOf(t, d); !o.Until.Equal(until) {
+			t.Errorf("until %s, want the earlier end that was asked for, %s", o.Until, until)
+		}
+		open(t, deployer, d, "app:2")
+		time.Sleep(time.Until(until.Add(50 * time.Millisecond)))
+		closed(t, deployer, d)
+		wantPassed(t, set(oncall, d, "INC-1")) // the same text is no new reason
+		closed(t, oncall, d)
+	})
+	t.Run("spent reason applied again", func(t *testing.T) {
+		d := workloads["spent"]
+		wantPassed(t, set(oncall, d, "INC-1"))
+		open(t, deployer, d, "app:2")
+		wantPassed(t, set(oncall, d, "")) // ends it
+		closed(t, deployer, d)
+		applied := fmt.Sprintf(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"spent","namespace":%q,"annotations":{%q:"INC-1"}}}`, ns, override.Reason)
+		wantPassed(t, nobody.Patch(ctx, d.DeepCopy(), client.RawPatch("application/apply-patch+yaml", []byte(applied)), client.FieldOwner("gitops"), client.ForceOwnership))
+		if o := overrideOf(t, d); o.Spent != "INC-1" || o.Stands(time.Now()) {
+			t.Errorf("after the same text came from Git: %+v", o)
+		}
+		closed(t, deployer, d)
+		wantRefused(t, set(nobody, d, "INC-2"), "has no right")
+		wantPassed(t, set(oncall, d, "INC-2"))
+		open(t, deployer, d, "app:3")
+	})
+	t.Run("copied to another object", func(t *testing.T) {
+		wantPassed(t, set(oncall, workloads["source"], "INC-1"))
+		get(t, workloads["source"])
+		a := workloads["source"].Annotations
+		copied := workloads["copied"]
+		wantRefused(t, set(nobody, copied, "INC-1", override.Until, a[override.Until], override.By, a[override.By]), "has no right")
+		wantRefused(t, annotateWith(ctx, nobody, copied, override.Until, a[override.Until], override.By, a[override.By]), "only the operator of Fonster")
+		closed(t, deployer, copied)
+	})
+	t.Run("forged until and by", func(t *testing.T) {
+		d := workloads["forged"]
+		wantRefused(t, annotateWith(ctx, oncall, d, override.Until, "2099-01-01T00:00:00Z"), "only the operator of Fonster", "override-until")
+		wantPassed(t, set(oncall, d, "INC-1", override.Until, "2099-01-01T00:00:00Z", override.By, "anna"))
+		if o := overrideOf(t, d); o.By != "oncall-"+ns || o.Until.After(time.Now().Add(30*time.Minute)) {
+			t.Errorf("the forgery is believed: %+v", o)
+		}
+		wantRefused(t, annotateWith(ctx, oncall, d, override.Until, rfc3339(time.Now().Add(24*time.Hour))), "only the operator of Fonster")
+		wantRefused(t, annotateWith(ctx, oncall, d, override.By, "anna"), "only the operator of Fonster")
+		wantRefused(t, annotateWith(ctx, oncall, d, override.Spent, "INC-7"), "only the operator of Fonster")
+	})
+	t.Run("wrong pattern", func(t *testing.T) {
+		wantRefused(t, set(oncall, workloads["pattern"], "bara för att"), "its reason must match ^(INC|CHG)-[0-9]+")
+		closed(t, oncall, workloads["pattern"])
+	})
+	t.Run("empty", func(t *testing.T) {
+		d := workloads["empty"]
+		wantPassed(t, shared.Admin.Patch(ctx, d.DeepCopy(), mergePatch(`{"metadata":{"annotations":{%q:""}}}`, override.Reason)))
+		closed(t, oncall, d)
+		wantRefused(t, set(oncall, d, "   "), "its reason must")
+	})
+	t.Run("ten kilobytes of reason", func(t *testing.T) {
+		wantRefused(t, set(oncall, workloads["long"], "INC-1 "+strings.Repeat("x", 10_000)), "at most 256 characters")
+	})
+	t.Run("object created with it", func(t *testing.T) {
+		created := func(name string) *appsv1.Deployment {
+			return &appsv1.Deployment{
+				ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name, Annotations: map[string]string{override.Reason: "INC-1"}},
+				Spec:       appsv1.DeploymentSpec{Replicas: new(int32(1)), Selector: selector(name), Template: template(name, "app:1")},
+			}
+		}
+		creator := as(t, "creator") // system:masters holds every right, this one too
+		without := created("created-without")
+		wantRefused(t, nobody.Create(ctx, without), "has no right")
+		d := created("created-with")
+		wantPassed(t, creator.Create(ctx, d))
+		if o := overrideOf(t, d); o.By != "creator" || !o.Stands(time.Now()) {
+			t.Errorf("created with a reason by one with the right: %+v", o)
+		}
+	})
+	t.Run("set and used in one request", func(t *testing.T) {
+		d := workloads["one-request"]
+		wantRefused(t, overriding(ctx, nobody, d, "app:2"), "has no right")
+		wantPassed(t, overriding(ctx, oncall, d, "app:2"))
+	})
+	t.Run("two at once", func(t *testing.T) {
+		d := workloads["two"]
+		wantPassed(t, set(oncall, d, "INC-1"))
+		wantPassed(t, set(as(t, "second"), d, "CHG-2"))
+		if o := overrideOf(t, d); o.By != "second" || o.Reason != "CHG-2" || o.Spent != "INC-1" {
+			t.Errorf("the second replaces the first, which is used up: %+v", o)
+		}
+		open(t, deployer, d, "app:2")
+	})
+	t.Run("taken away", func(t *testing.T) {
+		d := workloads["removed"]
+		wantPassed(t, set(oncall, d, "INC-1"))
+		open(t, deployer, d, "app:2")
+		out, err := shared.Kubectl("-n", ns, "annotate", "deployment/removed", override.Reason+"-")
+		if err != nil {
+			t.Fatal(out)
+		}
+		closed(t, deployer, d)
+	})
+	t.Run("deleted under it", func(t *testing.T) {
+		d := workloads["delete"]
+		wantRefused(t, shared.Admin.Delete(ctx, d), "Delete of Deployment")
+		wantPassed(t, set(oncall, d, "INC-1"))
+		wantPassed(t, shared.Admin.Delete(ctx, d))
+	})
+	t.Run("namespace-wide", func(t *testing.T) {
+		object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+		d := workloads["by-pod"]
+		pod := podsOf(t, d)[0]
+		wantRefused(t, set(nobody, object, "INC-1"), "the override of Namespace "+ns+" is refused", "has no right")
+		wantPassed(t, set(shared.Admin, object, "INC-1 hela kommunen"))
+		eventually(t, 2*time.Second, func() error { return setImage(ctx, deployer, workloads["later"], "app:2") })
+		wantPassed(t, evict(nil)(ctx, shared.Admin, &pod))
+		wantPassed(t, scaleTo(0)(ctx, shared.Admin, d))
+		wantPassed(t, client.NewDryRunClient(shared.Admin).Delete(ctx, object))
+		wantPassed(t, set(shared.Admin, object, ""))
+		eventually(t, 2*time.Second, func() error {
+			if err := setImage(ctx, client.NewDryRunClient(shared.Admin), workloads["later"], "app:3"); err == nil {
+				return fmt.Errorf("still overridden")
+			}
+			return nil
+		})
+	})
+	if up {
+		t.Run("the record", func(t *testing.T) { testRecord(t, ns, workloads) })
+	}
+}
+
+// testRecord: what has been overridden is in the window's status, in Events, in the metrics, and gone from the objects.
+func testRecord(t *testing.T, ns string, workloads map[string]*appsv1.Deployment) {
+	want := map[string]v1alpha1.OverrideEnd{
+		"Deployment " + ns + "/right": "", "Deployment " + ns + "/expired": v1alpha1.OverrideExpired, "Deployment " + ns + "/removed": v1alpha1.OverrideRemoved,
+		"Deployment " + ns + "/delete": v1alpha1.OverrideDeleted, "Namespace " + ns: v1alpha1.OverrideRemoved,
+	}
+	eventually(t, 20*time.Second, func() error {
+		mw := &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+		get(t, mw)
+		found := map[string]v1alpha1.OverrideRecord{}
+		for _, r := range mw.Status.Overrides {
+			if _, newer := found[r.Object]; !newer {
+				found[r.Object] = r
+			}
+		}
+		for object, end := range want {
+			r, ok := found[object]
+			if !ok || r.Ended != end || (end == "") != (r.EndedAt == nil) || r.By == "" || r.Reason == "" {
+				return fmt.Errorf("%s: record %+v, want end %q; all:\n%+v", object, r, end, mw.Status.Overrides)
+			}
+		}
+		if r := found["Deployment "+ns+"/right"]; r.ToGeneration == r.FromGeneration {
+			return fmt.Errorf("the change under the override is not recorded: %+v", r)
+		}
+		if n := len(mw.Status.Overrides); n > 20 {
+			return fmt.Errorf("%d records", n)
+		}
+		return nil
+	})
+	d := workloads["expired"]
+	eventually(t, 10*time.Second, func() error {
+		get(t, d)
+		if d.Annotations[override.Spent] != "INC-1" || d.Annotations[override.Until] != "" || d.Annotations[override.By] != "" || d.Labels["maintenance.fonster.dev/overridden"] != "" {
+			return fmt.Errorf("not cleaned up: %v %v", d.Annotations, d.Labels)
+		}
+		return nil
+	})
+	out, err := shared.Kubectl("-n", ns, "get", "events", "--field-selector", "reason=Overridden")
+	if err != nil || !strings.Contains(out, "deployment/right") || !strings.Contains(out, "INC-1 disken full") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	metrics := scrapeMetrics(t)
+	if !strings.Contains(metrics, `fonster_overrides_total{window="`+ns+`"}`) || !strings.Contains(metrics, "fonster_overrides_active ") || strings.Contains(metrics, "INC-") {
+		t.Errorf("metrics:\n%s", metrics)
+	}
+}
+
+// TestOverridePage: emergency work is announced at once, with its public sentence, and without names.
+func TestOverridePage(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "hemligt-system", 1)
+	window(t, ns, ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Audiences = []string{"heby"} })
+	body := func() string {
+		_, text := page(t, "/sv/heby/")
+		return text
+	}
+	if text := body(); strings.Contains(text, "Akut arbete pågår") {
+		t.Fatalf("emergency work before there is any:\n%s", text)
+	}
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-4711 hemligt", override.Notice, "Säkerhetsuppdatering av e-tjänster."))
+	eventually(t, 5*time.Second, func() error {
+		if text := body(); !strings.Contains(text, "Akut arbete pågår") || !strings.Contains(text, "Säkerhetsuppdatering av e-tjänster.") {
+			return fmt.Errorf("not announced")
+		}
+		return nil
+	})
+	for _, secret := range []string{"hemligt", "INC-4711", "kubernetes-admin"} {
+		if strings.Contains(body(), secret) {
+			t.Errorf("the page tells %q", secret)
+		}
+	}
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, ""))
+	eventually(t, 5*time.Second, func() error {
+		if strings.Contains(body(), "Akut arbete pågår") {
+			return fmt.Errorf("still announced")
+		}
+		return nil
+	})
+}
+
+// TestOverrideInAFreeze: an override passes a freeze only where the freeze says so, and for whoever may override it.
+func TestOverrideInAFreeze(t *testing.T) {
 	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, always())
+	cf := freeze(t, ns, ns, nil)
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1"))
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "change freeze "+ns+" is in force", "It ends when its ChangeFreeze is changed or deleted.")
+	wantPassed(t, shared.Admin.Patch(t.Context(), cf, mergePatch(`{"spec":{"overrides":{"maxDuration":"1h"}}}`)))
+	deployer := overrider(t, "deployer-"+ns)
+	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), shared.Admin, d, "app:2") })
+	wantRefused(t, setImage(t.Context(), deployer, d, "app:3"), "change freeze "+ns, "whoever has the right to override it")
+	create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: ns}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{"maintenance.fonster.dev"}, Resources: []string{"changefreezes"}, ResourceNames: []string{ns}, Verbs: []string{"override"}},
+	}})
+	create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: ns}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: ns},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "deployer-" + ns}}})
+	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), deployer, d, "app:3") })
+}
+
+// TestOverrideEndsMidRollout: a rollout that began under an override ends though the override has.
+func TestOverrideEndsMidRollout(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := slowDeployment(t, ns, "web")
 	window(t, ns, ns, nextYear())
-	oncall := overrider(t, "oncall-"+ns, ns)
-	nobody := overrider(t, "nobody-"+ns)
-	set := func(c client.Client, reason string) error {
-		return c.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"annotations":{"maintenance.fonster.dev/override":%q}}}`, reason))
-	}
-	wantRefused(t, set(nobody, "INC-1"), "has no right to override")
-	wantPassed(t, set(oncall, "INC-1"))
-	get(t, d)
-	t.Log(d.Annotations, d.Labels)
-	o, _ := override.Parse(d.Annotations)
-	if o.By != "oncall-"+ns || o.Until.Before(time.Now().Add(59*time.Minute)) || o.Until.After(time.Now().Add(61*time.Minute)) {
-		t.Errorf("%+v", o)
-	}
+	until := time.Now().Add(4 * time.Second).Truncate(time.Second)
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1", override.Until, rfc3339(until)))
 	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
-	wantPassed(t, setImage(t.Context(), nobody, d, "app:3"))
+	time.Sleep(time.Until(until.Add(100 * time.Millisecond)))
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:3"), "Rollout of Deployment")
+	get(t, d)
+	if d.Status.UpdatedReplicas == *d.Spec.Replicas {
+		t.Fatalf("the rollout ended before the override: %+v", d.Status)
+	}
+	eventually(t, 60*time.Second, func() error {
+		get(t, d)
+		if d.Status.UpdatedReplicas != *d.Spec.Replicas || d.Status.AvailableReplicas != *d.Spec.Replicas {
+			return fmt.Errorf("not rolled out: %+v", d.Status)
+		}
+		return nil
+	})
+}
+
+// TestOverrideOfTheUngoverned: where nothing governs, a reason is nothing, and is used up before something does.
+func TestOverrideOfTheUngoverned(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	wantPassed(t, annotateWith(t.Context(), overrider(t, "nobody-"+ns), d, override.Reason, "INC-1"))
+	eventually(t, 5*time.Second, func() error {
+		if o := overrideOf(t, d); o.Spent != "INC-1" {
+			return fmt.Errorf("not used up: %+v", o)
+		}
+		return nil
+	})
+	window(t, ns, ns, nextYear())
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
+}
+
+// scrapeMetrics reads the operator's metrics as the administrator's own service account would.
+func scrapeMetrics(t *testing.T) string {
+	t.Helper()
+	create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "scraper"}})
+	create(t, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "scraper"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fonster-metrics-reader"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "scraper"}},
+	})
+	token, err := shared.ServiceAccountToken(t.Context(), "default", "scraper")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text string
+	eventually(t, 10*time.Second, func() error {
+		status, body, err := operator.Metrics(t.Context(), token)
+		if err != nil || status != 200 {
+			return fmt.Errorf("status %d: %w", status, err)
+		}
+		text = body
+		return nil
+	})
+	return text
 }

@@ -1,0 +1,175 @@
+package overrides
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/override"
+)
+
+// decision is what to do about an object that carries an override.
+type decision struct {
+	// record is what to note of it in the windows that it passes; nil where it never stood.
+	record *v1alpha1.OverrideRecord
+	// until, when set, is an earlier end than the one noted.
+	until time.Time
+	// end says that it ends now: its reason is used up, and the notes go.
+	end bool
+	// clean says that the notes of an override that has ended go.
+	clean bool
+	// next is when to look again; zero: when the object changes.
+	next time.Time
+}
+
+// decide works out what to do about an object's override at now, where the windows that govern it let one stand for longest at
+// most. longest is zero where no window governs it.
+func decide(o *metav1.PartialObjectMetadata, longest time.Duration, now time.Time) decision {
+	current, has := override.Parse(o.Annotations)
+	spent, until := o.Annotations[override.Spent], parseTime(o.Annotations[override.Until])
+	switch {
+	case !has || current.Reason == spent: // taken away, or used up
+		d := decision{clean: true}
+		if spent != "" && !until.IsZero() {
+			d.record = record(o, override.Override{Reason: spent, By: current.By, Until: until}, until, now)
+			if d.record.By == "" {
+				d.record.By = o.Annotations[override.By]
+			}
+			end(d.record, earlier(until, now), v1alpha1.OverrideRemoved)
+		}
+		return d
+	case longest == 0, current.Until.IsZero(): // nothing governs it, or nothing did when it was set
+		return decision{end: true}
+	case !now.Before(current.Until):
+		d := decision{record: record(o, current, current.Until, now), end: true}
+		end(d.record, current.Until, v1alpha1.OverrideExpired)
+		return d
+	}
+	d := decision{}
+	if latest := now.Add(longest).UTC().Truncate(time.Second); current.Until.After(latest) {
+		d.until, current.Until = latest, latest
+	}
+	d.record, d.next = record(o, current, now, now), current.Until
+	return d
+}
+
+// record is what is known of an override: it began with the latest write that is not later than by, at first sight.
+func record(o *metav1.PartialObjectMetadata, current override.Override, by, now time.Time) *v1alpha1.OverrideRecord {
+	return &v1alpha1.OverrideRecord{
+		Object: name(o), Reason: current.Reason, By: current.By, Until: metav1.NewTime(current.Until.UTC()),
+		From:           metav1.NewTime(lastWrite(o, earlier(by, now))),
+		FromGeneration: o.Generation, ToGeneration: o.Generation,
+	}
+}
+
+func end(r *v1alpha1.OverrideRecord, at time.Time, how v1alpha1.OverrideEnd) {
+	r.EndedAt, r.Ended = &metav1.Time{Time: at.UTC().Truncate(time.Second)}, how
+}
+
+// lastWrite is when somebody other than the operator last wrote the object, as of now.
+func lastWrite(o *metav1.PartialObjectMetadata, now time.Time) time.Time {
+	var last time.Time
+	for _, m := range o.ManagedFields {
+		if m.Time != nil && m.Subresource == "" && m.Time.After(last) && !m.Time.After(now) {
+			last = m.Time.Time
+		}
+	}
+	if last.IsZero() {
+		last = now
+	}
+	return last.UTC().Truncate(time.Second)
+}
+
+// writers names who has written the object since an instant, by their field managers; at most maxWriters.
+func writers(o *metav1.PartialObjectMetadata, since time.Time) []string {
+	var names []string
+	for _, m := range o.ManagedFields {
+		if m.Time != nil && m.Subresource == "" && m.Manager != fieldManager && !m.Time.Time.Before(since) && !slices.Contains(names, m.Manager) {
+			names = append(names, m.Manager)
+		}
+	}
+	slices.Sort(names)
+	return names[:min(len(names), maxWriters)]
+}
+
+const (
+	maxRecords = 20
+	maxWriters = 8
+)
+
+// note merges a record into a window's list, newest first. It returns nil where nothing changes, and whether the record is a
+// new one.
+func note(list []v1alpha1.OverrideRecord, r v1alpha1.OverrideRecord, o *metav1.PartialObjectMetadata, now time.Time) (merged []v1alpha1.OverrideRecord, added bool) {
+	list = slices.Clone(list)
+	i := slices.IndexFunc(list, func(e v1alpha1.OverrideRecord) bool {
+		return e.Object == r.Object && e.Reason == r.Reason && (e.EndedAt == nil || e.EndedAt.Equal(r.EndedAt))
+	})
+	changed := false
+	for j := range list { // an override that another one replaced
+		if e := &list[j]; j != i && e.Object == r.Object && e.EndedAt == nil {
+			end(e, earlier(e.Until.Time, now), v1alpha1.OverrideReplaced)
+			changed = true
+		}
+	}
+	if i < 0 {
+		r.ChangedBy = writers(o, r.From.Time)
+		list = slices.Insert(list, 0, r)
+		return list[:min(len(list), maxRecords)], true
+	}
+	e := &list[i]
+	before := e.DeepCopy()
+	e.Until, e.EndedAt, e.Ended = r.Until, r.EndedAt, cmp.Or(r.Ended, e.Ended)
+	e.ToGeneration = max(e.ToGeneration, r.ToGeneration)
+	e.ChangedBy = writers(o, e.From.Time)
+	if !changed && before.Until.Equal(&e.Until) && before.EndedAt.Equal(e.EndedAt) && before.ToGeneration == e.ToGeneration && slices.Equal(before.ChangedBy, e.ChangedBy) {
+		return nil, false
+	}
+	return list, false
+}
+
+// closeAll ends what is open in a window's list for an object; nil where nothing is.
+func closeAll(list []v1alpha1.OverrideRecord, object string, how v1alpha1.OverrideEnd, now time.Time) []v1alpha1.OverrideRecord {
+	list = slices.Clone(list)
+	changed := false
+	for i := range list {
+		if e := &list[i]; e.Object == object && e.EndedAt == nil {
+			end(e, earlier(e.Until.Time, now), how)
+			changed = true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return list
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// parseTime reads an RFC 3339 time; zero where it cannot be read.
+func parseTime(text string) time.Time {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// name names an object for people, such as "Deployment osthammar/web".
+func name(o *metav1.PartialObjectMetadata) string {
+	return objectName(o.Kind, o.Namespace, o.Name)
+}
+
+func objectName(kind, namespace, name string) string {
+	if namespace == "" {
+		return kind + " " + name
+	}
+	return kind + " " + namespace + "/" + name
+}

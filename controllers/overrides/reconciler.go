@@ -1,0 +1,275 @@
+package overrides
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/apply"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/override"
+)
+
+const fieldManager = apply.FieldManager
+
+// Reconciler records the overrides of workloads and namespaces in the status of the windows that they pass, and ends them. The
+// API server refuses after their end by itself; what is noted here as used up never passes again.
+type Reconciler struct {
+	Client client.Client
+	// Live reads windows past the cache: a record that was written a moment ago must be seen. Overrides are rare.
+	Live     client.Reader
+	Store    *Store
+	Source   *compile.Source
+	Recorder events.EventRecorder
+	Now      func() time.Time
+	// Observe is told of each override that is recorded for a window.
+	Observe func(window string)
+
+	// deleted holds, by Request, what was last known of an object that is gone, until its record is closed.
+	deleted sync.Map
+}
+
+// Request names an object of one of kinds.
+type Request struct {
+	Kind schema.GroupVersionKind
+	types.NamespacedName
+}
+
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows/status,verbs=patch
+
+// SetupWithManager registers the reconciler. One replica runs it.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	c, err := controller.NewTyped("overrides", mgr, controller.TypedOptions[Request]{
+		Reconciler:  r,
+		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[Request](20*time.Millisecond, 10*time.Second),
+	})
+	if err != nil {
+		return err
+	}
+	for _, kind := range kinds {
+		type queue = workqueue.TypedRateLimitingInterface[Request]
+		request := func(o *metav1.PartialObjectMetadata) Request {
+			return Request{Kind: kind, NamespacedName: client.ObjectKeyFromObject(o)}
+		}
+		enqueue := handler.TypedFuncs[*metav1.PartialObjectMetadata, Request]{
+			CreateFunc: func(_ context.Context, e event.TypedCreateEvent[*metav1.PartialObjectMetadata], q queue) {
+				q.Add(request(e.Object))
+			},
+			UpdateFunc: func(_ context.Context, e event.TypedUpdateEvent[*metav1.PartialObjectMetadata], q queue) {
+				q.Add(request(e.ObjectNew))
+			},
+			DeleteFunc: func(_ context.Context, e event.TypedDeleteEvent[*metav1.PartialObjectMetadata], q queue) {
+				r.deleted.Store(request(e.Object), e.Object)
+				q.Add(request(e.Object))
+			},
+		}
+		if err := c.Watch(source.TypedKind(r.Store.cache, metadata(kind), enqueue)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Reconcile brings the record of one object's override up to date, and ends it at its end.
+func (r *Reconciler) Reconcile(ctx context.Context, request Request) (reconcile.Result, error) {
+	now := r.Now()
+	object, err := r.Store.get(ctx, request.Kind, request.NamespacedName)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	compiled, err := r.Source.Compiled(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if object == nil {
+		return ctrl.Result{}, r.closeDeleted(ctx, request, compiled, now)
+	}
+	windows, longest, err := governing(ctx, r.Client, object, compiled)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	d := decide(object, longest, now)
+	if d.record != nil {
+		err := r.writeRecords(ctx, windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
+			return note(list, *d.record, object, now)
+		}, func(window *v1alpha1.MaintenanceWindow) { r.tell(window, object, *d.record) })
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	if err := r.patch(ctx, object, d); err != nil {
+		if apierrors.IsConflict(err) { // it has changed: the change comes by itself
+			return ctrl.Result{}, nil
+		}
+		return ctrl.Result{}, ignoreNotFound(err)
+	}
+	if d.next.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	return ctrl.Result{RequeueAfter: max(min(d.next.Sub(now), time.Minute), time.Millisecond)}, nil
+}
+
+// closeDeleted records the end of the override of an object that is gone; or that was cleaned up, and then nothing is open.
+func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled *compile.Compiled, now time.Time) error {
+	if last, known := r.deleted.Load(request); known {
+		o := last.(*metav1.PartialObjectMetadata).DeepCopy()
+		o.SetGroupVersionKind(request.Kind)
+		if current, has := override.Parse(o.Annotations); has && current.Stands(now) {
+			windows, _, err := governing(ctx, r.Client, o, compiled)
+			if err != nil {
+				return err
+			}
+			d := record(o, current, now, now)
+			end(d, now, v1alpha1.OverrideDeleted)
+			err = r.writeRecords(ctx, windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
+				return note(list, *d, o, now)
+			}, nil)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	gone := objectName(request.Kind.Kind, request.Namespace, request.Name)
+	err := r.writeRecords(ctx, compiled.Names("MaintenanceWindow"), func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
+		return closeAll(list, gone, v1alpha1.OverrideDeleted, now), false
+	}, nil)
+	if err == nil {
+		r.deleted.Delete(request)
+	}
+	return err
+}
+
+// governing names the windows that govern an object, or something in a namespace, in order; and says how long the strictest of
+// all, overridable freezes counted, lets an override stand. Zero: nothing governs it.
+func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjectMetadata, compiled *compile.Compiled) ([]string, time.Duration, error) {
+	namespace, objectLabels := o.Name, labels.Set(nil)
+	namespaceLabels := o.Labels
+	if o.Namespace != "" {
+		ns := metadata(corev1.SchemeGroupVersion.WithKind("Namespace"))
+		if err := reader.Get(ctx, types.NamespacedName{Name: o.Namespace}, ns); err != nil {
+			return nil, 0, ignoreNotFound(err)
+		}
+		namespace, namespaceLabels, objectLabels = o.Namespace, ns.Labels, o.Labels
+	}
+	if slices.Contains(doors.ProtectedNamespaces, namespace) {
+		return nil, 0, nil
+	}
+	var windows []string
+	var longest time.Duration
+	shorten := func(d time.Duration) {
+		if longest == 0 || d < longest {
+			longest = d
+		}
+	}
+	for _, name := range compiled.Names("MaintenanceWindow") {
+		w := compiled.Windows[name]
+		if w.Problems.HasTarget() && w.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || w.Target.Objects.Matches(objectLabels)) {
+			windows = append(windows, name)
+			shorten(w.MaxOverride)
+		}
+	}
+	for _, name := range compiled.Names("ChangeFreeze") {
+		f := compiled.Freezes[name]
+		if f.Overridable && f.Problems.HasTarget() && f.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || f.Target.Objects.Matches(objectLabels)) {
+			shorten(f.MaxOverride)
+		}
+	}
+	return windows, longest, nil
+}
+
+// writeRecords changes the records of windows, where change has something to change; and tells of each that it added. A window
+// that somebody else wrote meanwhile is an error, and tried again.
+func (r *Reconciler) writeRecords(ctx context.Context, windows []string, change func([]v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool), tell func(*v1alpha1.MaintenanceWindow)) error {
+	for _, name := range windows {
+		var mw v1alpha1.MaintenanceWindow
+		if err := r.Live.Get(ctx, types.NamespacedName{Name: name}, &mw); err != nil {
+			if apierrors.IsNotFound(err) {
+				continue
+			}
+			return err
+		}
+		records, added := change(mw.Status.Overrides)
+		if records == nil {
+			continue
+		}
+		update := &v1alpha1.MaintenanceWindow{
+			TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MaintenanceWindow"},
+			ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: mw.ResourceVersion},
+			Status:     *mw.Status.DeepCopy(),
+		}
+		update.Status.Overrides = records
+		if err := apply.Status(ctx, r.Client, update); err != nil {
+			return fmt.Errorf("window %s: %w", name, err)
+		}
+		if added {
+			r.Observe(name)
+			if tell != nil {
+				tell(&mw)
+			}
+		}
+	}
+	return nil
+}
+
+// tell tells of an override in Events: of the object, and of the window that it passes.
+func (r *Reconciler) tell(window *v1alpha1.MaintenanceWindow, o *metav1.PartialObjectMetadata, record v1alpha1.OverrideRecord) {
+	format := "%s is overridden by %s until %s: %s"
+	args := []any{record.Object, record.By, record.Until.UTC().Format(time.RFC3339), record.Reason}
+	r.Recorder.Eventf(window, o, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", format, args...)
+	r.Recorder.Eventf(o, window, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", format, args...)
+}
+
+// patch writes a decision into the object, if it is still the one that was decided about.
+func (r *Reconciler) patch(ctx context.Context, o *metav1.PartialObjectMetadata, d decision) error {
+	annotations, marks := map[string]any{}, map[string]any{}
+	switch {
+	case d.end:
+		annotations[override.Spent] = o.Annotations[override.Reason]
+		fallthrough
+	case d.clean:
+		annotations[override.Until], annotations[override.By] = nil, nil
+		marks[doors.OverriddenLabel] = nil
+	case !d.until.IsZero():
+		annotations[override.Until] = d.until.UTC().Format(time.RFC3339)
+	default:
+		return nil
+	}
+	content, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"resourceVersion": o.ResourceVersion, "annotations": annotations, "labels": marks,
+	}})
+	if err != nil {
+		return err
+	}
+	target := metadata(o.GroupVersionKind())
+	target.Namespace, target.Name = o.Namespace, o.Name
+	if err := r.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, content), client.FieldOwner(fieldManager)); err != nil {
+		return err
+	}
+	if d.end && d.record != nil {
+		r.Recorder.Eventf(o, nil, corev1.EventTypeNormal, v1alpha1.ReasonOverrideEnded, "Override", "the override of %s has ended: %s", d.record.Object, d.record.Reason)
+	}
+	return nil
+}
