@@ -18,6 +18,8 @@ const (
 const (
 	// ReasonCompiled: Ready, the spec was read and is in force.
 	ReasonCompiled = "Compiled"
+	// ReasonShortNotice: a planned occurrence became known later than spec.notice before its start.
+	ReasonShortNotice = "ShortNotice"
 	// ReasonOverridden: an emergency override passes the window.
 	ReasonOverridden = "Overridden"
 	// ReasonOverrideEnded: an emergency override has ended.

@@ -162,7 +162,7 @@ type MaintenanceWindowStatus struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
-	Upcoming []Occurrence `json:"upcoming,omitempty"`
+	Upcoming []UpcomingOccurrence `json:"upcoming,omitempty"`
 
 	// namespaces is the number of namespaces that the window governs.
 	// +optional
@@ -186,6 +186,18 @@ type MaintenanceWindowStatus struct {
 	// lastOccurrence tells what became of the occurrence that closed last.
 	// +optional
 	LastOccurrence *OccurrenceSummary `json:"lastOccurrence,omitempty"`
+}
+
+// UpcomingOccurrence is an occurrence to come, or the one that is open.
+type UpcomingOccurrence struct {
+	Occurrence `json:",inline"`
+
+	// announcedAt is when the occurrence became known.
+	// +optional
+	AnnouncedAt *metav1.Time `json:"announcedAt,omitempty"`
+	// shortNotice says that a planned occurrence became known later than spec.notice before its start.
+	// +optional
+	ShortNotice bool `json:"shortNotice,omitempty"`
 }
 
 // OverrideEnd says how an override ended.

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +16,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/schedule"
 )
 
 // Windows writes the status of MaintenanceWindows.
@@ -55,7 +57,7 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		ObjectMeta: metav1.ObjectMeta{Name: mw.Name, ResourceVersion: mw.ResourceVersion},
 		Status:     status,
 	}
-	return r.write(ctx, update, func() { r.emit(&mw, status) }, result(until, now))
+	return r.write(ctx, update, func() { r.emit(&mw, status, window.Schedule) }, result(until, now))
 }
 
 // windowStatus is the status of a window at now, and when it changes by itself.
@@ -67,7 +69,7 @@ func windowStatus(mw *v1alpha1.MaintenanceWindow, compiled *compile.Compiled, na
 	status.Gate = state.Gate
 	status.Namespaces = namespaces
 	status.OpensAt, status.ClosesAt = apiTime(state.OpensAt), apiTime(state.ClosesAt)
-	status.Upcoming = occurrences(gate.Upcoming(window.Schedule, now, maxUpcoming))
+	status.Upcoming = upcoming(mw, gate.Upcoming(window.Schedule, now, maxUpcoming), now)
 	setConditions(&status.Conditions, mw.Generation, now,
 		ready(window.Problems, window.Schedule, now, "; the window stays closed"),
 		openCondition(window, state),
@@ -82,6 +84,32 @@ func windowStatus(mw *v1alpha1.MaintenanceWindow, compiled *compile.Compiled, na
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHolding)
 	}
 	return status, state.Until
+}
+
+// upcoming lists occurrences with when they became known. An occurrence that was listed already keeps its time; one behind the
+// end of a full list, that only moved up, became known with what was listed before it.
+func upcoming(mw *v1alpha1.MaintenanceWindow, list []schedule.Occurrence, now time.Time) []v1alpha1.UpcomingOccurrence {
+	before := mw.Status.Upcoming
+	var result []v1alpha1.UpcomingOccurrence
+	for _, o := range list {
+		u := v1alpha1.UpcomingOccurrence{Occurrence: v1alpha1.Occurrence{Start: *apiTime(o.Start), End: *apiTime(o.End)}}
+		known := slices.IndexFunc(before, func(b v1alpha1.UpcomingOccurrence) bool { return b.Start.Equal(&u.Start) })
+		switch {
+		case known >= 0:
+			u.AnnouncedAt = before[known].AnnouncedAt
+		case mw.Status.ObservedGeneration == 0: // the first look: known since the window was created
+			u.AnnouncedAt = &metav1.Time{Time: mw.CreationTimestamp.UTC()}
+		case len(before) == maxUpcoming && u.Start.After(before[maxUpcoming-1].Start.Time):
+			u.AnnouncedAt = before[maxUpcoming-1].AnnouncedAt
+		default:
+			u.AnnouncedAt = &metav1.Time{Time: now.UTC().Truncate(time.Second)}
+		}
+		if notice := mw.Spec.Notice; notice != nil && u.AnnouncedAt != nil && mw.Spec.Class != v1alpha1.Emergency {
+			u.ShortNotice = u.Start.Sub(u.AnnouncedAt.Time) < notice.Duration
+		}
+		result = append(result, u)
+	}
+	return result
 }
 
 func openCondition(window compile.CompiledWindow, state gate.WindowState) metav1.Condition {
@@ -110,8 +138,14 @@ func opens(at time.Time) string {
 }
 
 // emit tells of the transitions that the status write made.
-func (r *Windows) emit(mw *v1alpha1.MaintenanceWindow, after v1alpha1.MaintenanceWindowStatus) {
+func (r *Windows) emit(mw *v1alpha1.MaintenanceWindow, after v1alpha1.MaintenanceWindowStatus, s *schedule.Schedule) {
 	before := mw.Status.Conditions
 	r.emitFalse(mw, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionGoverning, v1alpha1.ConditionHolding)
 	r.emitTurn(mw, before, after.Conditions, v1alpha1.ConditionOpen)
+	for _, u := range after.Upcoming {
+		if u.ShortNotice && !slices.ContainsFunc(mw.Status.Upcoming, func(b v1alpha1.UpcomingOccurrence) bool { return b.ShortNotice && b.Start.Equal(&u.Start) }) {
+			r.Recorder.Eventf(mw, nil, corev1.EventTypeWarning, v1alpha1.ReasonShortNotice, "Schedule", "the occurrence of %s became known later than %s before its start",
+				compile.Human(u.Start.In(s.Location())), mw.Spec.Notice.Duration)
+		}
+	}
 }

@@ -76,6 +76,8 @@ type Occurrence struct {
 	// Frozen are the stretches of it that freezes keep shut, in order; they do not overlap.
 	Frozen []Stretch
 	State  State
+	// ShortNotice says that it became known later than promised.
+	ShortNotice bool
 	// MovedTo is where a moved one went.
 	MovedTo time.Time
 	// EndedAt is when one that ended early did; zero when that is not known.

@@ -10,8 +10,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,6 +33,8 @@ type root struct {
 	now        func() time.Time
 	kubeconfig string
 	context    string
+	as         string
+	asGroups   []string
 	// connect returns a client of the cluster; replaced in tests.
 	connect func() (client.Client, error)
 }
@@ -72,7 +77,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func (r *root) command() *cobra.Command {
 	command := &cobra.Command{
 		Use:           "kubectl-window",
-		Short:         "See when maintenance windows are open",
+		Short:         "See when maintenance windows are open, and let emergencies through",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl window"},
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -83,20 +88,36 @@ func (r *root) command() *cobra.Command {
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	command.PersistentFlags().StringVar(&r.kubeconfig, "kubeconfig", "", "path of the kubeconfig (default: KUBECONFIG, or ~/.kube/config)")
 	command.PersistentFlags().StringVar(&r.context, "context", "", "context of the kubeconfig to use")
-	command.AddCommand(newCalendar(r), newStatus(r))
+	command.PersistentFlags().StringVar(&r.as, "as", "", "user to impersonate")
+	command.PersistentFlags().StringSliceVar(&r.asGroups, "as-group", nil, "group to impersonate; may be repeated")
+	command.AddCommand(newCalendar(r), newStatus(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r))
 	return command
+}
+
+// config reads the kubeconfig.
+func (r *root) config() clientcmd.ClientConfig {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = r.kubeconfig
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: r.context})
+}
+
+// defaultNamespace is that of the kubeconfig's context.
+func (r *root) defaultNamespace() string {
+	if namespace, _, err := r.config().Namespace(); err == nil && namespace != "" {
+		return namespace
+	}
+	return "default"
 }
 
 // cluster connects to the cluster of the kubeconfig.
 func (r *root) cluster() (client.Client, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = r.kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: r.context}).ClientConfig()
+	config, err := r.config().ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("no cluster to talk to: set KUBECONFIG or --kubeconfig: %w", err)
 	}
+	config.Impersonate = rest.ImpersonationConfig{UserName: r.as, Groups: r.asGroups}
 	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), rbacv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
 	c, err := client.New(config, client.Options{Scheme: scheme})

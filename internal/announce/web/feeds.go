@@ -200,6 +200,7 @@ type dataOccurrence struct {
 	Audiences   []string       `json:"audiences,omitempty"`
 	Frozen      []dataStretch  `json:"frozen,omitempty"`
 	MovedTo     string         `json:"movedTo,omitempty"`
+	ShortNotice bool           `json:"shortNotice,omitempty"`
 	EndedAt     string         `json:"endedAt,omitempty"`
 	WithdrawnAt string         `json:"withdrawnAt,omitempty"`
 	Sequence    int            `json:"sequence"`
@@ -237,7 +238,7 @@ func data(audience Audience, v *announce.View) []byte {
 func dataOf(o *announce.Occurrence) dataOccurrence {
 	e := dataOccurrence{
 		UID: uid(o), Kind: o.Kind, Name: o.Name, Title: o.Title, Description: o.Description, State: o.State,
-		Start: stamp(o.Start), End: stamp(o.End), TimeZone: o.Zone.String(), Audiences: o.Audiences,
+		Start: stamp(o.Start), End: stamp(o.End), TimeZone: o.Zone.String(), Audiences: o.Audiences, ShortNotice: o.ShortNotice,
 		MovedTo: stamp(o.MovedTo), EndedAt: stamp(o.EndedAt), WithdrawnAt: stamp(o.WithdrawnAt), Sequence: o.Sequence, ChangedAt: stamp(o.ChangedAt),
 	}
 	switch {

@@ -207,6 +207,9 @@ func (w *writer) notes(o *announce.Occurrence) (notes []string) {
 			notes = append(notes, w.l.Text("frozenPart", "when", w.l.Span(start, end, w.v.Zone), "reason", f.Reason))
 		}
 	}
+	if o.ShortNotice {
+		notes = append(notes, w.l.Text("shortNotice"))
+	}
 	if o.LastBegin.Before(o.End) && !o.WhollyFrozen() {
 		notes = append(notes, w.l.Text("noNewFrom", "time", w.l.Time(o.LastBegin)))
 	}

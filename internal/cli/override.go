@@ -1,0 +1,333 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/override"
+)
+
+// overrideCommand sets or ends an emergency override.
+type overrideCommand struct {
+	*root
+	target    *metav1.PartialObjectMetadata
+	reason    string
+	notice    string
+	length    time.Duration
+	dryRun    bool
+	end       bool
+	namespace string
+	output    string
+}
+
+// overridden is what came of it, as JSON has it.
+type overridden struct {
+	Object string `json:"object"`
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty"`
+	Until  string `json:"until,omitempty"`
+	DryRun bool   `json:"dryRun,omitempty"`
+	// Governed is false where no window governs the object, and so nothing was to be overridden.
+	Governed bool `json:"governed"`
+}
+
+// overridableKinds are what can carry an override, by the names under which kubectl knows them.
+var overridableKinds = map[string]schema.GroupVersionKind{
+	"deployment": {Group: "apps", Version: "v1", Kind: "Deployment"}, "statefulset": {Group: "apps", Version: "v1", Kind: "StatefulSet"},
+	"daemonset": {Group: "apps", Version: "v1", Kind: "DaemonSet"}, "namespace": {Version: "v1", Kind: "Namespace"},
+}
+
+var shortNames = map[string]string{"deploy": "deployment", "sts": "statefulset", "ds": "daemonset", "ns": "namespace"}
+
+func newOverride(r *root) *cobra.Command {
+	o := &overrideCommand{root: r}
+	command := &cobra.Command{
+		Use:   "override TYPE/NAME --reason REASON",
+		Short: "Let an emergency through for a workload or a namespace",
+		Long: `Let an emergency through outside the maintenance windows: for some time, whoever may change the workload (or everything in the
+namespace) may do so. It takes the right to override (verb override) one of the windows that govern it, ends by itself, and is
+recorded and announced. TYPE is deployment, statefulset, daemonset or namespace.`,
+		Example: `  kubectl window override deploy/web -n osthammar --reason "INC-1234 disken full" --for 30m
+  kubectl window override ns/osthammar --reason "INC-1234" --notice "Säkerhetsuppdatering av e-tjänster."
+  kubectl window override deploy/web -n osthammar --reason "INC-1234" --dry-run   # may I? and if not, who may?
+  kubectl window override deploy/web -n osthammar --end`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.complete(args[0]); err != nil {
+				return err
+			}
+			return o.execute(c.Context())
+		},
+	}
+	flags := command.Flags()
+	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the workload (default: that of the context)")
+	flags.StringVar(&o.reason, "reason", "", "why; must match the pattern of the windows, and differ from the last reason")
+	flags.StringVar(&o.notice, "notice", "", "a sentence for the public page; it tells neither names nor the reason without it")
+	flags.DurationVar(&o.length, "for", 0, "how long, such as 30m (default: as long as the windows allow)")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "ask the API server whether you may, and change nothing")
+	flags.BoolVar(&o.end, "end", false, "end the override")
+	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
+	return command
+}
+
+func (o *overrideCommand) complete(argument string) error {
+	kind, name, found := strings.Cut(argument, "/")
+	kind = strings.TrimSuffix(strings.ToLower(kind), "s")
+	for short, long := range shortNames {
+		if kind == short || kind+"s" == short {
+			kind = long
+		}
+	}
+	gvk, known := overridableKinds[kind]
+	switch {
+	case !found || name == "" || !known:
+		return usagef("%q: want deployment/NAME, statefulset/NAME, daemonset/NAME or namespace/NAME", argument)
+	case o.end && (o.reason != "" || o.length != 0):
+		return usagef("--end takes neither --reason nor --for")
+	case !o.end && strings.TrimSpace(o.reason) == "":
+		return usagef("--reason is missing: say why, such as --reason \"INC-1234 disken full\"")
+	case o.length < 0:
+		return usagef("--for %s: must be more than nothing", o.length)
+	case o.output != "text" && o.output != "json":
+		return usagef("-o %s: want text or json", o.output)
+	}
+	o.target = &metav1.PartialObjectMetadata{}
+	o.target.SetGroupVersionKind(gvk)
+	o.target.Name = name
+	if gvk.Kind != "Namespace" {
+		if o.namespace == "" {
+			o.namespace = o.defaultNamespace()
+		}
+		o.target.Namespace = o.namespace
+	}
+	return nil
+}
+
+func (o *overrideCommand) execute(ctx context.Context) error {
+	c, err := o.connect()
+	if err != nil {
+		return err
+	}
+	annotations := map[string]any{override.Reason: nil}
+	if !o.end {
+		annotations[override.Reason] = o.reason
+		if o.notice != "" {
+			annotations[override.Notice] = o.notice
+		}
+		if o.length > 0 {
+			annotations[override.Until] = o.now().Add(o.length).UTC().Format(time.RFC3339)
+		}
+	}
+	err = o.patch(ctx, c, annotations, nil)
+	if err != nil && strings.Contains(err.Error(), "does not stamp its end") {
+		err = o.patchUnaided(ctx, c, annotations)
+	}
+	if apierrors.IsForbidden(err) && !o.end {
+		fmt.Fprintf(o.Err, "error: %v\n%s", err, o.whoMay(ctx, c))
+		return errReported
+	}
+	if err != nil {
+		return err
+	}
+	return o.report()
+}
+
+func (o *overrideCommand) patch(ctx context.Context, c client.Client, annotations, marks map[string]any) error {
+	metadata := map[string]any{"annotations": annotations}
+	if marks != nil {
+		metadata["labels"] = marks
+	}
+	content, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return err
+	}
+	options := []client.PatchOption{client.FieldOwner("kubectl-window")}
+	if o.dryRun {
+		options = append(options, client.DryRunAll)
+	}
+	return c.Patch(ctx, o.target, client.RawPatch(types.MergePatchType, content), options...)
+}
+
+// patchUnaided writes the notes of an override where the API server has no mutating policies that would; it checks them.
+func (o *overrideCommand) patchUnaided(ctx context.Context, c client.Client, annotations map[string]any) error {
+	review := &authenticationv1.SelfSubjectReview{}
+	if err := c.Create(ctx, review); err != nil {
+		return fmt.Errorf("asking the API server who you are: %w", err)
+	}
+	annotations[override.By] = review.Status.UserInfo.Username
+	if o.length == 0 {
+		annotations[override.Until] = o.now().Add(time.Hour - time.Minute).UTC().Format(time.RFC3339)
+	}
+	return o.patch(ctx, c, annotations, map[string]any{doors.OverriddenLabel: "true"})
+}
+
+func (o *overrideCommand) report() error {
+	current, _ := override.Parse(o.target.Annotations)
+	object := o.target.Kind + " " + o.target.Name
+	if o.target.Namespace != "" {
+		object = o.target.Kind + " " + o.target.Namespace + "/" + o.target.Name
+	}
+	result := overridden{Object: object, Reason: current.Reason, DryRun: o.dryRun, Governed: !current.Until.IsZero()}
+	if result.Governed && !o.end {
+		result.By, result.Until = current.By, current.Until.Format(time.RFC3339)
+	}
+	if o.output == "json" {
+		return writeJSON(o.Out, result)
+	}
+	var err error
+	switch {
+	case o.end:
+		_, err = fmt.Fprintf(o.Out, "%s: the override has ended%s\n", object, choose(o.dryRun, " (dry run)", ""))
+	case current.Reason == current.Spent:
+		return fmt.Errorf("%s: the reason %q is used up: give another one", object, current.Reason)
+	case !result.Governed:
+		_, err = fmt.Fprintf(o.Out, "%s: no window governs it, there is nothing to override\n", object)
+	case o.dryRun:
+		_, err = fmt.Fprintf(o.Out, "%s: you may override it, until %s (dry run)\n", object, result.Until)
+	default:
+		_, err = fmt.Fprintf(o.Out, "%s: overridden by %s until %s (%s)\nIt ends by itself; before that with: kubectl window override %s/%s%s --end\n", object, current.By, result.Until,
+			current.Until.Sub(o.now()).Round(time.Second), strings.ToLower(o.target.Kind), o.target.Name, choose(o.target.Namespace != "", " -n "+o.target.Namespace, ""))
+	}
+	return err
+}
+
+// whoMay tells who has the right to override, as far as the caller may read the cluster's roles.
+func (o *overrideCommand) whoMay(ctx context.Context, c client.Client) string {
+	var roles rbacv1.ClusterRoleList
+	var bindings rbacv1.ClusterRoleBindingList
+	if err := errors.Join(c.List(ctx, &roles), c.List(ctx, &bindings)); err != nil {
+		return "You may not read who has the right: ask whoever administers the cluster for the ClusterRole fonster-emergency.\n"
+	}
+	granting := map[string]string{}
+	for i := range roles.Items {
+		for _, rule := range roles.Items[i].Rules {
+			if grants(rule) {
+				granting[roles.Items[i].Name] = choose(len(rule.ResourceNames) > 0, " for "+strings.Join(rule.ResourceNames, ", "), "")
+			}
+		}
+	}
+	var lines []string
+	for i := range bindings.Items {
+		b := &bindings.Items[i]
+		of, found := granting[b.RoleRef.Name]
+		if !found || b.RoleRef.Kind != "ClusterRole" {
+			continue
+		}
+		for _, s := range b.Subjects {
+			name := s.Name
+			if s.Kind == rbacv1.ServiceAccountKind {
+				name = s.Namespace + "/" + s.Name
+			}
+			lines = append(lines, fmt.Sprintf("  %s %s%s, by ClusterRoleBinding %s", s.Kind, name, of, b.Name))
+		}
+	}
+	if len(lines) == 0 {
+		return "Nobody has the right: bind the ClusterRole fonster-emergency to those who should.\n"
+	}
+	slices.Sort(lines)
+	return "These may override windows:\n" + strings.Join(slices.Compact(lines), "\n") + "\n"
+}
+
+func grants(rule rbacv1.PolicyRule) bool {
+	has := func(list []string, want string) bool {
+		return slices.Contains(list, want) || slices.Contains(list, "*")
+	}
+	return has(rule.APIGroups, v1alpha1.GroupName) && has(rule.Resources, "maintenancewindows") && has(rule.Verbs, "override")
+}
+
+// overridesCommand lists what was overridden.
+type overridesCommand struct {
+	*root
+	output string
+}
+
+type overridesReport struct {
+	v1alpha1.OverrideRecord
+	Stands  bool     `json:"stands"`
+	Windows []string `json:"windows"`
+}
+
+func newOverrides(r *root) *cobra.Command {
+	o := &overridesCommand{root: r}
+	command := &cobra.Command{
+		Use:   "overrides",
+		Short: "List the emergency overrides: those that stand, and the last that have ended",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if o.output != "text" && o.output != "json" {
+				return usagef("-o %s: want text or json", o.output)
+			}
+			found, _, err := o.read(c.Context())
+			if err != nil {
+				return err
+			}
+			return o.write(o.report(found))
+		},
+	}
+	command.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
+	return command
+}
+
+// report merges what the windows have recorded, newest first: an override of several windows is one.
+func (o *overridesCommand) report(found objects) []overridesReport {
+	now := o.now()
+	list := []overridesReport{}
+	for _, s := range found.windows {
+		for _, r := range s.object.Status.Overrides {
+			same := func(e overridesReport) bool {
+				return e.Object == r.Object && e.Reason == r.Reason && e.From.Equal(&r.From)
+			}
+			if i := slices.IndexFunc(list, same); i >= 0 {
+				list[i].Windows = append(list[i].Windows, s.object.Name)
+				continue
+			}
+			list = append(list, overridesReport{OverrideRecord: r, Stands: r.EndedAt == nil && now.Before(r.Until.Time), Windows: []string{s.object.Name}})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b overridesReport) int { return b.From.Compare(a.From.Time) })
+	return list
+}
+
+func (o *overridesCommand) write(list []overridesReport) error {
+	if o.output == "json" {
+		return writeJSON(o.Out, list)
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(o.Out, "Nothing has been overridden.")
+		return err
+	}
+	table := tabwriter.NewWriter(o.Out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "OBJECT\tSTATE\tFROM\tUNTIL\tBY\tCHANGED\tWINDOWS\tREASON")
+	for _, r := range list {
+		state, until := "Stands", r.Until.UTC()
+		if !r.Stands {
+			state = string(r.Ended)
+			if r.EndedAt != nil {
+				until = r.EndedAt.UTC()
+			}
+		}
+		changed := choose(r.ToGeneration > r.FromGeneration, "yes", "no")
+		if strings.HasPrefix(r.Object, "Namespace ") {
+			changed = "-"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Object, state, r.From.UTC().Format(time.RFC3339), until.Format(time.RFC3339), r.By, changed, strings.Join(r.Windows, ","), r.Reason)
+	}
+	return table.Flush()
+}

@@ -1,0 +1,188 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/cli"
+)
+
+// kubectlWindow runs the plugin as a user, or as the administrator.
+func kubectlWindow(t *testing.T, user string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	args = append(args, "--kubeconfig", shared.Kubeconfig)
+	if user != "" {
+		args = append(args, "--as", user)
+	}
+	code = cli.Run(t.Context(), args, cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}, time.Now)
+	return code, stdout.String(), stderr.String()
+}
+
+// TestOverrideCommand: an on-call engineer with the emergency role gets through, a developer does not, and the record shows it.
+func TestOverrideCommand(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, nextYear())
+	oncall := "system:serviceaccount:" + ns + ":oncall"
+	developer := overrider(t, "developer-"+ns)
+	overrider(t, oncall)
+	create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "oncall"}})
+	create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: ns + "-emergency"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fonster-emergency"},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: ns, Name: "oncall"}}})
+	has := func(text string, parts ...string) {
+		t.Helper()
+		for _, part := range parts {
+			if !strings.Contains(text, part) {
+				t.Errorf("it does not say %q:\n%s", part, text)
+			}
+		}
+	}
+
+	code, _, errs := kubectlWindow(t, "developer-"+ns, "override", "deploy/web", "-n", ns, "--reason", "INC-1", "--dry-run")
+	if code != 1 {
+		t.Errorf("a developer's dry run: code %d", code)
+	}
+	has(errs, "has no right to override any of the windows "+ns, "You may not read who has the right")
+	_, _, errs = kubectlWindow(t, "developer-"+ns, "override", "deploy/web", "-n", ns, "--reason", "INC-1", "--as-group", "system:masters", "--dry-run")
+	if errs != "" {
+		t.Errorf("system:masters hold every right: %s", errs)
+	}
+	create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: ns + "-view"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "system:aggregate-to-view"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "developer-" + ns}}})
+	create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: ns + "-rbac"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles", "clusterrolebindings"}, Verbs: []string{"list"}},
+	}})
+	create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: ns + "-rbac"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: ns + "-rbac"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "developer-" + ns}}})
+	eventually(t, 5*time.Second, func() error {
+		_, _, errs = kubectlWindow(t, "developer-"+ns, "override", "deploy/web", "-n", ns, "--reason", "INC-1")
+		if !strings.Contains(errs, "These may override windows:") || !strings.Contains(errs, "ServiceAccount "+ns+"/oncall, by ClusterRoleBinding "+ns+"-emergency") {
+			return fmt.Errorf("it does not tell who may:\n%s", errs)
+		}
+		return nil
+	})
+
+	code, out, errs := kubectlWindow(t, oncall, "override", "deploy/web", "-n", ns, "--reason", "INC-1 disken full", "--for", "10m", "--dry-run")
+	if code != 0 {
+		t.Fatalf("code %d: %s", code, errs)
+	}
+	has(out, "you may override it, until ", "(dry run)")
+	wantRefused(t, setImage(t.Context(), developer, d, "app:2"), "Rollout of Deployment")
+	code, out, errs = kubectlWindow(t, oncall, "override", "deployments/web", "-n", ns, "--reason", "INC-1 disken full", "--for", "10m")
+	if code != 0 {
+		t.Fatalf("code %d: %s", code, errs)
+	}
+	has(out, "Deployment "+ns+"/web: overridden by "+oncall+" until ", "--end")
+	wantPassed(t, setImage(t.Context(), developer, d, "app:2"))
+	eventually(t, 10*time.Second, func() error {
+		_, out, _ = kubectlWindow(t, "", "overrides", "-o", "json")
+		var list []struct {
+			v1alpha1.OverrideRecord
+			Stands  bool
+			Windows []string
+		}
+		if err := json.Unmarshal([]byte(out), &list); err != nil {
+			return err
+		}
+		for _, r := range list {
+			if r.Object == "Deployment "+ns+"/web" && r.Stands && r.By == oncall && r.Reason == "INC-1 disken full" && r.ToGeneration > r.FromGeneration {
+				return nil
+			}
+		}
+		return fmt.Errorf("no record:\n%s", out)
+	})
+	if code, out, errs = kubectlWindow(t, oncall, "override", "deploy/web", "-n", ns, "--end"); code != 0 || !strings.Contains(out, "has ended") {
+		t.Errorf("--end: code %d %s%s", code, out, errs)
+	}
+	wantRefused(t, setImage(t.Context(), developer, d, "app:3"), "Rollout of Deployment")
+	if code, _, errs = kubectlWindow(t, oncall, "override", "deploy/web", "-n", ns, "--reason", "INC-1 disken full"); code != 1 || !strings.Contains(errs, "is used up") {
+		t.Errorf("the same reason again: code %d %s", code, errs)
+	}
+	eventually(t, 10*time.Second, func() error {
+		_, out, _ = kubectlWindow(t, "", "overrides")
+		if !strings.Contains(out, "Removed") || !strings.Contains(out, "INC-1 disken full") {
+			return fmt.Errorf("the end is not recorded:\n%s", out)
+		}
+		return nil
+	})
+	for _, args := range [][]string{{"override", "web"}, {"override", "pod/web", "--reason", "x"}, {"override", "deploy/web"}, {"override", "deploy/web", "--end", "--for", "1m"}} {
+		if code, _, _ := kubectlWindow(t, "", args...); code != 2 {
+			t.Errorf("%v: code %d, want 2", args, code)
+		}
+	}
+	if code, _, errs := kubectlWindow(t, "", "override", "deploy/none", "-n", ns, "--reason", "INC-2"); code != 1 || !strings.Contains(errs, "not found") {
+		t.Errorf("a workload that does not exist: code %d %s", code, errs)
+	}
+}
+
+// TestStopButton: one command stops everything within two seconds, also where nothing was governed; another one lets it go.
+func TestStopButton(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
+	pressed := time.Now()
+	code, out, errs := kubectlWindow(t, "", "freeze", ns, "--namespaces", "team="+ns, "--reason", "Felsökning pågår")
+	if code != 0 || !strings.Contains(out, "kubectl window unfreeze "+ns) {
+		t.Fatalf("code %d %s%s", code, out, errs)
+	}
+	dry := client.NewDryRunClient(shared.Admin)
+	eventually(t, 5*time.Second, func() error {
+		if setImage(t.Context(), dry, d, "app:3") == nil {
+			return fmt.Errorf("not stopped")
+		}
+		return nil
+	})
+	took := time.Since(pressed)
+	t.Logf("in force %d ms after the command began", took.Milliseconds())
+	wantRefused(t, setImage(t.Context(), dry, d, "app:3"), "change freeze "+ns+" is in force", "(Felsökning pågår)")
+	if code, out, errs := kubectlWindow(t, "", "unfreeze", ns); code != 0 {
+		t.Fatalf("code %d %s%s", code, out, errs)
+	}
+	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), dry, d, "app:3") })
+}
+
+// TestShortNotice: an occurrence that becomes known later than promised opens, and is marked; of an Emergency window it is not.
+func TestShortNotice(t *testing.T) {
+	ns := testName(t)
+	soon := time.Now().AddDate(0, 0, 2)
+	dates := v1alpha1.Schedule{Dates: []string{day(soon), day(soon.AddDate(0, 1, 0))}, StartTime: new("09:00"), EndTime: new("20:00")}
+	noticed := func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Notice = &metav1.Duration{Duration: 7 * 24 * time.Hour} }
+	planned := window(t, ns, ns, dates, noticed)
+	if u := planned.Status.Upcoming; len(u) != 2 || !u[0].ShortNotice || u[1].ShortNotice || u[0].AnnouncedAt == nil {
+		t.Errorf("upcoming %+v", u)
+	}
+	urgent := window(t, ns+"-urgent", ns, dates, noticed, func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Class = v1alpha1.Emergency })
+	if u := urgent.Status.Upcoming; len(u) != 2 || u[0].ShortNotice {
+		t.Errorf("upcoming of an Emergency window %+v", u)
+	}
+	eventually(t, 10*time.Second, func() error {
+		out, err := shared.Kubectl("get", "events", "-A", "--field-selector", "reason=ShortNotice")
+		if err != nil || !strings.Contains(out, "maintenancewindow/"+ns+" ") {
+			return fmt.Errorf("%v\n%s", err, out)
+		}
+		return nil
+	})
+	wantPassed(t, shared.Admin.Patch(t.Context(), planned, mergePatch(`{"spec":{"schedules":[{"dates":[%q,%q,%q],"startTime":"09:00","endTime":"20:00"}]}}`,
+		day(soon), day(soon.AddDate(0, 0, 1)), day(soon.AddDate(0, 1, 0)))))
+	eventually(t, 10*time.Second, func() error {
+		get(t, planned)
+		u := planned.Status.Upcoming
+		if len(u) != 3 || !u[1].ShortNotice || u[2].ShortNotice || !u[0].AnnouncedAt.Before(u[1].AnnouncedAt) && !u[0].AnnouncedAt.Equal(u[1].AnnouncedAt) {
+			return fmt.Errorf("upcoming %+v", u)
+		}
+		return nil
+	})
+}
