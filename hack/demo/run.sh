@@ -125,7 +125,24 @@ passes kubectl -n osthammar label deployment web contact=it-centrum
 passes kubectl -n osthammar scale deployment web --replicas=3
 passes kubectl -n default set image deployment/web app=app:2
 
-say "7. A window that opens in 20 seconds"
+say "7. An emergency: the developer on duty has no right to let it through, the on-call engineer has"
+for who in developer oncall; do
+  kubectl -n osthammar create serviceaccount $who >/dev/null && kubectl -n osthammar create rolebinding $who --clusterrole=edit --serviceaccount=osthammar:$who >/dev/null || fail "creating $who"
+done
+kubectl create clusterrolebinding oncall-emergency --clusterrole=fonster-emergency --serviceaccount=osthammar:oncall >/dev/null || fail "binding the emergency role"
+sleep 1 # RBAC is in force
+developer=system:serviceaccount:osthammar:developer oncall=system:serviceaccount:osthammar:oncall
+refused kubectl --as $developer -n osthammar annotate deployment/web maintenance.fonster.dev/override="INC-1234 disken full"
+says "has no right to override"
+passes kubectl window --as $oncall override deploy/web -n osthammar --reason "INC-1234 disken full" --for 10m --notice "Ett fel i e-tjänsterna åtgärdas."
+passes kubectl --as $developer -n osthammar set image deployment/web app=app:1.1
+sleep 1
+passes kubectl window overrides
+says "Deployment osthammar/web" "Stands" "$oncall" "INC-1234 disken full"
+passes kubectl window --as $oncall override deploy/web -n osthammar --end
+refused kubectl --as $developer -n osthammar set image deployment/web app=app:1.2
+
+say "8. A window that opens in 20 seconds"
 opens=$(($(date +%s) + 20)) closes=$(($(date +%s) + 45))
 cat >"$work/soon.yaml" <<END
 apiVersion: maintenance.fonster.dev/v1alpha1
@@ -157,7 +174,7 @@ page_says "Akut arbete pågår"
 passes kubectl wait --for=condition=Open --timeout=5s mw/osthammar-nu
 passes kubectl get mw
 
-say "8. Metrics, read with a token: the window is open, and closes when it says"
+say "9. Metrics, read with a token: the window is open, and closes when it says"
 token=$(kubectl create token default -n default) || fail "no token"
 kubectl create clusterrolebinding demo-metrics --clusterrole=fonster-metrics-reader --serviceaccount=default:default >/dev/null
 ask curl -ks -o /dev/null -w '%{http_code}' "https://127.0.0.1:$metrics/metrics"
@@ -169,14 +186,14 @@ printf '%s\n' "$output"
 says 'fonster_window_open{window="osthammar-nu"} 1' 'fonster_window_open{window="osthammar"} 0'
 [[ $(awk '/^fonster_window_closes_timestamp_seconds{window="osthammar-nu"}/ {printf "%d", $2}' <<<"$output") == "$closes" ]] || fail "the closing time in the metrics is wrong"
 
-say "9. The operator is killed. The gate still closes on the second, by the API server's own clock"
+say "10. The operator is killed. The gate still closes on the second, by the API server's own clock"
 ask kill -9 "$operator"
 { wait "$operator"; } 2>/dev/null
 operator=
 while [[ $(date +%s) -lt $closes ]]; do sleep 0.05; done
 refused kubectl -n osthammar set image deployment/web app=app:3
 
-say "10. The operator comes back and finds everything as it should be"
+say "11. The operator comes back and finds everything as it should be"
 start_operator
 passes kubectl wait --for=condition=Open=False --timeout=10s mw/osthammar-nu
 passes kubectl get events -A --field-selector involvedObject.kind=MaintenanceWindow

@@ -16,9 +16,6 @@ import (
 // OverriddenLabel marks what carries an override, so that the operator need not watch every workload.
 const OverriddenLabel = group + "/overridden"
 
-// overrideAnnotations, without their prefix, are the notes of an override.
-var overrideAnnotations = []string{"override-until", "override-by", "override-spent"}
-
 const (
 	newReason = `object.metadata.?annotations[?'maintenance.fonster.dev/override'].orValue('')`
 	oldReason = `(oldObject == null ? '' : oldObject.metadata.?annotations[?'maintenance.fonster.dev/override'].orValue(''))`
@@ -36,12 +33,6 @@ const (
 	// ends: the request takes a reason away, or another one in its place.
 	ends = `(object != null && ` + oldReason + ` != '' && ` + newReason + ` != ` + oldReason + ` && ` + oldReason + ` != ` + oldSpent + `)`
 )
-
-// clock is CEL for the times of a request, as the variables of a policy have them, for where there are none.
-const clock = `(` +
-	`object != null && object.metadata.?managedFields.orValue([]).exists(m, has(m.time) && (oldObject == null || !oldObject.metadata.?managedFields.orValue([]).exists(n, has(n.time) && n.time == m.time)))` +
-	` ? object.metadata.?managedFields.orValue([]).filter(m, has(m.time) && (oldObject == null || !oldObject.metadata.?managedFields.orValue([]).exists(n, has(n.time) && n.time == m.time))).map(m, string(m.time))` +
-	` : (oldObject == null ? object : oldObject).metadata.?managedFields.orValue([]).filter(m, has(m.time)).map(m, string(m.time)))`
 
 // stands is CEL that says whether the override in an object's annotations stands, by a clock: its reason is not used up, and
 // its end lies ahead. Where no time is known, the operator's note that it is used up must do.
@@ -61,10 +52,6 @@ func ownStands(clock string) string {
 func namespaceStands(clock string) string {
 	return `(namespaceObject != null && ` + stands("namespaceObject", clock) + `)`
 }
-
-// overrideStands is CEL for mutating policies on workloads: an override stands, or begins with this request. Whether it may
-// begin is for the validating policies to say.
-var overrideStands = `(` + sets + ` || ` + ownStands(clock) + ` || ` + namespaceStands(clock) + `)`
 
 const maxReason = "256"
 

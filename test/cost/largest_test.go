@@ -28,7 +28,8 @@ var (
 func requests() []request {
 	deployment, newDeployment := workload("a"), workload("b")
 	overriding := newDeployment.DeepCopy()
-	overriding.Annotations["maintenance.fonster.dev/override"], overriding.Generation = strings.Repeat("x", 1024), 2
+	overriding.Annotations["maintenance.fonster.dev/override"], overriding.Generation = strings.Repeat("x", 256), 2
+	overriding.Annotations["maintenance.fonster.dev/override-until"] = "2099-01-01T00:00:00Z"
 	newDeployment.Annotations["maintenance.fonster.dev/held-by"] = "me"
 	newDeployment.Generation, newDeployment.Spec.Replicas = 2, new(int32(1))
 	statefulSet := &appsv1.StatefulSet{ObjectMeta: deployment.ObjectMeta, Spec: appsv1.StatefulSetSpec{Template: deployment.Spec.Template, Replicas: new(int32(3))}}
@@ -66,7 +67,8 @@ func requests() []request {
 		{"CREATE pods/eviction", "evictions", schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "Eviction"}, "pods", "eviction", admission.Create, &policyv1.Eviction{ObjectMeta: deployment.ObjectMeta}, nil},
 		update("fonster-namespaces", core.WithKind("Namespace"), "namespaces", "", newNamespace, namespace),
 		remove("fonster-namespaces", core.WithKind("Namespace"), "namespaces", namespace),
-		update("fonster-annotations", apps.WithKind("Deployment"), "deployments", "", newDeployment, deployment),
+		update("fonster-held", apps.WithKind("Deployment"), "deployments", "", newDeployment, deployment),
+		update("fonster-overrides", apps.WithKind("Deployment"), "deployments", "", overriding, deployment),
 	}
 }
 
@@ -154,6 +156,11 @@ func largestGate(size overlap) *v1alpha1.Gate {
 	largest := selector(requirements, values)
 	g := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Name: "largest"}, Spec: v1alpha1.GateSpec{NamespaceSelector: largest, ObjectSelector: &largest}}
 	g.Spec.Exempt = &v1alpha1.GateExempt{}
+	g.Spec.Overrides = &v1alpha1.GateOverrides{MaxDuration: metav1.Duration{Duration: time.Hour}}
+	for i := range 8 {
+		g.Spec.Overrides.Windows = append(g.Spec.Overrides.Windows, fmt.Sprintf("%s-%d", strings.Repeat("w", 250), i))
+		g.Spec.Overrides.ReasonPatterns = append(g.Spec.Overrides.ReasonPatterns, ".*"+strings.Repeat("x", 250)+"|.*")
+	}
 	for i := range 32 {
 		g.Spec.Exempt.Users = append(g.Spec.Exempt.Users, fmt.Sprintf("system:serviceaccount:namespace:%02d", i))
 		g.Spec.Exempt.Groups = append(g.Spec.Exempt.Groups, fmt.Sprintf("some-group:%02d", i))
@@ -166,7 +173,6 @@ func largestGate(size overlap) *v1alpha1.Gate {
 		}
 		for i := range 8 {
 			state.Windows = append(state.Windows, fmt.Sprintf("%s-%d", strings.Repeat("w", 250), i))
-			state.ReasonPatterns = append(state.ReasonPatterns, ".*"+strings.Repeat("x", 250)+"|.*")
 		}
 		g.Spec.Disruptions = append(g.Spec.Disruptions, state)
 	}
