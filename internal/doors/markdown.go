@@ -13,8 +13,8 @@ func Markdown() string {
 
 A *door* is one way to disrupt a workload. Each is held against the Gate of every window and freeze that governs the
 workload; all other requests pass untouched. Each has tests on a real control plane (test/e2e/doors_test.go): refused while
-closed, refused while frozen, passed while open, passed for the control plane itself, and refused in a dry run; and its
-harmless neighbours, which pass. A door without a test fails the build, and so does any way to write to the API server that
+closed, refused while frozen, passed while open, passed with an override of the namespace, passed for the control plane itself, and
+refused in a dry run; and its harmless neighbours, which pass. A door without a test fails the build, and so does any way to write to the API server that
 is neither gated nor on the list of those left alone (test/e2e/discovery_test.go).
 
 ## Gated
@@ -42,7 +42,7 @@ A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + `
 |---|---|
 | a Namespace is deleted | refused while a gate is closed for ` + "`Delete`" + ` that governs it, or anything in it |
 | a Namespace is relabelled out of a gate | refused while any disruption of the gate is closed. Only labels that the gate's windows select on count |
-| ` + "`held*`, `override-until`, `override-by`, `override-spent`" + ` are written | refused to everybody but the operator, on workloads and namespaces, at creation too |
+| ` + "`held*`, `override-until`, `override-by`, `override-spent`" + ` are written | refused to everybody but the operator, on workloads and namespaces, at creation too; who sets an override may name an earlier end |
 | a Gate is written | refused to everybody but the operator and the garbage collector |
 
 None of it needs a running operator.

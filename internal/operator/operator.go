@@ -109,7 +109,6 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject: map[client.Object]cache.ByObject{
 				&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
-				&admissionv1.MutatingAdmissionPolicyBinding{}:   {Label: managed},
 				namespaces: {Transform: onlyLabels},
 				&corev1.ConfigMap{}: {
 					Namespaces: map[string]cache.Config{doors.OperatorNamespace: {}},

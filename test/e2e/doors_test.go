@@ -20,6 +20,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/override"
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -56,6 +57,7 @@ var modes = []mode{
 	{name: "exempt", namespace: "doors-closed", exempt: true},
 	{name: "frozen", namespace: "doors-frozen", refusal: []string{"change freeze doors-frozen is in force", "(Val: röstning pågår)", "ChangeFreeze is changed or deleted"}},
 	{name: "open", namespace: "doors-open"},
+	{name: "overridden", namespace: "doors-overridden"},
 	{name: "warn", namespace: "doors-warn", refusal: closedSays("doors-warn"), warns: true},
 	{name: "no window", namespace: "doors-free"},
 }
@@ -63,6 +65,8 @@ var modes = []mode{
 func closedSays(window string) []string {
 	return []string{"maintenance windows (" + window + ")", "Next opening: ", "13 May", "09:00 UTC, by " + window, "In an emergency:"}
 }
+
+var doorNamespaces = []string{"doors-closed", "doors-frozen", "doors-open", "doors-overridden", "doors-warn", "doors-free"}
 
 // exemptClient asks as a controller of Kubernetes.
 var exemptClient client.Client
@@ -75,7 +79,7 @@ func all(mw *v1alpha1.MaintenanceWindow) {
 
 // TestDoors is the matrix of doors: every attempt in every mode.
 func TestDoors(t *testing.T) {
-	for _, ns := range []string{"doors-closed", "doors-frozen", "doors-open", "doors-warn", "doors-free"} {
+	for _, ns := range doorNamespaces {
 		namespace(t, ns)
 	}
 	prepareAll(t)
@@ -87,6 +91,8 @@ func TestDoors(t *testing.T) {
 		cf.Spec.Disruptions, cf.Spec.ObjectSelector = mw.Spec.Disruptions, mw.Spec.ObjectSelector
 	})
 	window(t, "doors-open", "doors-open", always(), all)
+	window(t, "doors-overridden", "doors-overridden", nextYear(), all)
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "doors-overridden"}}, override.Reason, "INC-1"))
 	window(t, "doors-warn", "doors-warn", nextYear(), all, warn)
 
 	var err error
@@ -188,7 +194,7 @@ func prepareAll(t *testing.T) {
 	t.Helper()
 	each := func(do func(o client.Object, a attempt) error) {
 		for title, a := range attempts {
-			for _, ns := range []string{"doors-closed", "doors-frozen", "doors-open", "doors-warn", "doors-free"} {
+			for _, ns := range doorNamespaces {
 				o := a.object(ns)
 				name(o, objectName(title))
 				eventually(t, 60*time.Second, func() error { return do(o, a) })

@@ -1,0 +1,73 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/test/cluster"
+)
+
+// TestWithoutMutatingPolicies: an API server that does not serve them gates all the same, and takes overrides from the command,
+// which writes the notes itself; the validating policies hold them against the clock, the user and the right.
+func TestWithoutMutatingPolicies(t *testing.T) {
+	before, beforeOperator := shared, operator
+	t.Cleanup(func() { shared, operator = before, beforeOperator })
+	old, err := cluster.Start(fmt.Sprintf("fonster-old-%d", os.Getpid()), "API_SERVER_ARGS=disable-admission-plugins=MutatingAdmissionPolicy "+
+		"runtime-config=admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = old.Stop() })
+	shared = old
+	if operator, err = old.StartOperator(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	const ns = "old"
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, nextYear())
+	oncall, deployer := overrider(t, "oncall", ns), overrider(t, "deployer")
+	wantRefused(t, setImage(t.Context(), deployer, d, "app:2"), "Rollout of Deployment old/web")
+	set := func(pairs ...string) error {
+		return oncall.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{"maintenance.fonster.dev/overridden":"true"},"annotations":{%s}}}`, quoted(pairs)))
+	}
+	soon, late := rfc3339(time.Now().Add(10*time.Minute)), rfc3339(time.Now().Add(2*time.Hour))
+	wantRefused(t, annotateWith(t.Context(), oncall, d, override.Reason, "INC-1"), "this cluster does not stamp its end", "kubectl window override")
+	wantRefused(t, set(override.Reason, "INC-1", override.By, "oncall", override.Until, late), "it may end at ")
+	wantRefused(t, set(override.Reason, "INC-1", override.By, "anna", override.Until, soon), "override-by")
+	wantRefused(t, set(override.Until, soon), "only the operator of Fonster")
+
+	if code, out, errs := kubectlWindow(t, "deployer", "override", "deploy/web", "-n", ns, "--reason", "INC-1"); code != 1 || !strings.Contains(errs, "has no right") {
+		t.Errorf("without the right: code %d %s%s", code, out, errs)
+	}
+	code, out, errs := kubectlWindow(t, "oncall", "override", "deploy/web", "-n", ns, "--reason", "INC-1")
+	if code != 0 || !strings.Contains(out, "overridden by oncall until") {
+		t.Fatalf("code %d %s%s", code, out, errs)
+	}
+	wantPassed(t, setImage(t.Context(), deployer, d, "app:2"))
+	eventually(t, 10*time.Second, func() error {
+		_, out, _ := kubectlWindow(t, "", "overrides")
+		if !strings.Contains(out, "Deployment old/web") || !strings.Contains(out, "oncall") {
+			return fmt.Errorf("no record:\n%s", out)
+		}
+		return nil
+	})
+	if code, _, errs := kubectlWindow(t, "oncall", "override", "deploy/web", "-n", ns, "--end"); code != 0 {
+		t.Fatal(errs)
+	}
+	wantRefused(t, setImage(t.Context(), deployer, d, "app:3"), "Rollout of Deployment")
+}
+
+// quoted writes pairs as the fields of a JSON object.
+func quoted(pairs []string) string {
+	var fields []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fields = append(fields, fmt.Sprintf("%q:%q", pairs[i], pairs[i+1]))
+	}
+	return strings.Join(fields, ",")
+}
