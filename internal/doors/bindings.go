@@ -68,6 +68,16 @@ func Bindings(g gate.Gate) []*admissionv1.ValidatingAdmissionPolicyBinding {
 			bindings = append(bindings, b)
 		}
 	}
+	if needed(workloads, modes[0], g) && len(g.Windows) > 0 {
+		b := binding(createdOverrides+"-"+g.Name, admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName:        createdOverrides,
+			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
+			ParamRef:          &admissionv1.ParamRef{Name: g.Name, ParameterNotFoundAction: new(admissionv1.AllowAction)}, // then it has no end
+			MatchResources:    matchTarget(g.Target.Namespaces, g.Target.Objects),
+		})
+		b.Labels[GateLabel] = g.Name
+		bindings = append(bindings, b)
+	}
 	return bindings
 }
 

@@ -33,7 +33,7 @@ func TestBindings(t *testing.T) {
 				if protected := selector[len(selector)-1]; !slices.Equal(protected.Values, ProtectedNamespaces) {
 					t.Errorf("%s may govern the protected namespaces: %v", b.Name, selector)
 				}
-				if *b.Spec.ParamRef.ParameterNotFoundAction != admissionv1.DenyAction {
+				if b.Spec.PolicyName != createdOverrides && *b.Spec.ParamRef.ParameterNotFoundAction != admissionv1.DenyAction {
 					t.Errorf("%s opens when its gate is missing", b.Name)
 				}
 			}

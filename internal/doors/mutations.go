@@ -40,7 +40,7 @@ func MutatingBindings(g gate.Gate) []*admissionv1.MutatingAdmissionPolicyBinding
 	}
 	b := mutatingBinding(stampWorkloads+"-"+g.Name, admissionv1.MutatingAdmissionPolicyBindingSpec{
 		PolicyName:     stampWorkloads,
-		ParamRef:       &admissionv1.ParamRef{Name: g.Name, ParameterNotFoundAction: new(admissionv1.DenyAction)},
+		ParamRef:       &admissionv1.ParamRef{Name: g.Name, ParameterNotFoundAction: new(admissionv1.AllowAction)},
 		MatchResources: matchTarget(g.Target.Namespaces, g.Target.Objects),
 	})
 	b.Labels[GateLabel] = g.Name

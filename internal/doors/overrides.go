@@ -133,6 +133,29 @@ func settingValidations(applies string) []admissionv1.Validation {
 	}
 }
 
+const createdOverrides = "fonster-overrides-create"
+
+// createdOverridesPolicy holds the override that a workload is created with against its gate. A policy of its own: its
+// bindings let a creation pass where the gate is gone.
+func createdOverridesPolicy() *admissionv1.ValidatingAdmissionPolicy {
+	return policy(createdOverrides, "Holds an override that a workload is created with against its Gate. Generated from internal/doors.",
+		admissionv1.ValidatingAdmissionPolicySpec{
+			ParamKind: &admissionv1.ParamKind{APIVersion: apiVersion, Kind: "Gate"},
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
+				rule("apps", "v1", []string{"deployments", "statefulsets", "daemonsets"}, admissionv1.Create),
+			}},
+			MatchConditions: []admissionv1.MatchCondition{{Name: "sets-an-override", Expression: sets + "\n&& " + notExempt()}},
+			Variables: append([]admissionv1.Variable{
+				{Name: "sets", Expression: "true"},
+				{Name: "stamps", Expression: "[]"},
+				{Name: "newStamps", Expression: varNewStamps},
+				{Name: "now", Expression: varNow},
+				{Name: "subject", Expression: `request.kind.kind + ' ' + request.namespace + '/' + object.metadata.?name.orValue('')`},
+			}, mayOverride()...),
+			Validations: settingValidations("has(params.spec.overrides)"),
+		})
+}
+
 // overridesPolicy keeps everybody but the operator from writing the notes of an override as they are not: who set it, until
 // when it stands, what is used up.
 func overridesPolicy() *admissionv1.ValidatingAdmissionPolicy {

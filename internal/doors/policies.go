@@ -44,7 +44,7 @@ func Policies() []*admissionv1.ValidatingAdmissionPolicy {
 			policies = append(policies, familyPolicy(f, m))
 		}
 	}
-	return append(policies, guards()...)
+	return append(append(policies, createdOverridesPolicy()), guards()...)
 }
 
 func policy(name, description string, spec admissionv1.ValidatingAdmissionPolicySpec) *admissionv1.ValidatingAdmissionPolicy {
@@ -70,7 +70,7 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 	}
 	condition := strings.Join(conditions, "\n&& ")
 	if f.takesOverrides(m) {
-		condition = sets + "\n|| request.operation != 'CREATE' && " + condition
+		condition = sets + "\n|| " + condition
 	}
 	freezes := `d.?freezes.orValue([]).filter(f, f.enforcement == '` + string(m.enforcements[0]) + `' && ` + inForce + `)`
 	variables := []admissionv1.Variable{
@@ -81,7 +81,7 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 		{Name: "clock", Expression: varClock},
 		{Name: "now", Expression: varNow},
 		{Name: "namespaceLabels", Expression: varNamespaceLabels},
-		{Name: "objectLabels", Expression: `oldObject == null ? {} : ` + oldLabels},
+		{Name: "objectLabels", Expression: oldLabels},
 		{Name: "subject", Expression: f.subject()},
 		{Name: "because", Expression: f.because()},
 		{Name: "alsoOpen", Expression: alsoOpen(f.reaches(), `d in variables.attempted`)},
@@ -119,7 +119,7 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 		"Holds disruptive requests to "+f.Name+" against the Gate that a binding names. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
 			ParamKind:        &admissionv1.ParamKind{APIVersion: apiVersion, Kind: "Gate"},
-			MatchConstraints: &admissionv1.MatchResources{ResourceRules: f.rules(m)},
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: f.rules()},
 			// One condition, cheapest part first: the API server evaluates every condition of a policy, but only the parts of
 			// an expression that it needs. It is false for nearly every request, and then costs all that the policy costs.
 			MatchConditions: []admissionv1.MatchCondition{{
@@ -136,11 +136,8 @@ func (f Family) takesOverrides(m mode) bool {
 }
 
 // rules lists, for each operation and group, the resources that some door watches.
-func (f Family) rules(m mode) []admissionv1.NamedRuleWithOperations {
+func (f Family) rules() []admissionv1.NamedRuleWithOperations {
 	var rules []admissionv1.NamedRuleWithOperations
-	if f.takesOverrides(m) {
-		rules = append(rules, rule("apps", "v1", []string{"deployments", "statefulsets", "daemonsets"}, admissionv1.Create))
-	}
 	for _, operation := range f.operations() {
 		for _, group := range []string{"apps", ""} {
 			var resources []string
