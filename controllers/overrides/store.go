@@ -99,6 +99,9 @@ func metadata(kind schema.GroupVersionKind) *metav1.PartialObjectMetadata {
 	return object
 }
 
+// Synced waits until the cache has been filled, or the context ends.
+func (s *Store) Synced(ctx context.Context) bool { return s.cache.WaitForCacheSync(ctx) }
+
 // OnChange names what to call when an override begins, changes or ends.
 func (s *Store) OnChange(ctx context.Context, changed func()) error {
 	for _, kind := range kinds {

@@ -80,7 +80,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	}); err != nil {
 		return err
 	}
-	if err := addProbes(mgr); err != nil {
+	if err := addProbes(mgr, work.store); err != nil {
 		return err
 	}
 	if err := addPage(ctx, mgr, source, work, options); err != nil {
@@ -135,14 +135,14 @@ func onlyLabels(object any) (any, error) {
 }
 
 // addProbes: alive is serving; ready is having read the cluster.
-func addProbes(mgr ctrl.Manager) error {
+func addProbes(mgr ctrl.Manager, overridden *overrides.Store) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return err
 	}
 	return mgr.AddReadyzCheck("caches", func(request *http.Request) error {
 		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
 		defer cancel()
-		if !mgr.GetCache().WaitForCacheSync(ctx) {
+		if !mgr.GetCache().WaitForCacheSync(ctx) || !overridden.Synced(ctx) {
 			return fmt.Errorf("the caches have not yet been filled")
 		}
 		return nil

@@ -150,7 +150,7 @@ func bound(t *testing.T, gate string) {
 	t.Helper()
 	last := 0
 	eventually(t, 10*time.Second, func() error {
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(400 * time.Millisecond)
 		var list admissionv1.ValidatingAdmissionPolicyBindingList
 		if err := shared.Admin.List(t.Context(), &list, client.MatchingLabels{doors.GateLabel: gate}); err != nil {
 			return err
@@ -162,7 +162,7 @@ func bound(t *testing.T, gate string) {
 		}
 		return nil
 	})
-	time.Sleep(1500 * time.Millisecond) // each second, and it is not alone
+	time.Sleep(2 * time.Second) // it looks each second, and compiles what is new
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
