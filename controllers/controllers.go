@@ -14,10 +14,10 @@ import (
 )
 
 // Setup registers every controller with the manager. now is read once in each reconcile.
-func Setup(mgr ctrl.Manager, source *compile.Source, exempt *v1alpha1.GateExempt, now func() time.Time, observeTransition func(time.Duration)) error {
+func Setup(mgr ctrl.Manager, source *compile.Source, exempt *v1alpha1.GateExempt, canHold bool, now func() time.Time, observeTransition func(time.Duration)) error {
 	common := status.Common{Client: mgr.GetClient(), Source: source, Recorder: mgr.GetEventRecorder("fonster"), Now: now}
 	return errors.Join(
-		(&gates.Reconciler{Client: mgr.GetClient(), Source: source, Exempt: exempt, Now: now, ObserveTransition: observeTransition}).SetupWithManager(mgr),
+		(&gates.Reconciler{Client: mgr.GetClient(), Source: source, Exempt: exempt, CanHold: canHold, Now: now, ObserveTransition: observeTransition}).SetupWithManager(mgr),
 		(&status.Windows{Common: common}).SetupWithManager(mgr),
 		(&status.Freezes{Common: common}).SetupWithManager(mgr),
 	)

@@ -51,7 +51,7 @@ func TestPlan(t *testing.T) {
 	before, during := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC), time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
 	at := func(now time.Time, have live) plan {
 		gates, _ := c.Set.At(now)
-		return newPlan(gates, nil, owners(c), have)
+		return newPlan(false, gates, nil, owners(c), have)
 	}
 	want := func(step string, p plan, gates, bindings, stale, turned int) {
 		t.Helper()

@@ -38,6 +38,8 @@ type Reconciler struct {
 	Now    func() time.Time
 	// Exempt is who passes every gate, besides the control plane; nil: nobody.
 	Exempt *v1alpha1.GateExempt
+	// CanHold says that the API server has MutatingAdmissionPolicy v1: without it, Hold is enforced as Deny.
+	CanHold bool
 	// ObserveTransition is told how long after a schedule's edge a Gate was written.
 	ObserveTransition func(delay time.Duration)
 
@@ -56,7 +58,7 @@ var everything = reconcile.Request{NamespacedName: types.NamespacedName{Name: "g
 
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows;changefreezes,verbs=get;list;watch
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=gates,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings,verbs=get;list;watch;create;update;patch;delete
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings;mutatingadmissionpolicybindings,verbs=get;list;watch;create;update;patch;delete
 
 // SetupWithManager registers the reconciler.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
@@ -64,13 +66,15 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		return []reconcile.Request{everything}
 	})
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
-	return ctrl.NewControllerManagedBy(mgr).Named("gates").
+	b := ctrl.NewControllerManagedBy(mgr).Named("gates").
 		Watches(&v1alpha1.MaintenanceWindow{}, all, changed).
 		Watches(&v1alpha1.ChangeFreeze{}, all, changed).
 		Watches(&v1alpha1.Gate{}, all, changed).
-		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, all).
-		WithOptions(options()).
-		Complete(r)
+		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, all)
+	if r.CanHold {
+		b = b.Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, all)
+	}
+	return b.WithOptions(options()).Complete(r)
 }
 
 // Reconcile brings Gates and bindings to what they should be now, and comes back at the next edge.
@@ -85,7 +89,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 		return ctrl.Result{}, err
 	}
 	gates, until := compiled.Set.At(now)
-	plan := newPlan(gates, r.Exempt, owners(compiled), live)
+	plan := newPlan(r.CanHold, gates, r.Exempt, owners(compiled), live)
 	passed := r.edge
 	if err := r.execute(ctx, plan, passed, now); err != nil {
 		return ctrl.Result{}, err
@@ -106,10 +110,11 @@ func wait(until, now time.Time) time.Duration {
 type live struct {
 	gates    map[string]*v1alpha1.Gate
 	bindings map[string]*admissionv1.ValidatingAdmissionPolicyBinding
+	holds    map[string]*admissionv1.MutatingAdmissionPolicyBinding
 }
 
 func (r *Reconciler) live(ctx context.Context) (live, error) {
-	result := live{gates: map[string]*v1alpha1.Gate{}, bindings: map[string]*admissionv1.ValidatingAdmissionPolicyBinding{}}
+	result := live{gates: map[string]*v1alpha1.Gate{}, bindings: map[string]*admissionv1.ValidatingAdmissionPolicyBinding{}, holds: map[string]*admissionv1.MutatingAdmissionPolicyBinding{}}
 	var gates v1alpha1.GateList
 	if err := r.Client.List(ctx, &gates, client.UnsafeDisableDeepCopy); err != nil {
 		return result, err
@@ -124,13 +129,23 @@ func (r *Reconciler) live(ctx context.Context) (live, error) {
 	for i := range bindings.Items {
 		result.bindings[bindings.Items[i].Name] = &bindings.Items[i]
 	}
+	if !r.CanHold {
+		return result, nil
+	}
+	var holds admissionv1.MutatingAdmissionPolicyBindingList
+	if err := r.Client.List(ctx, &holds, client.UnsafeDisableDeepCopy, client.HasLabels{doors.GateLabel}); err != nil {
+		return result, err
+	}
+	for i := range holds.Items {
+		result.holds[holds.Items[i].Name] = &holds.Items[i]
+	}
 	return result, nil
 }
 
 // plan lists what to write, and what to delete.
 type plan struct {
 	gates         []*v1alpha1.Gate
-	bindings      []*admissionv1.ValidatingAdmissionPolicyBinding
+	bindings      []client.Object
 	staleGates    []client.Object
 	staleBindings []client.Object
 	// turned holds the gates whose state changes, as opposed to their texts.
@@ -138,7 +153,7 @@ type plan struct {
 }
 
 // newPlan compares what should be with what is. It writes only what differs.
-func newPlan(gates []gate.Gate, exempt *v1alpha1.GateExempt, ownersOf func(gate.Gate) []metav1.OwnerReference, have live) plan {
+func newPlan(canHold bool, gates []gate.Gate, exempt *v1alpha1.GateExempt, ownersOf func(gate.Gate) []metav1.OwnerReference, have live) plan {
 	p := plan{turned: map[string]bool{}}
 	wanted := map[string]bool{}
 	for _, g := range gates {
@@ -163,6 +178,9 @@ func newPlan(gates []gate.Gate, exempt *v1alpha1.GateExempt, ownersOf func(gate.
 				p.bindings = append(p.bindings, b)
 			}
 		}
+		if canHold {
+			p.addHolds(g, owners, have, wanted)
+		}
 	}
 	for name, g := range have.gates {
 		if !wanted[name] {
@@ -174,7 +192,31 @@ func newPlan(gates []gate.Gate, exempt *v1alpha1.GateExempt, ownersOf func(gate.
 			p.staleBindings = append(p.staleBindings, b)
 		}
 	}
+	for name, b := range have.holds {
+		if !wanted[holdKey+name] {
+			p.staleBindings = append(p.staleBindings, b)
+		}
+	}
 	return p
+}
+
+// holdKey tells the names of mutating bindings from those of validating ones.
+const holdKey = "hold/"
+
+// addHolds adds what makes a gate hold. A gate is not owned by it: the validating bindings outlive it.
+func (p *plan) addHolds(g gate.Gate, owners []metav1.OwnerReference, have live, wanted map[string]bool) {
+	for _, b := range doors.HoldBindings(g) {
+		b.OwnerReferences = owners
+		wanted[holdKey+b.Name] = true
+		current, exists := have.holds[b.Name]
+		if exists && equality.Semantic.DeepEqual(current.Spec, b.Spec) && sameMeta(current, b) {
+			continue
+		}
+		if exists {
+			b.ResourceVersion = current.ResourceVersion
+		}
+		p.bindings = append(p.bindings, b)
+	}
 }
 
 // sameMeta compares the metadata that the operator writes.
@@ -209,8 +251,8 @@ func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time)
 		}
 		return nil
 	})
-	bindingsErr := parallel(p.bindings, func(b *admissionv1.ValidatingAdmissionPolicyBinding) error {
-		if _, gateFailed := failed.Load(b.Labels[doors.GateLabel]); gateFailed {
+	bindingsErr := parallel(p.bindings, func(b client.Object) error {
+		if _, gateFailed := failed.Load(b.GetLabels()[doors.GateLabel]); gateFailed {
 			return nil
 		}
 		return r.writeBinding(ctx, b)
@@ -224,15 +266,15 @@ func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time)
 
 // writeBinding creates a binding, or replaces one that somebody changed as a whole: to apply would merge, its actions being a
 // set.
-func (r *Reconciler) writeBinding(ctx context.Context, b *admissionv1.ValidatingAdmissionPolicyBinding) error {
+func (r *Reconciler) writeBinding(ctx context.Context, b client.Object) error {
 	var err error
-	if b.ResourceVersion == "" {
+	if b.GetResourceVersion() == "" {
 		err = apply.Object(ctx, r.Client, b)
 	} else {
 		err = r.Client.Update(ctx, b, client.FieldOwner(apply.FieldManager))
 	}
 	if err != nil {
-		return fmt.Errorf("binding %s: %w", b.Name, err)
+		return fmt.Errorf("binding %s: %w", b.GetName(), err)
 	}
 	return nil
 }

@@ -8,13 +8,14 @@ import (
 // MutatingPolicies returns every static mutating policy, ready to be written to config/mutating. They need the API
 // MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962); without them the rest works.
 func MutatingPolicies() []*admissionv1.MutatingAdmissionPolicy {
-	return []*admissionv1.MutatingAdmissionPolicy{keepOverridesPolicy()}
+	return []*admissionv1.MutatingAdmissionPolicy{keepOverridesPolicy(), heldKeepPolicy(), holdPolicy()}
 }
 
 // StaticMutatingBindings bind the mutating policies that need no gate of their own.
 func StaticMutatingBindings() []*admissionv1.MutatingAdmissionPolicyBinding {
 	return []*admissionv1.MutatingAdmissionPolicyBinding{
 		mutatingBinding(keepOverridesPolicy().Name, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: keepOverridesPolicy().Name}),
+		mutatingBinding(heldKeepPolicyName, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: heldKeepPolicyName}),
 	}
 }
 

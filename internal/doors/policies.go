@@ -44,6 +44,7 @@ func Policies() []*admissionv1.ValidatingAdmissionPolicy {
 			policies = append(policies, familyPolicy(f, m))
 		}
 	}
+	policies = append(policies, holdPolicies()...)
 	return append(policies, guards()...)
 }
 

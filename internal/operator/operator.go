@@ -9,6 +9,7 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -64,7 +65,11 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 		return err
 	}
 	defer ctrlmetrics.Registry.Unregister(m)
-	if err := controllers.Setup(mgr, source, exempt, options.Now, m.ObserveTransition); err != nil {
+	canHold, err := knowsMutating(mgr.GetRESTMapper())
+	if err != nil {
+		return err
+	}
+	if err := controllers.Setup(mgr, source, exempt, canHold, options.Now, m.ObserveTransition); err != nil {
 		return err
 	}
 	if err := addProbes(mgr); err != nil {
@@ -93,6 +98,7 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject: map[client.Object]cache.ByObject{
 				&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
+				&admissionv1.MutatingAdmissionPolicyBinding{}:   {Label: managed},
 				namespaces: {Transform: onlyLabels},
 			},
 		},
@@ -104,6 +110,16 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 		},
 		HealthProbeBindAddress: options.ProbeAddress,
 	})
+}
+
+// knowsMutating says whether the API server has MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962). It is asked once: an API
+// server that learns it later restarts, and the operator should then too.
+func knowsMutating(mapper meta.RESTMapper) (bool, error) {
+	_, err := mapper.RESTMapping(admissionv1.SchemeGroupVersion.WithKind("MutatingAdmissionPolicyBinding").GroupKind(), admissionv1.SchemeGroupVersion.Version)
+	if meta.IsNoMatchError(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // onlyLabels keeps of a namespace what selectors read, so that memory does not grow with its annotations.
