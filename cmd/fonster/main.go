@@ -18,6 +18,10 @@ func main() {
 	flag.StringVar(&options.MetricsAddress, "metrics-bind-address", ":8443", "where metrics are served over HTTPS, to callers with the right to read them; 0 turns them off")
 	flag.StringVar(&options.MetricsCertDir, "metrics-cert-path", "", "folder with tls.crt and tls.key for the metrics (default: a self-signed certificate made at the start)")
 	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
+	flag.BoolVar(&options.LeaderElect, "leader-elect", true, "elect one of several replicas to release what is held; the gates are written by all")
+	flag.DurationVar(&options.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a leader that has died is waited for")
+	flag.DurationVar(&options.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long a leader tries to renew its lease before it gives up")
+	flag.DurationVar(&options.RetryPeriod, "leader-elect-retry-period", 2*time.Second, "how often the lease is renewed, or tried for")
 	flag.Func("exempt-users", "user names, separated by commas, that pass every gate, such as system:serviceaccount:databases:operator; may be repeated", names(&options.ExemptUsers))
 	flag.Func("exempt-groups", "the same for groups", names(&options.ExemptGroups))
 	logging := zap.Options{}

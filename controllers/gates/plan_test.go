@@ -38,8 +38,8 @@ func store(p plan, have live) live {
 		next.gates[g.Name] = g
 	}
 	for _, b := range p.bindings {
-		b.UID = types.UID("uid of " + b.Name)
-		next.bindings[b.Name] = b
+		b.SetUID(types.UID("uid of " + b.GetName()))
+		next.bindings[b.GetName()] = b.(*admissionv1.ValidatingAdmissionPolicyBinding)
 	}
 	return next
 }

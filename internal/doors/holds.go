@@ -154,7 +154,10 @@ func holdPolicy() *admissionv1.MutatingAdmissionPolicy {
 // does so by its label alone. What the user had set comes back here: what a policy writes, no field manager owns, so that
 // nobody's server-side apply ever conflicts with it.
 func heldKeepPolicy() *admissionv1.MutatingAdmissionPolicy {
-	wish := `(` + newPartition + ` == ` + parkedPartition + ` ? oldObject.metadata.?labels[?'` + HeldPartitionLabel + `'].orValue('0') : string(` + newPartition + `))`
+	// What the user wants now, also when the policy is invoked again after it has parked the object itself.
+	wish := `(` + newPartition + ` != ` + parkedPartition + ` ? string(` + newPartition + `)` +
+		` : object.metadata.?labels[?'` + HeldPartitionLabel + `'].orValue('').matches('^[0-9]{1,9}$') ? object.metadata.labels['` + HeldPartitionLabel + `']` +
+		` : oldObject.metadata.?labels[?'` + HeldPartitionLabel + `'].orValue('0'))`
 	keep := addLabels + ` + [` + setLabel(HeldLabel, `'`+HeldWaiting+`'`) + `] + ` + keepLabel(HeldSinceLabel) +
 		` + (` + isStatefulSet + ` ? [` + setLabel(HeldPartitionLabel, wish) + `] : ` + clearLabel(HeldPartitionLabel) + `) + ` + park
 	drop := clearLabel(HeldLabel) + ` + ` + clearLabel(HeldSinceLabel) + ` + ` + clearLabel(HeldPartitionLabel)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -27,7 +28,9 @@ import (
 	"fonster.dev/fonster/controllers"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/metrics"
+	"fonster.dev/fonster/internal/override"
 )
 
 // Options are the operator's flags.
@@ -40,6 +43,10 @@ type Options struct {
 	ProbeAddress string
 	// ExemptUsers and ExemptGroups pass every gate, besides the control plane; exact names.
 	ExemptUsers, ExemptGroups []string
+	// LeaderElect lets one of several replicas release what is held; without it, this one does.
+	LeaderElect bool
+	// LeaseDuration, RenewDeadline and RetryPeriod are of the leader election; zero: 15 s, 10 s and 2 s.
+	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -52,7 +59,9 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	}
 	source := &compile.Source{}
 	var reader client.Reader
-	m := metrics.New(func(ctx context.Context) (*metrics.Snapshot, error) { return snapshot(ctx, reader, source) }, options.Now)
+	m := metrics.New(func(ctx context.Context) (*metrics.Snapshot, error) {
+		return snapshot(ctx, reader, source, options.Now())
+	}, options.Now)
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // priority and fairness of the API server is the limit; an edge must not queue here
 	config.Wrap(m.WrapTransport)
@@ -69,7 +78,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	if err != nil {
 		return err
 	}
-	if err := controllers.Setup(mgr, source, exempt, canHold, options.Now, m.ObserveTransition); err != nil {
+	if err := controllers.Setup(mgr, source, exempt, canHold, options.Now, m); err != nil {
 		return err
 	}
 	if err := addProbes(mgr); err != nil {
@@ -92,15 +101,30 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 	}
 	namespaces := &metav1.PartialObjectMetadata{}
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	byObject := map[client.Object]cache.ByObject{
+		&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
+		&admissionv1.MutatingAdmissionPolicyBinding{}:   {Label: managed},
+		namespaces: {Transform: onlyLabels},
+	}
+	marked, err := labels.Parse(doors.HeldLabel)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range held.Kinds {
+		byObject[held.Metadata(kind)] = cache.ByObject{Label: marked, Transform: onlyOurs}
+	}
 	return ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme,
+		Scheme:                        scheme,
+		LeaderElection:                options.LeaderElect,
+		LeaderElectionID:              "fonster",
+		LeaderElectionNamespace:       doors.OperatorNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 orDefault(options.LeaseDuration),
+		RenewDeadline:                 orDefault(options.RenewDeadline),
+		RetryPeriod:                   orDefault(options.RetryPeriod),
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject: map[client.Object]cache.ByObject{
-				&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
-				&admissionv1.MutatingAdmissionPolicyBinding{}:   {Label: managed},
-				namespaces: {Transform: onlyLabels},
-			},
+			ByObject:         byObject,
 		},
 		Metrics: metricsserver.Options{
 			BindAddress:    options.MetricsAddress,
@@ -122,12 +146,44 @@ func knowsMutating(mapper meta.RESTMapper) (bool, error) {
 	return err == nil, err
 }
 
-// onlyLabels keeps of a namespace what selectors read, so that memory does not grow with its annotations.
+// orDefault is nil for zero, which means the library's default.
+func orDefault(d time.Duration) *time.Duration {
+	if d == 0 {
+		return nil
+	}
+	return &d
+}
+
+// onlyLabels keeps of a namespace what is read of it, its labels and what stands about overrides, so that memory does not grow
+// with its annotations.
 func onlyLabels(object any) (any, error) {
 	if ns, ok := object.(*metav1.PartialObjectMetadata); ok {
-		ns.Annotations, ns.ManagedFields, ns.OwnerReferences, ns.Finalizers = nil, nil, nil, nil
+		ns.ManagedFields, ns.OwnerReferences, ns.Finalizers = nil, nil, nil
+		ns.Annotations = ours(ns.Annotations)
 	}
 	return object, nil
+}
+
+// onlyOurs keeps of what is held the labels, which windows select by, and our annotations.
+func onlyOurs(object any) (any, error) {
+	if o, ok := object.(*metav1.PartialObjectMetadata); ok {
+		o.ManagedFields, o.Finalizers, o.Annotations = nil, nil, ours(o.Annotations)
+	}
+	return object, nil
+}
+
+// ours returns the annotations with our prefix; nil when there are none.
+func ours(annotations map[string]string) map[string]string {
+	var kept map[string]string
+	for key, value := range annotations {
+		if strings.HasPrefix(key, override.Prefix) {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[key] = value
+		}
+	}
+	return kept
 }
 
 // addProbes: alive is serving; ready is having read the cluster.
@@ -146,7 +202,7 @@ func addProbes(mgr ctrl.Manager) error {
 }
 
 // snapshot is what the metrics are computed from, read from the cache.
-func snapshot(ctx context.Context, reader client.Reader, source *compile.Source) (*metrics.Snapshot, error) {
+func snapshot(ctx context.Context, reader client.Reader, source *compile.Source, now time.Time) (*metrics.Snapshot, error) {
 	compiled, err := source.Compiled(ctx)
 	if err != nil {
 		return nil, err
@@ -160,7 +216,11 @@ func snapshot(ctx context.Context, reader client.Reader, source *compile.Source)
 	if err := reader.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	s := &metrics.Snapshot{Compiled: compiled, Windows: windows.Items, Namespaces: make(map[string]map[string]string, len(namespaces.Items))}
+	all, err := held.List(ctx, reader, compiled.Set, now)
+	if err != nil {
+		return nil, err
+	}
+	s := &metrics.Snapshot{Compiled: compiled, Windows: windows.Items, Held: all, Namespaces: make(map[string]map[string]string, len(namespaces.Items))}
 	for i := range namespaces.Items {
 		s.Namespaces[namespaces.Items[i].Name] = namespaces.Items[i].Labels
 	}

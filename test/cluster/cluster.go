@@ -215,7 +215,8 @@ func (c *Cluster) StartOperator(ctx context.Context, flags ...string) (*Operator
 		return nil, err
 	}
 	o := &Operator{MetricsURL: "https://" + metrics, ProbeURL: "http://" + probes, log: &lockedBuffer{}}
-	o.command = exec.Command(binary, append([]string{"--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + probes}, flags...)...)
+	o.command = exec.Command(binary, append([]string{"--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + probes,
+		"--leader-elect-lease-duration=2s", "--leader-elect-renew-deadline=1500ms", "--leader-elect-retry-period=200ms"}, flags...)...)
 	o.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	o.command.Stdout, o.command.Stderr = o.log, o.log
 	o.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -190,3 +190,136 @@ func TestHold(t *testing.T) {
 		}
 	}
 }
+
+// wantPlain waits until nothing of ours is on an object, and it is as a plain rollout of the image would have left it.
+func wantPlain(t *testing.T, h holdable, image string) {
+	t.Helper()
+	eventually(t, 60*time.Second, func() error {
+		get(t, h.object)
+		for key := range h.object.GetLabels() {
+			if strings.HasPrefix(key, "maintenance.fonster.dev/") {
+				return fmt.Errorf("%s still has %s", h.resource(), key)
+			}
+		}
+		if h.parked(h.object) {
+			return fmt.Errorf("%s is still held", h.resource())
+		}
+		return rolledOut(h.object, image)
+	})
+}
+
+// rolledOut says what of a rollout of an image is missing.
+func rolledOut(o client.Object, image string) error {
+	var got string
+	done := false
+	switch o := o.(type) {
+	case *appsv1.Deployment:
+		got = o.Spec.Template.Spec.Containers[0].Image
+		done = o.Status.ObservedGeneration >= o.Generation && o.Status.UpdatedReplicas == *o.Spec.Replicas && o.Status.Replicas == *o.Spec.Replicas && o.Status.AvailableReplicas == *o.Spec.Replicas
+	case *appsv1.StatefulSet:
+		got = o.Spec.Template.Spec.Containers[0].Image
+		done = o.Status.ObservedGeneration >= o.Generation && o.Status.UpdatedReplicas >= *o.Spec.Replicas-*o.Spec.UpdateStrategy.RollingUpdate.Partition && o.Status.ReadyReplicas == *o.Spec.Replicas
+	case *appsv1.DaemonSet:
+		got = o.Spec.Template.Spec.Containers[0].Image
+		done = o.Status.ObservedGeneration >= o.Generation && o.Status.UpdatedNumberScheduled == o.Status.DesiredNumberScheduled && o.Status.NumberAvailable == o.Status.DesiredNumberScheduled
+	}
+	if got != image || !done {
+		return fmt.Errorf("%s: image %s, rolled out %v", o.GetName(), got, done)
+	}
+	return nil
+}
+
+// TestRelease: what was held rolls out at the opening, and is then as its user wrote it; a change taken back drops the hold, a
+// second one keeps its place, and what the user has set comes back.
+func TestRelease(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	all := holdables(t, ns)
+	mw := window(t, ns, ns, nextYear(), hold)
+	before := podUIDs(t, ns)
+	for _, h := range all {
+		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
+		wantHeld(t, h)
+	}
+	// A change taken back.
+	since := all[0].object.GetLabels()[doors.HeldSinceLabel]
+	wantPassed(t, patchImage(t.Context(), shared.Admin, all[0].object, "app:1"))
+	wantPlain(t, all[0], "app:1")
+	time.Sleep(time.Second)
+	wantPassed(t, patchImage(t.Context(), shared.Admin, all[0].object, "app:2"))
+	wantHeld(t, all[0])
+	if again := all[0].object.GetLabels()[doors.HeldSinceLabel]; again == since {
+		t.Errorf("held since %s, though it was taken back", again)
+	}
+	// A second change replaces the first, in the same place.
+	for _, h := range all {
+		since := h.object.GetLabels()[doors.HeldSinceLabel]
+		get(t, h.object)
+		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:3"))
+		wantHeld(t, h)
+		if h.kind != "Deployment" && h.object.GetLabels()[doors.HeldSinceLabel] != since {
+			t.Errorf("%s has lost its place", h.resource())
+		}
+	}
+	// Somebody resumes, by hand; another wants another partition.
+	wantPassed(t, shared.Admin.Patch(t.Context(), all[0].object, mergePatch(`{"spec":{"paused":null}}`)))
+	wantPassed(t, shared.Admin.Patch(t.Context(), all[1].object, mergePatch(`{"spec":{"updateStrategy":{"rollingUpdate":{"partition":2}}}}`)))
+	wantPassed(t, shared.Admin.Patch(t.Context(), all[2].object, mergePatch(`{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":2}}}}`)))
+	for _, h := range all {
+		wantHeld(t, h)
+	}
+	eventually(t, 5*time.Second, func() error {
+		get(t, mw)
+		if mw.Status.Held != 3 {
+			return fmt.Errorf("the window counts %d held", mw.Status.Held)
+		}
+		return nil
+	})
+	if out, err := shared.Kubectl("wait", "--for=condition=Holding", "--timeout=5s", "mw/"+ns); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if after := podUIDs(t, ns); !slices.Equal(before, after) {
+		t.Errorf("pods were replaced while held: %v, then %v", before, after)
+	}
+
+	get(t, mw)
+	mw.Spec.Schedules = nil
+	mw.Spec.Schedules = append(mw.Spec.Schedules, always())
+	wantPassed(t, shared.Admin.Update(t.Context(), mw))
+	for _, h := range all {
+		wantPlain(t, h, "app:3")
+	}
+	s := all[1].object.(*appsv1.StatefulSet)
+	if p := *s.Spec.UpdateStrategy.RollingUpdate.Partition; p != 2 || s.Status.UpdatedReplicas != 1 {
+		t.Errorf("partition %d, %d updated: want the user's 2 and 1", p, s.Status.UpdatedReplicas)
+	}
+	if u := all[2].object.(*appsv1.DaemonSet).Spec.UpdateStrategy; u.Type != "RollingUpdate" || u.RollingUpdate.MaxUnavailable.IntValue() != 2 {
+		t.Errorf("strategy %+v", u)
+	}
+	wantNothingOfOurs(t, ns)
+	eventually(t, 5*time.Second, func() error {
+		get(t, mw)
+		if c := mw.Status.CurrentOccurrence; mw.Status.Held != 0 || c == nil || c.Released < 3 {
+			return fmt.Errorf("status %+v", mw.Status)
+		}
+		return nil
+	})
+	wantEvent(t, "web", "Released")
+	wantEvent(t, "web", "RolledOut")
+}
+
+// wantNothingOfOurs checks that no workload, nor anything its controller made, has a label or annotation of ours.
+func wantNothingOfOurs(t *testing.T, ns string) {
+	t.Helper()
+	out, err := shared.Kubectl("get", "-n", ns, "deployments,statefulsets,daemonsets,replicasets,controllerrevisions,pods", "-o",
+		`jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.labels} {.metadata.annotations}{"\n"}{end}`)
+	if err != nil {
+		t.Fatal(out)
+	}
+	for line := range strings.Lines(out) {
+		line = strings.Split(line, "kubectl.kubernetes.io/last-applied-configuration")[0]
+		if strings.Contains(line, "fonster") {
+			t.Errorf("left behind: %s", line)
+		}
+	}
+}
