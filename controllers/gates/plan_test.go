@@ -69,7 +69,7 @@ func TestPlan(t *testing.T) {
 	p := at(before, live{})
 	bindings := len(doors.Bindings(gate.Gate{Name: "any", Governs: []gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}}))
 	want("nothing is there", p, 1, bindings, 0, 0)
-	if owner := p.bindings[0].OwnerReferences; len(owner) != 1 || owner[0].UID != "window-uid" {
+	if owner := p.bindings[0].GetOwnerReferences(); len(owner) != 1 || owner[0].UID != "window-uid" {
 		t.Errorf("the binding's owners: %+v", owner)
 	}
 	have := store(p, live{})

@@ -141,9 +141,11 @@ func (h holdable) strategies() map[string]string {
 // and again changes nothing.
 func TestHold(t *testing.T) {
 	for title, write := range map[string]func(manifest string) (string, error){
-		"apply":             func(m string) (string, error) { return shared.KubectlIn(m, "apply", "-f", "-") },
-		"server-side apply": func(m string) (string, error) { return shared.KubectlIn(m, "apply", "--server-side", "--field-manager=gitops", "--force-conflicts", "-f", "-") },
-		"replace":           func(m string) (string, error) { return shared.KubectlIn(m, "replace", "-f", "-") },
+		"apply": func(m string) (string, error) { return shared.KubectlIn(m, "apply", "-f", "-") },
+		"server-side apply": func(m string) (string, error) {
+			return shared.KubectlIn(m, "apply", "--server-side", "--field-manager=gitops", "--force-conflicts", "-f", "-")
+		},
+		"replace": func(m string) (string, error) { return shared.KubectlIn(m, "replace", "-f", "-") },
 	} {
 		for _, strategy := range []string{"without", "with"} {
 			t.Run(title+" "+strategy, func(t *testing.T) {
