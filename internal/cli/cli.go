@@ -12,10 +12,12 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
 )
 
 // Streams are where a command reads and writes.
@@ -72,7 +74,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func (r *root) command() *cobra.Command {
 	command := &cobra.Command{
 		Use:           "kubectl-window",
-		Short:         "See when maintenance windows are open",
+		Short:         "See when maintenance windows are open and what waits for them, and close them early",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl window"},
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -83,7 +85,7 @@ func (r *root) command() *cobra.Command {
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	command.PersistentFlags().StringVar(&r.kubeconfig, "kubeconfig", "", "path of the kubeconfig (default: KUBECONFIG, or ~/.kube/config)")
 	command.PersistentFlags().StringVar(&r.context, "context", "", "context of the kubeconfig to use")
-	command.AddCommand(newCalendar(r), newStatus(r))
+	command.AddCommand(newCalendar(r), newStatus(r), newHeld(r), newClose(r))
 	return command
 }
 
@@ -136,4 +138,32 @@ func (r *root) read(ctx context.Context) (objects, client.Client, error) {
 		o.freezes = append(o.freezes, source[*v1alpha1.ChangeFreeze]{&freezes.Items[i], "cluster"})
 	}
 	return o, c, nil
+}
+
+// compiled reads the windows and freezes of the cluster, compiled.
+func (r *root) compiled(ctx context.Context) (*compile.Compiled, map[string]*v1alpha1.MaintenanceWindow, client.Client, error) {
+	found, c, err := r.read(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var windows []v1alpha1.MaintenanceWindow
+	var freezes []v1alpha1.ChangeFreeze
+	byName := map[string]*v1alpha1.MaintenanceWindow{}
+	for _, s := range found.windows {
+		windows = append(windows, *s.object)
+		byName[s.object.Name] = s.object
+	}
+	for _, s := range found.freezes {
+		freezes = append(freezes, *s.object)
+	}
+	return new(compile.Cache).Compile(windows, freezes), byName, c, nil
+}
+
+// annotate sets an annotation of an object.
+func annotate(ctx context.Context, c client.Client, o client.Object, key, value string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{key: value}}})
+	if err != nil {
+		return err
+	}
+	return c.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("kubectl-window"))
 }
