@@ -133,7 +133,8 @@ deploy: install ## Run the operator in the cluster, from image IMG.
 	@kubectl kustomize config/manager | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side -f -
 
 .PHONY: undeploy
-undeploy: kubectl ## Stop the operator in the cluster; the gates stay as they are.
+undeploy: kubectl ## Stop the operator in the cluster; the gates stay as they are. Refused while rollouts are held.
+	@hack/nothing-held.sh
 	@kubectl delete --ignore-not-found -k config/manager
 
 .PHONY: docker-build

@@ -13,9 +13,19 @@ import (
 	"fonster.dev/fonster/controllers/announcements"
 	"fonster.dev/fonster/controllers/gates"
 	"fonster.dev/fonster/controllers/overrides"
+	"fonster.dev/fonster/controllers/releases"
 	"fonster.dev/fonster/controllers/status"
 	"fonster.dev/fonster/internal/compile"
 )
+
+// Observer is told what the controllers do, for the metrics.
+type Observer interface {
+	releases.Observer
+	// ObserveTransition: a Gate was written this long after an edge of a schedule.
+	ObserveTransition(delay time.Duration)
+	// ObserveOverride: an emergency override passes a window.
+	ObserveOverride(window string)
+}
 
 // Options are what the controllers are given.
 type Options struct {
@@ -25,10 +35,8 @@ type Options struct {
 	// Exempt is who passes every gate, besides the control plane.
 	Exempt *v1alpha1.GateExempt
 	// Now is read once in each reconcile.
-	Now func() time.Time
-	// ObserveTransition is told how long after a schedule's edge a Gate was written; ObserveOverride of each override.
-	ObserveTransition func(time.Duration)
-	ObserveOverride   func(window string)
+	Now      func() time.Time
+	Observer Observer
 }
 
 // Setup registers every controller with the manager.
@@ -37,14 +45,20 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
-	common := status.Common{Client: mgr.GetClient(), Source: o.Source, Recorder: mgr.GetEventRecorder("fonster"), Now: o.Now}
+	recorder := mgr.GetEventRecorder("fonster")
+	common := status.Common{Client: mgr.GetClient(), Source: o.Source, Recorder: recorder, Now: o.Now}
 	return errors.Join(
-		(&gates.Reconciler{Client: mgr.GetClient(), Source: o.Source, Mutating: mutating, Exempt: o.Exempt, Now: o.Now, ObserveTransition: o.ObserveTransition}).SetupWithManager(mgr),
-		(&status.Windows{Common: common}).SetupWithManager(mgr),
+		(&gates.Reconciler{
+			Client: mgr.GetClient(), Source: o.Source, Mutating: mutating, Exempt: o.Exempt, Now: o.Now, ObserveTransition: o.Observer.ObserveTransition,
+		}).SetupWithManager(mgr),
+		(&releases.Reconciler{
+			Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Source: o.Source, Recorder: recorder, Observer: o.Observer, Now: o.Now,
+		}).SetupWithManager(mgr),
+		(&status.Windows{Common: common, CanHold: mutating}).SetupWithManager(mgr),
 		(&status.Freezes{Common: common}).SetupWithManager(mgr),
 		(&announcements.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Source: o.Source, Now: o.Now}).SetupWithManager(mgr),
 		(&overrides.Reconciler{
-			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Store: o.Overridden, Source: o.Source, Recorder: mgr.GetEventRecorder("fonster"), Now: o.Now, Observe: o.ObserveOverride,
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Store: o.Overridden, Source: o.Source, Recorder: recorder, Now: o.Now, Observe: o.Observer.ObserveOverride,
 		}).SetupWithManager(mgr),
 	)
 }

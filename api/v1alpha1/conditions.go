@@ -10,8 +10,10 @@ const (
 	ConditionActive = "Active"
 	// ConditionGoverning says whether any namespace matches the selector.
 	ConditionGoverning = "Governing"
-	// ConditionHolding says, for windows with enforcement Hold, whether rollouts can be held.
+	// ConditionHolding says whether rollouts wait for the window, and names them.
 	ConditionHolding = "Holding"
+	// ConditionHoldSupported says, for windows with enforcement Hold, whether rollouts can be held here.
+	ConditionHoldSupported = "HoldSupported"
 )
 
 // Reasons of conditions, and of the Events that go with them.
@@ -56,6 +58,29 @@ const (
 	// ReasonNoNamespaceMatches: not Governing, the selector matches no namespace.
 	ReasonNoNamespaceMatches = "NoNamespaceMatches"
 
-	// ReasonHoldNotSupported: not Holding; Hold is enforced as Deny.
+	// ReasonHoldNotSupported: not HoldSupported; Hold is enforced as Deny.
 	ReasonHoldNotSupported = "HoldNotSupported"
+	// ReasonHoldSupported: HoldSupported.
+	ReasonHoldSupported = "HoldSupported"
+	// ReasonRolloutsHeld: Holding.
+	ReasonRolloutsHeld = "RolloutsHeld"
+	// ReasonNothingHeld: not Holding.
+	ReasonNothingHeld = "NothingHeld"
+
+	// ReasonHeld and the following are Events of a held workload: its rollout waits.
+	ReasonHeld = "Held"
+	// ReasonReleased: the rollout has been let go.
+	ReasonReleased = "Released"
+	// ReasonRolledOut: a released rollout is done.
+	ReasonRolledOut = "RolledOut"
+	// ReasonRolloutFailed: a released rollout failed.
+	ReasonRolloutFailed = "RolloutFailed"
+	// ReasonHoldDropped: there is nothing to roll out any more, or the user has stopped it.
+	ReasonHoldDropped = "HoldDropped"
+	// ReasonHeldAgain: the window closed, and the unfinished rollout is held again (onClose Pause).
+	ReasonHeldAgain = "HeldAgain"
+	// ReasonReleasesStopped: an Event of a window: a rollout failed, and nothing more is released (onFailure Stop).
+	ReasonReleasesStopped = "ReleasesStopped"
+	// ReasonClosedEarly: an Event of a window: the work is done, the window closed before its end (earlyClose WhenDone).
+	ReasonClosedEarly = "ClosedEarly"
 )

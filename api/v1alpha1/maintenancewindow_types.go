@@ -136,14 +136,18 @@ type ReleasePolicy struct {
 	EarlyClose string `json:"earlyClose,omitempty"`
 }
 
-// MaintenanceWindowStatus is what the operator has seen of the window. It decides nothing.
+// ClosedAnnotation, on a MaintenanceWindow, ends an occurrence early: "FROM/UNTIL", instants of RFC 3339; in between the window is
+// closed. kubectl window close writes it.
+const ClosedAnnotation = "maintenance.fonster.dev/closed"
+
+// MaintenanceWindowStatus is what the operator has seen of the window. It decides nothing, but for closedEarly.
 type MaintenanceWindowStatus struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// conditions are Ready (the window could be read and is in force), Open (disruption is allowed now), Governing (some
-	// namespace matches the selector).
+	// namespace matches the selector), Holding (rollouts wait), HoldSupported (rollouts can be held).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -182,6 +186,15 @@ type MaintenanceWindowStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	Overrides []OverrideRecord `json:"overrides,omitempty"`
+
+	// currentOccurrence tells of the occurrence in progress.
+	// +optional
+	CurrentOccurrence *OccurrenceSummary `json:"currentOccurrence,omitempty"`
+
+	// closedEarly is the rest of an occurrence that the operator has closed early, because the work was done: from its start on
+	// the window is closed.
+	// +optional
+	ClosedEarly *Occurrence `json:"closedEarly,omitempty"`
 
 	// lastOccurrence tells what became of the occurrence that closed last.
 	// +optional
@@ -259,7 +272,8 @@ type OverrideRecord struct {
 type OccurrenceSummary struct {
 	Occurrence `json:",inline"`
 
-	// usedSeconds is the time in which releases were in progress; planned is end minus start.
+	// usedSeconds is how much of the occurrence was used: with enforcement Hold from its start until the last release was done,
+	// otherwise until it closed. Planned is end minus start.
 	// +optional
 	UsedSeconds int64 `json:"usedSeconds,omitempty"`
 	// released is the number of rollouts that were released.
@@ -271,6 +285,10 @@ type OccurrenceSummary struct {
 	// closedEarly says that the window closed before its end because the work was done.
 	// +optional
 	ClosedEarly bool `json:"closedEarly,omitempty"`
+	// stoppedBy names the failed rollout after which, with onFailure Stop, nothing more is released in this occurrence.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	StoppedBy string `json:"stoppedBy,omitempty"`
 }
 
 // MaintenanceWindow says when workloads may be disrupted: a servicefönster. Outside it, disruptive changes to the

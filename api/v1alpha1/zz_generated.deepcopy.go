@@ -577,6 +577,16 @@ func (in *MaintenanceWindowStatus) DeepCopyInto(out *MaintenanceWindowStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.CurrentOccurrence != nil {
+		in, out := &in.CurrentOccurrence, &out.CurrentOccurrence
+		*out = new(OccurrenceSummary)
+		(*in).DeepCopyInto(*out)
+	}
+	if in.ClosedEarly != nil {
+		in, out := &in.ClosedEarly, &out.ClosedEarly
+		*out = new(Occurrence)
+		(*in).DeepCopyInto(*out)
+	}
 	if in.LastOccurrence != nil {
 		in, out := &in.LastOccurrence, &out.LastOccurrence
 		*out = new(OccurrenceSummary)

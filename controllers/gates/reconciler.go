@@ -18,6 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -36,7 +37,8 @@ type Reconciler struct {
 	Client client.Client
 	Source *compile.Source
 	Now    func() time.Time
-	// Mutating says that the API server has mutating policies; without them their bindings are left out.
+	// Mutating says that the API server has MutatingAdmissionPolicy v1; without it their bindings are left out, and Hold is
+	// enforced as Deny.
 	Mutating bool
 	// Exempt is who passes every gate, besides the control plane; nil: nobody.
 	Exempt *v1alpha1.GateExempt
@@ -60,22 +62,28 @@ var everything = reconcile.Request{NamespacedName: types.NamespacedName{Name: "g
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=gates,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings;mutatingadmissionpolicybindings,verbs=get;list;watch;create;update;patch;delete
 
+// closings passes what closes a window early, which is no part of its spec.
+var closings = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, isWindow := e.ObjectOld.(*v1alpha1.MaintenanceWindow)
+	after, still := e.ObjectNew.(*v1alpha1.MaintenanceWindow)
+	return isWindow && still && compile.ClosedEarly(before) != compile.ClosedEarly(after)
+}}
+
 // SetupWithManager registers the reconciler.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
 		return []reconcile.Request{everything}
 	})
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
-	controller := ctrl.NewControllerManagedBy(mgr).Named("gates").
-		Watches(&v1alpha1.MaintenanceWindow{}, all, changed).
+	b := ctrl.NewControllerManagedBy(mgr).Named("gates").
+		Watches(&v1alpha1.MaintenanceWindow{}, all, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, closings))).
 		Watches(&v1alpha1.ChangeFreeze{}, all, changed).
 		Watches(&v1alpha1.Gate{}, all, changed).
-		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, all).
-		WithOptions(options())
+		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, all)
 	if r.Mutating {
-		controller = controller.Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, all)
+		b = b.Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, all)
 	}
-	return controller.Complete(r)
+	return b.WithOptions(options()).Complete(r)
 }
 
 // Reconcile brings Gates and bindings to what they should be now, and comes back at the next edge.
@@ -150,7 +158,7 @@ func bindings(g gate.Gate, mutating bool) []client.Object {
 		list = append(list, b)
 	}
 	if mutating {
-		for _, b := range doors.MutatingBindings(g) {
+		for _, b := range append(doors.MutatingBindings(g), doors.HoldBindings(g)...) {
 			list = append(list, b)
 		}
 	}

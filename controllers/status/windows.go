@@ -2,7 +2,9 @@ package status
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,24 +14,40 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/schedule"
 )
 
+// closings passes what closes a window early, which is no part of its spec.
+var closings = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, isWindow := e.ObjectOld.(*v1alpha1.MaintenanceWindow)
+	after, still := e.ObjectNew.(*v1alpha1.MaintenanceWindow)
+	return isWindow && still && compile.ClosedEarly(before) != compile.ClosedEarly(after)
+}}
+
 // Windows writes the status of MaintenanceWindows.
-type Windows struct{ Common }
+type Windows struct {
+	Common
+	// CanHold says that the API server has MutatingAdmissionPolicy v1.
+	CanHold bool
+}
 
 // SetupWithManager registers the reconciler.
 func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
-	return ctrl.NewControllerManagedBy(mgr).Named("window-status").
-		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(changes)).
+	b := ctrl.NewControllerManagedBy(mgr).Named("window-status").
+		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(predicate.Or[client.Object](changes, closings))).
 		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll("MaintenanceWindow")).
-		Watches(&v1alpha1.ChangeFreeze{}, r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(changes)).
-		WithOptions(options()).
-		Complete(r)
+		Watches(&v1alpha1.ChangeFreeze{}, r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(changes))
+	for _, kind := range held.Kinds {
+		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+	}
+	return b.WithOptions(options()).Complete(r)
 }
 
 // Reconcile writes the status of one window where it has changed, and comes back at its next edge.
@@ -48,7 +66,12 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	all, err := held.List(ctx, r.Client, compiled.Set, now)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	status, until := windowStatus(&mw, compiled, namespaces, now)
+	r.holds(&mw, &status, all, now)
 	if equality.Semantic.DeepEqual(mw.Status, status) {
 		return result(until, now), nil
 	}
@@ -75,14 +98,6 @@ func windowStatus(mw *v1alpha1.MaintenanceWindow, compiled *compile.Compiled, na
 		openCondition(window, state),
 		governing(window.Target, namespaces),
 	)
-	if window.Enforcement == gate.Hold {
-		setConditions(&status.Conditions, mw.Generation, now, metav1.Condition{
-			Type: v1alpha1.ConditionHolding, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonHoldNotSupported,
-			Message: "rollouts cannot be held here yet: Hold is enforced as Deny",
-		})
-	} else {
-		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHolding)
-	}
 	return status, state.Until
 }
 
@@ -110,6 +125,42 @@ func upcoming(mw *v1alpha1.MaintenanceWindow, list []schedule.Occurrence, now ti
 		result = append(result, u)
 	}
 	return result
+}
+
+// maxNamed bounds how many workloads a condition names.
+const maxNamed = 5
+
+// holds tells what waits for a window, and whether anything can be held.
+func (r *Windows) holds(mw *v1alpha1.MaintenanceWindow, status *v1alpha1.MaintenanceWindowStatus, all []held.Workload, now time.Time) {
+	var names []string
+	for _, w := range held.Waiting(all) {
+		if slices.Contains(w.Windows, mw.Name) {
+			names = append(names, w.Key)
+		}
+	}
+	status.Held = int32(len(names))
+	if mw.Spec.Enforcement != v1alpha1.Hold && len(names) == 0 {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHolding)
+	} else {
+		c := metav1.Condition{Type: v1alpha1.ConditionHolding, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNothingHeld, Message: "no rollout waits"}
+		if len(names) > 0 {
+			c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonRolloutsHeld, fmt.Sprintf("%d wait: %s", len(names), strings.Join(names[:min(len(names), maxNamed)], ", "))
+			if more := len(names) - maxNamed; more > 0 {
+				c.Message += fmt.Sprintf(" and %d more: see kubectl window held", more)
+			}
+		}
+		setConditions(&status.Conditions, mw.Generation, now, c)
+	}
+	if mw.Spec.Enforcement != v1alpha1.Hold {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHoldSupported)
+		return
+	}
+	supported := metav1.Condition{Type: v1alpha1.ConditionHoldSupported, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHoldSupported, Message: "rollouts are held outside the window"}
+	if !r.CanHold {
+		supported.Status, supported.Reason = metav1.ConditionFalse, v1alpha1.ReasonHoldNotSupported
+		supported.Message = "the API server does not have MutatingAdmissionPolicy v1 (Kubernetes 1.36): Hold is enforced as Deny"
+	}
+	setConditions(&status.Conditions, mw.Generation, now, supported)
 }
 
 func openCondition(window compile.CompiledWindow, state gate.WindowState) metav1.Condition {
@@ -140,7 +191,7 @@ func opens(at time.Time) string {
 // emit tells of the transitions that the status write made.
 func (r *Windows) emit(mw *v1alpha1.MaintenanceWindow, after v1alpha1.MaintenanceWindowStatus, s *schedule.Schedule) {
 	before := mw.Status.Conditions
-	r.emitFalse(mw, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionGoverning, v1alpha1.ConditionHolding)
+	r.emitFalse(mw, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionGoverning, v1alpha1.ConditionHoldSupported)
 	r.emitTurn(mw, before, after.Conditions, v1alpha1.ConditionOpen)
 	for _, u := range after.Upcoming {
 		if u.ShortNotice && !slices.ContainsFunc(mw.Status.Upcoming, func(b v1alpha1.UpcomingOccurrence) bool { return b.ShortNotice && b.Start.Equal(&u.Start) }) {

@@ -200,4 +200,56 @@ passes kubectl get events -A --field-selector involvedObject.kind=MaintenanceWin
 passes kubectl window status
 page_says "Inget servicefönster är öppet"
 
+say "11. Hold instead of refuse: the change is accepted, and waits for a window that opens in 25 seconds"
+opens=$(($(date +%s) + 25)) closes=$(($(date +%s) + 600))
+[[ $(date -u -d @$opens +%F) == $(date -u -d @$closes +%F) ]] || fail "midnight is near: try again in ten minutes"
+cat >"$work/hold.yaml" <<END
+apiVersion: maintenance.fonster.dev/v1alpha1
+kind: MaintenanceWindow
+metadata: {name: heby-hold}
+spec:
+  title: Servicefönster Heby
+  timeZone: UTC
+  schedules:
+  - {dates: ["$(date -u -d @$opens +%F)"], startTime: "$(date -u -d @$opens +%T)", endTime: "$(date -u -d @$closes +%T)"}
+  namespaceSelector: {matchLabels: {demo: hold}}
+  enforcement: Hold
+  release: {maxConcurrent: 1, earlyClose: WhenDone}
+END
+cat "$work/hold.yaml"
+kubectl create namespace hold-demo >/dev/null && kubectl label namespace hold-demo demo=hold >/dev/null || fail "creating a namespace"
+for name in web api; do
+  kubectl -n hold-demo create deployment $name --image=app:1 --replicas=2 >/dev/null || fail "creating a deployment"
+  kubectl -n hold-demo rollout status deployment/$name --timeout=60s >/dev/null || fail "the deployment did not come up"
+done
+passes kubectl apply -f "$work/hold.yaml"
+sleep 2 # the API server reads new bindings each second
+passes kubectl -n hold-demo set image deployment/web app=app:2
+says "held until" "waits for heby-hold" "image updated"
+passes kubectl -n hold-demo set image deployment/api app=app:2
+passes kubectl -n hold-demo rollout resume deployment/web
+says "held until"
+passes kubectl window held
+says "Deployment hold-demo/web" "Deployment hold-demo/api" "opens"
+passes kubectl wait --for=condition=Holding --timeout=10s mw/heby-hold
+echo "waiting for the opening: both roll out, one at a time, and then the window closes ..."
+while [[ $(date +%s) -lt $opens ]]; do sleep 0.2; done
+for name in web api; do
+  for _ in $(seq 300); do
+    [[ $(kubectl -n hold-demo get deployment $name -o 'jsonpath={.spec.paused}{.metadata.labels.maintenance\.fonster\.dev/held}') == "" ]] && break
+    sleep 0.1
+  done
+  passes kubectl -n hold-demo rollout status deployment/$name --timeout=60s
+  says "successfully rolled out"
+done
+for _ in $(seq 100); do
+  output=$(kubectl get mw heby-hold -o 'jsonpath={.status.lastOccurrence}')
+  [[ $output == *'"closedEarly":true'* ]] && break
+  sleep 0.1
+done
+passes kubectl get mw heby-hold -o 'jsonpath={.status.lastOccurrence}{"\n"}'
+says '"closedEarly":true' '"released":2'
+passes kubectl window held
+says "No rollout is held."
+
 say "Everything did what it says. 'make cluster-up install run' gives you the same to play with."

@@ -14,11 +14,13 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
 )
 
 // Streams are where a command reads and writes.
@@ -77,7 +79,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func (r *root) command() *cobra.Command {
 	command := &cobra.Command{
 		Use:           "kubectl-window",
-		Short:         "See when maintenance windows are open, and let emergencies through",
+		Short:         "See when maintenance windows are open and what waits for them, and let emergencies through",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl window"},
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -90,7 +92,7 @@ func (r *root) command() *cobra.Command {
 	command.PersistentFlags().StringVar(&r.context, "context", "", "context of the kubeconfig to use")
 	command.PersistentFlags().StringVar(&r.as, "as", "", "user to impersonate")
 	command.PersistentFlags().StringSliceVar(&r.asGroups, "as-group", nil, "group to impersonate; may be repeated")
-	command.AddCommand(newCalendar(r), newStatus(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r))
+	command.AddCommand(newCalendar(r), newStatus(r), newHeld(r), newClose(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r))
 	return command
 }
 
@@ -157,4 +159,32 @@ func (r *root) read(ctx context.Context) (objects, client.Client, error) {
 		o.freezes = append(o.freezes, source[*v1alpha1.ChangeFreeze]{&freezes.Items[i], "cluster"})
 	}
 	return o, c, nil
+}
+
+// compiled reads the windows and freezes of the cluster, compiled.
+func (r *root) compiled(ctx context.Context) (*compile.Compiled, map[string]*v1alpha1.MaintenanceWindow, client.Client, error) {
+	found, c, err := r.read(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var windows []v1alpha1.MaintenanceWindow
+	var freezes []v1alpha1.ChangeFreeze
+	byName := map[string]*v1alpha1.MaintenanceWindow{}
+	for _, s := range found.windows {
+		windows = append(windows, *s.object)
+		byName[s.object.Name] = s.object
+	}
+	for _, s := range found.freezes {
+		freezes = append(freezes, *s.object)
+	}
+	return new(compile.Cache).Compile(windows, freezes), byName, c, nil
+}
+
+// annotate sets an annotation of an object.
+func annotate(ctx context.Context, c client.Client, o client.Object, key, value string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{key: value}}})
+	if err != nil {
+		return err
+	}
+	return c.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("kubectl-window"))
 }

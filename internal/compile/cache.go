@@ -54,6 +54,12 @@ type Cache struct {
 type version struct {
 	uid        types.UID
 	generation int64
+	// closed is what has ended early, which is no part of the spec.
+	closed string
+}
+
+func versionOf(mw *v1alpha1.MaintenanceWindow) version {
+	return version{uid: mw.UID, generation: mw.Generation, closed: ClosedEarly(mw)}
 }
 
 // Compile returns the windows and freezes compiled. It returns the very same pointer as long as they are the same.
@@ -62,10 +68,10 @@ func (c *Cache) Compile(windows []v1alpha1.MaintenanceWindow, freezes []v1alpha1
 	defer c.mu.Unlock()
 	versions := make([]version, 0, len(windows)+len(freezes))
 	for i := range windows {
-		versions = append(versions, version{windows[i].UID, windows[i].Generation})
+		versions = append(versions, versionOf(&windows[i]))
 	}
 	for i := range freezes {
-		versions = append(versions, version{freezes[i].UID, freezes[i].Generation})
+		versions = append(versions, version{uid: freezes[i].UID, generation: freezes[i].Generation})
 	}
 	slices.SortFunc(versions, func(a, b version) int {
 		if a.uid < b.uid {
@@ -85,7 +91,7 @@ func (c *Cache) Compile(windows []v1alpha1.MaintenanceWindow, freezes []v1alpha1
 	for i := range windows {
 		mw := &windows[i]
 		compiled, have := c.lastWindow(mw.Name)
-		if !have || compiled.UID != mw.UID || !known[version{mw.UID, mw.Generation}] {
+		if !have || compiled.UID != mw.UID || !known[versionOf(mw)] {
 			window, problems := Window(mw)
 			compiled = CompiledWindow{Window: window, UID: mw.UID, Problems: problems}
 		}
@@ -98,7 +104,7 @@ func (c *Cache) Compile(windows []v1alpha1.MaintenanceWindow, freezes []v1alpha1
 	for i := range freezes {
 		cf := &freezes[i]
 		compiled, have := c.lastFreeze(cf.Name)
-		if !have || compiled.UID != cf.UID || !known[version{cf.UID, cf.Generation}] {
+		if !have || compiled.UID != cf.UID || !known[version{uid: cf.UID, generation: cf.Generation}] {
 			freeze, problems := Freeze(cf)
 			compiled = CompiledFreeze{Freeze: freeze, UID: cf.UID, Problems: problems}
 		}

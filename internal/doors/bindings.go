@@ -54,18 +54,12 @@ func Bindings(g gate.Gate) []*admissionv1.ValidatingAdmissionPolicyBinding {
 			if !needed(f, m, g) {
 				continue
 			}
-			objects := g.Target.Objects
-			if f.ByNamespace {
-				objects = nil
-			}
-			b := binding(m.policyName(f)+"-"+g.Name, admissionv1.ValidatingAdmissionPolicyBindingSpec{
-				PolicyName:        m.policyName(f),
-				ValidationActions: []admissionv1.ValidationAction{m.action},
-				ParamRef:          &admissionv1.ParamRef{Name: g.Name, ParameterNotFoundAction: new(admissionv1.DenyAction)},
-				MatchResources:    matchTarget(g.Target.Namespaces, objects),
-			})
-			b.Labels[GateLabel] = g.Name
-			bindings = append(bindings, b)
+			bindings = append(bindings, gateBinding(f, m, g))
+		}
+	}
+	for _, m := range []mode{holdsDeny, holdsWarn} {
+		if holdNeeded(m, g) {
+			bindings = append(bindings, gateBinding(holds, m, g))
 		}
 	}
 	if needed(workloads, modes[0], g) && len(g.Windows) > 0 {
@@ -81,6 +75,22 @@ func Bindings(g gate.Gate) []*admissionv1.ValidatingAdmissionPolicyBinding {
 	return bindings
 }
 
+func gateBinding(f Family, m mode, g gate.Gate) *admissionv1.ValidatingAdmissionPolicyBinding {
+	objects := g.Target.Objects
+	if f.ByNamespace {
+		objects = nil
+	}
+	b := binding(m.policyName(f)+"-"+g.Name, admissionv1.ValidatingAdmissionPolicyBindingSpec{
+		PolicyName:        m.policyName(f),
+		ValidationActions: []admissionv1.ValidationAction{m.action},
+		ParamRef:          &admissionv1.ParamRef{Name: g.Name, ParameterNotFoundAction: new(admissionv1.DenyAction)},
+		MatchResources:    matchTarget(g.Target.Namespaces, objects),
+	})
+	b.Labels[GateLabel] = g.Name
+	return b
+}
+
+// matchTarget is what a gate governs, written with every default.
 func matchTarget(namespaces, objects gate.Selector) *admissionv1.MatchResources {
 	return &admissionv1.MatchResources{
 		NamespaceSelector: LabelSelector(append(slices.Clone(namespaces), protected())),

@@ -16,9 +16,9 @@ func TestBindings(t *testing.T) {
 		governs []gate.Rule
 		want    []string
 	}{
-		"deny":           {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}, []string{"workloads-deny", "replicas-deny", "pods-deny", "scales-deny"}},
-		"hold is denied": {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Hold}}, []string{"workloads-deny", "replicas-deny", "pods-deny", "scales-deny"}},
-		"warn":           {[]gate.Rule{{Disruption: gate.Delete, Enforcement: gate.Warn}}, []string{"workloads-warn", "replicas-warn", "pods-warn"}},
+		"deny":                       {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}, []string{"workloads-deny", "replicas-deny", "pods-deny", "scales-deny"}},
+		"hold, where it is not held": {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Hold}}, []string{"workloads-deny", "replicas-deny", "pods-deny", "scales-deny", "holds-warn"}},
+		"warn":                       {[]gate.Rule{{Disruption: gate.Delete, Enforcement: gate.Warn}}, []string{"workloads-warn", "replicas-warn", "pods-warn"}},
 		"a window and a warning freeze": {
 			[]gate.Rule{{Disruption: gate.ScaleDown, Enforcement: gate.Deny}, {Disruption: gate.ScaleDown, Enforcement: gate.Warn}},
 			[]string{"workloads-deny", "workloads-warn", "replicas-deny", "replicas-warn", "scales-deny", "scales-warn"},
@@ -82,5 +82,38 @@ func TestExemptIdentitiesAreExactNames(t *testing.T) {
 		if name == "system:masters" || strings.HasSuffix(name, ":") || strings.ContainsAny(name, "*") {
 			t.Errorf("%s is not the exact name of a control-plane identity", name)
 		}
+	}
+}
+
+// TestHoldBindings: the policy that holds is bound where something may be held, and there fails closed; what it holds is refused
+// by another target's gate that denies.
+func TestHoldBindings(t *testing.T) {
+	deny, hold := gate.Rule{Disruption: gate.Rollout, Enforcement: gate.Deny}, gate.Rule{Disruption: gate.Rollout, Enforcement: gate.Hold}
+	for title, tc := range map[string]struct {
+		gate  gate.Gate
+		holds int
+		deny  bool
+	}{
+		"hold":                     {gate.Gate{Name: "g", Governs: []gate.Rule{hold}, HoldsNearby: true}, 1, false},
+		"hold of deletes alone":    {gate.Gate{Name: "g", Governs: []gate.Rule{{Disruption: gate.Delete, Enforcement: gate.Hold}}}, 0, false},
+		"deny":                     {gate.Gate{Name: "g", Governs: []gate.Rule{deny}}, 0, false},
+		"deny, with hold near it":  {gate.Gate{Name: "g", Governs: []gate.Rule{deny}, HoldsNearby: true}, 0, true},
+		"both, of the same target": {gate.Gate{Name: "g", Governs: []gate.Rule{deny, hold}, HoldsNearby: true}, 1, true},
+	} {
+		t.Run(title, func(t *testing.T) {
+			bindings := HoldBindings(tc.gate)
+			if len(bindings) != tc.holds {
+				t.Errorf("%d bindings, want %d", len(bindings), tc.holds)
+			}
+			for _, b := range bindings {
+				if *b.Spec.ParamRef.ParameterNotFoundAction != admissionv1.DenyAction {
+					t.Errorf("%s opens when its gate is missing", b.Name)
+				}
+			}
+			denies := slices.ContainsFunc(Bindings(tc.gate), func(b *admissionv1.ValidatingAdmissionPolicyBinding) bool { return b.Name == "fonster-holds-deny-g" })
+			if denies != tc.deny {
+				t.Errorf("denied: %v, want %v", denies, tc.deny)
+			}
+		})
 	}
 }

@@ -77,48 +77,6 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 		})
 }
 
-// heldAnnotations, without their prefix, are what only the operator and its policies write on what is held.
-var heldAnnotations = []string{"held-by", "held-since", "held-paused", "held-partition", "held-strategy", "held-template"}
-
-const heldLabel = group + "/held"
-
-// heldPolicy keeps everybody but the operator from saying that something is held.
-func heldPolicy() *admissionv1.ValidatingAdmissionPolicy {
-	const (
-		before = `(oldObject == null ? optional.none() : oldObject.metadata.?labels[?'` + heldLabel + `'])`
-		held   = `object.metadata.?labels[?'` + heldLabel + `'] != ` + before
-	)
-	return reservedPolicy("fonster-held", "Only the operator says that an object is held. Generated from internal/doors.", heldAnnotations, held)
-}
-
-// reservedPolicy keeps everybody but the operator from setting, changing or removing annotations; and a label, which changed
-// tells of.
-func reservedPolicy(name, description string, annotations []string, labelChanged string) *admissionv1.ValidatingAdmissionPolicy {
-	const (
-		key     = `'maintenance.fonster.dev/' + k`
-		changed = `object.metadata.?annotations[?` + key + `] != (oldObject == null ? optional.none() : oldObject.metadata.?annotations[?` + key + `])`
-	)
-	return policy(name, description,
-		admissionv1.ValidatingAdmissionPolicySpec{
-			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
-				rule("apps", "v1", []string{"deployments", "statefulsets", "daemonsets"}, admissionv1.Create, admissionv1.Update),
-				rule("", "v1", []string{"namespaces"}, admissionv1.Create, admissionv1.Update),
-			}},
-			MatchConditions: []admissionv1.MatchCondition{{
-				Name: "reserved-keys-changed", Expression: labelChanged + ` || ` + list(annotations) + `.exists(k, ` + changed + `)`,
-			}},
-			Variables: []admissionv1.Variable{{Name: "keys", Expression: `(` + labelChanged + ` ? ['` + heldLabel + `'] : [])` +
-				` + ` + list(annotations) + `.filter(k, ` + changed + `).map(k, ` + key + `)`}},
-			Validations: []admissionv1.Validation{{
-				Expression: "request.userInfo.username == '" + OperatorUser + "'",
-				MessageExpression: `'only the operator of Fonster sets, changes or removes ' + variables.keys.join(', ') + ' of ' + request.kind.kind + ' ' + object.metadata.name` +
-					` + ': leave it as it is, and out of a copy'`,
-				Message: "only the operator of Fonster sets, changes or removes this label or annotation",
-				Reason:  new(metav1.StatusReasonForbidden),
-			}},
-		})
-}
-
 // gatesPolicy keeps everybody but the operator and the garbage collector from writing gates.
 func gatesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	writers := []string{OperatorUser, "system:kube-controller-manager", "system:serviceaccount:kube-system:generic-garbage-collector"}

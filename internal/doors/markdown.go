@@ -42,7 +42,9 @@ A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + `
 |---|---|
 | a Namespace is deleted | refused while a gate is closed for ` + "`Delete`" + ` that governs it, or anything in it |
 | a Namespace is relabelled out of a gate | refused while any disruption of the gate is closed. Only labels that the gate's windows select on count |
-| ` + "`held*`, `override-until`, `override-by`, `override-spent`" + ` are written | refused to everybody but the operator, on workloads and namespaces, at creation too; who sets an override may name an earlier end |
+| the labels ` + "`held`, `held-since`, `held-partition`" + ` are written | restored on what is held, and refused elsewhere, to everybody but the operator; at creation too |
+| ` + "`override-until`, `override-by`, `override-spent`" + ` are written | refused to everybody but the operator, on workloads and namespaces, at creation too; who sets an override may name an earlier end |
+| what another target's gate would hold, while this one is closed for ` + "`Deny`" + ` or frozen | refused: the strictest counts |
 | a Gate is written | refused to everybody but the operator and the garbage collector |
 
 None of it needs a running operator.
@@ -55,6 +57,12 @@ or of a StatefulSet whose partition lies past its last pod; whatever happens to 
 
 Databases mark their leader by a label, and a failover must not wait for a window: a pod's own service account may change
 the labels of the pod. Where an operator elsewhere does it, let that operator pass (` + "`--exempt-users`" + `, below).
+
+## Held
+
+Where a window says ` + "`enforcement: Hold`" + `, the doors deployment-rollout, statefulset-rollout and daemonset-rollout accept the request
+and hold the rollout ([hold.md](hold.md)). All other doors refuse, and so do these where holding would not help: other ordinals
+of a StatefulSet, other nodes of a DaemonSet.
 
 ## Left alone
 

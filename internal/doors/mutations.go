@@ -11,7 +11,7 @@ import (
 // MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962); without them the rest works.
 func MutatingPolicies() []*admissionv1.MutatingAdmissionPolicy {
 	return []*admissionv1.MutatingAdmissionPolicy{
-		noteOverridesPolicy(), stampOverridesPolicy(stampWorkloads, "", writtenWorkloads),
+		heldKeepPolicy(), holdPolicy(), noteOverridesPolicy(), stampOverridesPolicy(stampWorkloads, "", writtenWorkloads),
 		stampOverridesPolicy(stampNamespaces, ` && `+namespaceGoverned, writtenNamespaces),
 	}
 }
@@ -27,6 +27,7 @@ var namespaceGoverned = `(oldObject == null ? ` + matchesLabels("params.spec.nam
 // StaticMutatingBindings bind the mutating policies that need no gate of their own.
 func StaticMutatingBindings() []*admissionv1.MutatingAdmissionPolicyBinding {
 	return []*admissionv1.MutatingAdmissionPolicyBinding{
+		mutatingBinding(heldKeepPolicyName, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: heldKeepPolicyName}),
 		mutatingBinding(noteOverridesPolicy().Name, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: noteOverridesPolicy().Name}),
 		mutatingBinding(stampNamespaces, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: stampNamespaces, ParamRef: everyGate()}),
 	}

@@ -34,6 +34,12 @@ const (
 	ends = `(object != null && ` + oldReason + ` != '' && ` + newReason + ` != ` + oldReason + ` && ` + oldReason + ` != ` + oldSpent + `)`
 )
 
+// clock is CEL for the times of a request, as the variables of a policy have them, for where there are none.
+const clock = `(` +
+	`object != null && object.metadata.?managedFields.orValue([]).exists(m, has(m.time) && (oldObject == null || !oldObject.metadata.?managedFields.orValue([]).exists(n, has(n.time) && n.time == m.time)))` +
+	` ? object.metadata.?managedFields.orValue([]).filter(m, has(m.time) && (oldObject == null || !oldObject.metadata.?managedFields.orValue([]).exists(n, has(n.time) && n.time == m.time))).map(m, string(m.time))` +
+	` : (oldObject == null ? object : oldObject).metadata.?managedFields.orValue([]).filter(m, has(m.time)).map(m, string(m.time)))`
+
 // stands is CEL that says whether the override in an object's annotations stands, by a clock: its reason is not used up, and
 // its end lies ahead. Where no time is known, the operator's note that it is used up must do.
 func stands(object, clock string) string {

@@ -44,7 +44,8 @@ func Policies() []*admissionv1.ValidatingAdmissionPolicy {
 			policies = append(policies, familyPolicy(f, m))
 		}
 	}
-	return append(append(policies, createdOverridesPolicy()), guards()...)
+	policies = append(append(policies, holdPolicies()...), createdOverridesPolicy())
+	return append(policies, guards()...)
 }
 
 func policy(name, description string, spec admissionv1.ValidatingAdmissionPolicySpec) *admissionv1.ValidatingAdmissionPolicy {

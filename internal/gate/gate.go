@@ -84,6 +84,9 @@ type Gate struct {
 	Overrides Overrides
 	// Governs lists what is enforced here at any time: it depends on the windows and freezes, not on the instant.
 	Governs []Rule
+	// HoldsNearby says that some window, of this target or one that may overlap, holds rollouts. Like Governs, it does not depend
+	// on the instant.
+	HoldsNearby bool
 	// Disruptions holds a state for each disruption that something of this target governs.
 	Disruptions []State
 	// AlsoOpen are openings of other targets that may overlap, open now, for disruptions for which the gate itself is not.

@@ -137,7 +137,7 @@ func (g *group) openings(now time.Time) (all openings) {
 }
 
 func (g *group) at(now time.Time, own map[*group]openings) Gate {
-	result := Gate{Name: g.name, Target: g.target, Governs: g.rules(), Overrides: g.overrides()}
+	result := Gate{Name: g.name, Target: g.target, Governs: g.rules(), HoldsNearby: g.holdsNearby(), Overrides: g.overrides()}
 	for _, w := range g.windows {
 		result.Windows = append(result.Windows, w.Name)
 	}
@@ -180,6 +180,15 @@ func (g *group) rules() []Rule {
 		add(f.Disruptions, f.Enforcement)
 	}
 	return rules
+}
+
+// holdsNearby says whether any window of the group, or of one that shares an object with it, holds rollouts.
+func (g *group) holdsNearby() bool {
+	return slices.ContainsFunc(slices.Concat([]*group{g}, g.covering, g.overlapping), func(other *group) bool {
+		return slices.ContainsFunc(other.windows, func(w Window) bool {
+			return w.Enforcement == Hold && slices.Contains(w.Disruptions, Rollout)
+		})
+	})
 }
 
 // governing lists the group's own windows for a disruption.

@@ -13,12 +13,15 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/held"
 )
 
 // Snapshot is what the gauges are computed from.
 type Snapshot struct {
 	Windows  []v1alpha1.MaintenanceWindow
 	Compiled *compile.Compiled
+	// Held are the workloads whose rollouts are held or released.
+	Held []held.Workload
 	// Namespaces are the labels of every namespace, by name.
 	Namespaces map[string]map[string]string
 	// Overrides is the number of overrides that stand.
@@ -33,6 +36,8 @@ type Metrics struct {
 	transitionDelay prometheus.Histogram
 	overridesTotal  *prometheus.CounterVec
 	clockSkew       prometheus.Gauge
+	releases        *prometheus.CounterVec
+	planned, used   *prometheus.CounterVec
 }
 
 var (
@@ -44,7 +49,9 @@ var (
 	gateOpen         = describe("fonster_gate_open", "Whether every disruption that the gate governs may pass now (1) or not (0).", "gate")
 	overridesActive  = describe("fonster_overrides_active", "Number of emergency overrides that stand now.")
 	gateNamespaces   = describe("fonster_gate_namespaces", "Number of namespaces that the gate governs.", "gate")
-	descriptions     = []*prometheus.Desc{windowOpen, windowInfo, windowOpens, windowCloses, freezeActive, gateOpen, gateNamespaces, overridesActive}
+	heldRollouts     = describe("fonster_held_rollouts", "Number of rollouts that wait for the window.", "window")
+	heldOldest       = describe("fonster_held_oldest_timestamp_seconds", "Since when the longest held rollout waits for the window; absent when none does.", "window")
+	descriptions     = []*prometheus.Desc{windowOpen, windowInfo, windowOpens, windowCloses, freezeActive, gateOpen, gateNamespaces, overridesActive, heldRollouts, heldOldest}
 	transitionBounds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 )
 
@@ -67,6 +74,15 @@ func New(source func(context.Context) (*Snapshot, error), now func() time.Time) 
 			Name: "fonster_clock_skew_seconds",
 			Help: "The operator's clock minus the API server's, to half a second: positive when the operator is ahead.",
 		}),
+		releases: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fonster_releases_total", Help: "Releases of held rollouts that have ended, by outcome: Done, Failed, HeldAgain or Stopped.",
+		}, []string{"window", "outcome"}),
+		planned: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fonster_window_planned_seconds_total", Help: "Planned time of the occurrences that have ended.",
+		}, []string{"window"}),
+		used: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fonster_window_used_seconds_total", Help: "Time of the occurrences that have ended that was used.",
+		}, []string{"window"}),
 	}
 }
 
@@ -76,14 +92,29 @@ func (m *Metrics) ObserveTransition(delay time.Duration) { m.transitionDelay.Obs
 // ObserveOverride counts an emergency override that passes a window.
 func (m *Metrics) ObserveOverride(window string) { m.overridesTotal.WithLabelValues(window).Inc() }
 
+// ObserveRelease counts a release of a window by how it ended.
+func (m *Metrics) ObserveRelease(window, outcome string) {
+	m.releases.WithLabelValues(window, outcome).Inc()
+}
+
+// ObserveOccurrence adds up an occurrence that has ended.
+func (m *Metrics) ObserveOccurrence(window string, planned, used time.Duration) {
+	m.planned.WithLabelValues(window).Add(planned.Seconds())
+	m.used.WithLabelValues(window).Add(max(used, 0).Seconds())
+}
+
+func (m *Metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.transitionDelay, m.clockSkew, m.releases, m.planned, m.used, m.overridesTotal}
+}
+
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range descriptions {
 		ch <- d
 	}
-	m.transitionDelay.Describe(ch)
-	m.overridesTotal.Describe(ch)
-	m.clockSkew.Describe(ch)
+	for _, c := range m.collectors() {
+		c.Describe(ch)
+	}
 }
 
 // scrapeTimeout bounds the reading of the state; it is in memory.
@@ -91,9 +122,9 @@ const scrapeTimeout = 5 * time.Second
 
 // Collect implements prometheus.Collector. A state that cannot be read is an error of the scrape, not a silence.
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
-	m.transitionDelay.Collect(ch)
-	m.overridesTotal.Collect(ch)
-	m.clockSkew.Collect(ch)
+	for _, c := range m.collectors() {
+		c.Collect(ch)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	s, err := m.source(ctx)
@@ -103,6 +134,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	now := m.now()
 	collectWindows(ch, s, now)
+	collectHeld(ch, s)
 	for name := range s.Compiled.Freezes {
 		state, _, _, found := s.Compiled.Set.Freeze(name, now)
 		gauge(ch, freezeActive, boolean(found && state.Active), name)
@@ -119,6 +151,23 @@ func collectWindows(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
 		gauge(ch, windowOpen, boolean(state.Open), mw.Name)
 		timestamp(ch, windowOpens, state.OpensAt, mw.Name)
 		timestamp(ch, windowCloses, state.ClosesAt, mw.Name)
+	}
+}
+
+func collectHeld(ch chan<- prometheus.Metric, s *Snapshot) {
+	waiting, oldest := map[string]int{}, map[string]time.Time{}
+	for _, w := range held.Waiting(s.Held) {
+		for _, name := range w.Windows {
+			waiting[name]++
+			if first := oldest[name]; !w.Since.IsZero() && (first.IsZero() || w.Since.Before(first)) {
+				oldest[name] = w.Since
+			}
+		}
+	}
+	for i := range s.Windows {
+		name := s.Windows[i].Name
+		gauge(ch, heldRollouts, float64(waiting[name]), name)
+		timestamp(ch, heldOldest, oldest[name], name)
 	}
 }
 

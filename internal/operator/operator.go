@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -28,7 +30,9 @@ import (
 	"fonster.dev/fonster/controllers/overrides"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/metrics"
+	"fonster.dev/fonster/internal/override"
 )
 
 // Options are the operator's flags.
@@ -46,6 +50,10 @@ type Options struct {
 	// PageAudiences are audiences that have a page though no object names them, and the names of audiences for people: NAME or
 	// NAME=TITLE, separated by commas.
 	PageAudiences string
+	// LeaderElect lets one of several replicas release what is held; without it, this one does.
+	LeaderElect bool
+	// LeaseDuration, RenewDeadline and RetryPeriod are of the leader election; zero: 15 s, 10 s and 2 s.
+	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
 	// Now is the clock.
 	Now func() time.Time
 }
@@ -75,8 +83,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	}
 	defer ctrlmetrics.Registry.Unregister(m)
 	if err := controllers.Setup(mgr, controllers.Options{
-		Source: source, Overridden: work.store, Exempt: exempt, Now: options.Now,
-		ObserveTransition: m.ObserveTransition, ObserveOverride: m.ObserveOverride,
+		Source: source, Overridden: work.store, Exempt: exempt, Now: options.Now, Observer: m,
 	}); err != nil {
 		return err
 	}
@@ -103,18 +110,33 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 	}
 	namespaces := &metav1.PartialObjectMetadata{}
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	byObject := map[client.Object]cache.ByObject{
+		&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
+		namespaces: {Transform: onlyLabels},
+		&corev1.ConfigMap{}: {
+			Namespaces: map[string]cache.Config{doors.OperatorNamespace: {}},
+			Label:      labels.SelectorFromSet(labels.Set{announcements.Label: "true"}),
+		},
+	}
+	marked, err := labels.Parse(doors.HeldLabel)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range held.Kinds {
+		byObject[held.Metadata(kind)] = cache.ByObject{Label: marked, Transform: onlyOurs}
+	}
 	return ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme,
+		Scheme:                        scheme,
+		LeaderElection:                options.LeaderElect,
+		LeaderElectionID:              "fonster",
+		LeaderElectionNamespace:       doors.OperatorNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 orDefault(options.LeaseDuration),
+		RenewDeadline:                 orDefault(options.RenewDeadline),
+		RetryPeriod:                   orDefault(options.RetryPeriod),
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject: map[client.Object]cache.ByObject{
-				&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
-				namespaces: {Transform: onlyLabels},
-				&corev1.ConfigMap{}: {
-					Namespaces: map[string]cache.Config{doors.OperatorNamespace: {}},
-					Label:      labels.SelectorFromSet(labels.Set{announcements.Label: "true"}),
-				},
-			},
+			ByObject:         byObject,
 		},
 		Metrics: metricsserver.Options{
 			BindAddress:    options.MetricsAddress,
@@ -126,12 +148,54 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 	})
 }
 
-// onlyLabels keeps of a namespace what selectors read, so that memory does not grow with its annotations.
+// knowsMutating says whether the API server has MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962). It is asked once: an API
+// server that learns it later restarts, and the operator should then too.
+func knowsMutating(mapper meta.RESTMapper) (bool, error) {
+	_, err := mapper.RESTMapping(admissionv1.SchemeGroupVersion.WithKind("MutatingAdmissionPolicyBinding").GroupKind(), admissionv1.SchemeGroupVersion.Version)
+	if meta.IsNoMatchError(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// orDefault is nil for zero, which means the library's default.
+func orDefault(d time.Duration) *time.Duration {
+	if d == 0 {
+		return nil
+	}
+	return &d
+}
+
+// onlyLabels keeps of a namespace what is read of it, its labels and what stands about overrides, so that memory does not grow
+// with its annotations.
 func onlyLabels(object any) (any, error) {
 	if ns, ok := object.(*metav1.PartialObjectMetadata); ok {
-		ns.Annotations, ns.ManagedFields, ns.OwnerReferences, ns.Finalizers = nil, nil, nil, nil
+		ns.ManagedFields, ns.OwnerReferences, ns.Finalizers = nil, nil, nil
+		ns.Annotations = ours(ns.Annotations)
 	}
 	return object, nil
+}
+
+// onlyOurs keeps of what is held the labels, which windows select by, and our annotations.
+func onlyOurs(object any) (any, error) {
+	if o, ok := object.(*metav1.PartialObjectMetadata); ok {
+		o.ManagedFields, o.Finalizers, o.Annotations = nil, nil, ours(o.Annotations)
+	}
+	return object, nil
+}
+
+// ours returns the annotations with our prefix; nil when there are none.
+func ours(annotations map[string]string) map[string]string {
+	var kept map[string]string
+	for key, value := range annotations {
+		if strings.HasPrefix(key, override.Prefix) {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[key] = value
+		}
+	}
+	return kept
 }
 
 // addProbes: alive is serving; ready is having read the cluster.
@@ -169,7 +233,13 @@ func snapshot(ctx context.Context, source *compile.Source, work *work) (*metrics
 	if err := reader.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	s := &metrics.Snapshot{Overrides: len(standing), Compiled: compiled, Windows: windows.Items, Namespaces: make(map[string]map[string]string, len(namespaces.Items))}
+	all, err := held.List(ctx, reader, compiled.Set, work.now())
+	if err != nil {
+		return nil, err
+	}
+	s := &metrics.Snapshot{
+		Overrides: len(standing), Compiled: compiled, Windows: windows.Items, Held: all, Namespaces: make(map[string]map[string]string, len(namespaces.Items)),
+	}
 	for i := range namespaces.Items {
 		s.Namespaces[namespaces.Items[i].Name] = namespaces.Items[i].Labels
 	}

@@ -134,6 +134,9 @@ func runsOf(rules []*rule, set uint64) []span {
 // whatever lies outside.
 func (s *Schedule) coverage(from, to int64) ([]span, int) {
 	open, work := s.union(s.schedules, from, to)
+	if len(s.cut) > 0 {
+		open = subtract(open, s.cut)
+	}
 	if len(open) == 0 || len(s.exclusions) == 0 {
 		return open, work
 	}

@@ -74,7 +74,8 @@ type Schedule struct {
 	zone       *time.Location
 	schedules  []*rule
 	exclusions []*rule
-	cutoff     int64 // seconds
+	cut        []span // what is closed besides: the rest of occurrences that ended early
+	cutoff     int64  // seconds
 	always     bool
 	cell       int64 // seconds; cells are counted from the Unix epoch
 	notes      []string
@@ -100,6 +101,18 @@ type State struct {
 	Next Occurrence
 	// Until is the instant at which Open or Accepting next changes; zero when none is known.
 	Until time.Time
+}
+
+// Without returns the schedule with [from, until) closed besides: the rest of an occurrence that ended early. The zone, the
+// notes and everything else stay.
+func (s *Schedule) Without(from, until time.Time) *Schedule {
+	if !from.Before(until) {
+		return s
+	}
+	cut := append(slices.Clone(s.cut), span{from.Unix(), until.Unix()})
+	return &Schedule{
+		zone: s.zone, schedules: s.schedules, exclusions: s.exclusions, cut: merge(cut), cutoff: s.cutoff, always: s.always, cell: s.cell, notes: s.notes,
+	}
 }
 
 // Location is the zone of the schedule.

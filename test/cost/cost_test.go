@@ -49,7 +49,7 @@ func TestCost(t *testing.T) {
 
 func testCost(t *testing.T, gate *v1alpha1.Gate) {
 	for _, r := range requests() {
-		for _, p := range doors.Policies() {
+		for _, p := range append(doors.Policies(), mutating()...) {
 			if p.Name != r.policy && !strings.HasPrefix(p.Name, "fonster-"+r.policy+"-") {
 				continue
 			}
@@ -57,6 +57,9 @@ func testCost(t *testing.T, gate *v1alpha1.Gate) {
 				var param runtime.Object
 				if p.Spec.ParamKind != nil {
 					param = gate
+				}
+				if strings.HasPrefix(p.Name, "fonster-hold") {
+					param = holding(gate)
 				}
 				matching, validating := evaluate(t, p, r, param)
 				t.Logf("condition %.2f %% of its limit, validations %.2f %% of a call's, %.2f %% of all", percent(matching.total, celconfig.RuntimeCELCostBudgetMatchConditions),
@@ -70,6 +73,22 @@ func testCost(t *testing.T, gate *v1alpha1.Gate) {
 			})
 		}
 	}
+}
+
+// mutating stands in for the mutating policies that read a gate, or are asked with every update: the evaluator, the conditions
+// and the variables are the same. What they write is cheap, and depends on no gate.
+func mutating() []*admissionv1.ValidatingAdmissionPolicy {
+	var list []*admissionv1.ValidatingAdmissionPolicy
+	for _, m := range doors.MutatingPolicies() {
+		p := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: m.Name}}
+		p.Spec.ParamKind, p.Spec.MatchConditions = m.Spec.ParamKind, m.Spec.MatchConditions
+		for _, v := range m.Spec.Variables {
+			p.Spec.Variables = append(p.Spec.Variables, admissionv1.Variable(v))
+			p.Spec.Validations = append(p.Spec.Validations, admissionv1.Validation{Expression: "dyn(variables." + v.Name + ") != 'never'"})
+		}
+		list = append(list, p)
+	}
+	return list
 }
 
 func (r request) asksForRights() bool { return strings.Contains(r.name, "override") }

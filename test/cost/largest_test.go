@@ -15,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
 )
 
@@ -30,8 +31,10 @@ func requests() []request {
 	overriding := newDeployment.DeepCopy()
 	overriding.Annotations["maintenance.fonster.dev/override"], overriding.Generation = strings.Repeat("x", 256), 2
 	overriding.Annotations["maintenance.fonster.dev/override-until"] = "2099-01-01T00:00:00Z"
-	newDeployment.Annotations["maintenance.fonster.dev/held-by"] = "me"
 	newDeployment.Generation, newDeployment.Spec.Replicas = 2, new(int32(1))
+	heldDeployment := newDeployment.DeepCopy()
+	heldDeployment.Labels[doors.HeldLabel], heldDeployment.Labels[doors.HeldSinceLabel], heldDeployment.Spec.Paused = doors.HeldWaiting, "2026-11-23T12.00.00Z", true
+	heldDeployment.ManagedFields[63].Time = new(metav1.NewTime(now.Add(time.Hour)))
 	statefulSet := &appsv1.StatefulSet{ObjectMeta: deployment.ObjectMeta, Spec: appsv1.StatefulSetSpec{Template: deployment.Spec.Template, Replicas: new(int32(3))}}
 	newStatefulSet := &appsv1.StatefulSet{ObjectMeta: newDeployment.ObjectMeta, Spec: appsv1.StatefulSetSpec{Template: newDeployment.Spec.Template, Replicas: new(int32(1))}}
 	daemonSet := &appsv1.DaemonSet{ObjectMeta: deployment.ObjectMeta, Spec: appsv1.DaemonSetSpec{Template: deployment.Spec.Template}}
@@ -67,8 +70,13 @@ func requests() []request {
 		{"CREATE pods/eviction", "evictions", schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "Eviction"}, "pods", "eviction", admission.Create, &policyv1.Eviction{ObjectMeta: deployment.ObjectMeta}, nil},
 		update("fonster-namespaces", core.WithKind("Namespace"), "namespaces", "", newNamespace, namespace),
 		remove("fonster-namespaces", core.WithKind("Namespace"), "namespaces", namespace),
-		update("fonster-held", apps.WithKind("Deployment"), "deployments", "", newDeployment, deployment),
+		update("fonster-held", apps.WithKind("Deployment"), "deployments", "", heldDeployment, deployment),
+		update("fonster-held-keep", apps.WithKind("Deployment"), "deployments", "", newDeployment, heldDeployment),
 		update("fonster-overrides", apps.WithKind("Deployment"), "deployments", "", overriding, deployment),
+		update("holds", apps.WithKind("Deployment"), "deployments", "", heldDeployment, deployment),
+		update("fonster-hold", apps.WithKind("Deployment"), "deployments", "", newDeployment, deployment),
+		update("fonster-hold", apps.WithKind("StatefulSet"), "statefulsets", "", newStatefulSet, statefulSet),
+		update("fonster-hold", apps.WithKind("DaemonSet"), "daemonsets", "", newDaemonSet, daemonSet),
 	}
 }
 
@@ -148,6 +156,15 @@ func selector(requirements, values int) metav1.LabelSelector {
 		s.MatchExpressions = append(s.MatchExpressions, r)
 	}
 	return s
+}
+
+// holding is a gate that holds where it would refuse, and is not frozen.
+func holding(g *v1alpha1.Gate) *v1alpha1.Gate {
+	g = g.DeepCopy()
+	for i := range g.Spec.Disruptions {
+		g.Spec.Disruptions[i].Enforcement = v1alpha1.Hold
+	}
+	return g
 }
 
 // largestGate is closed in every way, and lists as many openings elsewhere as it may, of which the last requirement alone does

@@ -190,18 +190,6 @@ func TestWarn(t *testing.T) {
 	}
 }
 
-// TestHoldIsDenied: until rollouts can be held, Hold refuses, and the window says so.
-func TestHoldIsDenied(t *testing.T) {
-	ns := testName(t)
-	namespace(t, ns)
-	d := deployment(t, ns, "web", 1)
-	mw := window(t, ns, ns, nextYear(), hold)
-	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
-	if c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHolding); c == nil || c.Reason != v1alpha1.ReasonHoldNotSupported {
-		t.Errorf("condition Holding: %+v", c)
-	}
-}
-
 // TestNotes: what a window says about itself that is no error.
 func TestNotes(t *testing.T) {
 	mw := window(t, testName(t), "nobody", v1alpha1.Schedule{RRule: new("FREQ=DAILY"), StartTime: new("09:00"), EndTime: new("09:00")})

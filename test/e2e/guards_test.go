@@ -85,8 +85,9 @@ func TestReservedKeys(t *testing.T) {
 	const prefix = "maintenance.fonster.dev/"
 	for _, patch := range []string{
 		`{"metadata":{"labels":{"` + prefix + `held":"true"}}}`,
-		`{"metadata":{"annotations":{"` + prefix + `held-by":"me"}}}`,
-		`{"metadata":{"annotations":{"` + prefix + `held-partition":"0"}}}`,
+		`{"metadata":{"labels":{"` + prefix + `held":"releasing"}}}`,
+		`{"metadata":{"labels":{"` + prefix + `held-since":"2020-01-01T00.00.00Z"}}}`,
+		`{"metadata":{"labels":{"` + prefix + `held-partition":"0"}}}`,
 		`{"metadata":{"annotations":{"` + prefix + `override-until":"2099-01-01T00:00:00Z"}}}`,
 		`{"metadata":{"annotations":{"` + prefix + `override-by":"me"}}}`,
 		`{"metadata":{"annotations":{"` + prefix + `override-spent":"INC-1"}}}`,

@@ -1,0 +1,383 @@
+package releases
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/apply"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/release"
+)
+
+// check finds out how far each rollout is whose workload has changed since the last look.
+func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Time) error {
+	next := make(map[types.UID]checked, len(all))
+	var stale []*held.Workload
+	for i := range all {
+		w := &all[i]
+		if c, known := r.checked[w.Meta.UID]; known && c.version == w.Meta.ResourceVersion {
+			w.Progress = c.progress
+			next[w.Meta.UID] = c
+			continue
+		}
+		stale = append(stale, w)
+	}
+	var mu sync.Mutex
+	err := parallel(stale, func(w *held.Workload) error {
+		o := &unstructured.Unstructured{}
+		o.SetGroupVersionKind(w.Meta.GroupVersionKind())
+		o.SetAPIVersion("apps/v1")
+		o.SetKind(w.Kind)
+		if err := r.Reader.Get(ctx, client.ObjectKeyFromObject(w.Meta), o); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		if o.GetUID() != w.Meta.UID || o.GetLabels()[doors.HeldLabel] != w.Meta.Labels[doors.HeldLabel] {
+			return nil // the cache is a moment behind, and will say so
+		}
+		progress, message := progress(o, w.Released)
+		w.Progress = progress
+		// What was found out is of that version, and what is written next must rest on it.
+		w.Meta = w.Meta.DeepCopy()
+		w.Meta.ResourceVersion = o.GetResourceVersion()
+		mu.Lock()
+		defer mu.Unlock()
+		_, before := r.checked[w.Meta.UID]
+		next[w.Meta.UID] = checked{o.GetResourceVersion(), progress, message}
+		if !before && !w.Released && now.Sub(w.Since) < time.Minute {
+			r.tell(w, corev1.EventTypeNormal, v1alpha1.ReasonHeld, "Hold", "the rollout waits"+opensText(w))
+		}
+		return nil
+	})
+	r.checked = next
+	return err
+}
+
+func opensText(w *held.Workload) string {
+	if w.Verdict.OpensAt.IsZero() {
+		return ""
+	}
+	return " until " + compile.Human(w.Verdict.OpensAt) + ", for " + w.Verdict.OpensWindow
+}
+
+// tell emits an Event of a workload.
+func (r *Reconciler) tell(w *held.Workload, eventType, reason, action, message string) {
+	o := w.Meta.DeepCopy()
+	o.APIVersion, o.Kind = "apps/v1", w.Kind
+	r.Recorder.Eventf(o, nil, eventType, reason, action, "%s", message)
+}
+
+// run is one plan being carried out.
+type run struct {
+	*Reconciler
+	now      time.Time
+	compiled *compile.Compiled
+	windows  map[string]*v1alpha1.MaintenanceWindow
+	byKey    map[string]*held.Workload
+
+	mu      sync.Mutex
+	changes map[string]*change
+}
+
+// change is what a plan adds to the account of a window.
+type change struct {
+	released, failed int32
+	ended            bool // some release was done
+	stoppedBy        string
+	close            bool
+}
+
+func (r *run) account(window string) *change {
+	c, known := r.changes[window]
+	if !known {
+		c = &change{}
+		r.changes[window] = c
+	}
+	return c
+}
+
+// windowOf is the window on whose account a workload is released: the first that is open, or else that governs.
+func windowOf(w *held.Workload) string {
+	for _, list := range [][]string{w.Accepting, w.Open, w.Windows} {
+		if len(list) > 0 {
+			return list[0]
+		}
+	}
+	return ""
+}
+
+// execute does what a plan says. A train that a failure stops is stopped before the failed one is let out of sight; what a
+// window has released is counted with the releases, and what fails does not keep back the rest.
+func (r *run) execute(ctx context.Context, plan release.Plan) error {
+	for name, key := range plan.Stop {
+		r.account(name).stoppedBy = key
+	}
+	if err := r.book(ctx); err != nil {
+		return err
+	}
+	finish := append(r.items(plan.Finish, finished), r.items(plan.Fail, failed)...)
+	err := parallel(append(finish, r.items(plan.Hold, again)...), func(s step) error { return r.step(ctx, s) })
+	let := append(r.items(plan.Release, let), r.items(plan.Drop, dropped)...)
+	err = errors.Join(err, parallel(append(let, r.items(plan.Yield, yielded)...), func(s step) error { return r.step(ctx, s) }))
+	for _, w := range r.byKey {
+		if !w.Released && w.Since.IsZero() {
+			err = errors.Join(err, r.stamp(ctx, w))
+		}
+	}
+	for _, name := range plan.Close {
+		r.account(name).close = true
+	}
+	return errors.Join(err, r.book(ctx))
+}
+
+// action is what happens to one workload: the labels that it is given, and what is told.
+type action struct {
+	labels         map[string]any
+	reason, action string
+	outcome        string
+	warning        bool
+}
+
+var (
+	let = action{labels: map[string]any{doors.HeldLabel: doors.HeldReleasing, doors.HeldPartitionLabel: nil}, reason: v1alpha1.ReasonReleased, action: "Release"}
+	// What has nothing to roll out is let go like the rest: its marks go when its controller has seen it.
+	dropped  = action{labels: let.labels, reason: v1alpha1.ReasonHoldDropped, action: "Release"}
+	finished = action{labels: noMarks, reason: v1alpha1.ReasonRolledOut, action: "Release", outcome: "Done"}
+	failed   = action{labels: noMarks, reason: v1alpha1.ReasonRolloutFailed, action: "Release", outcome: "Failed", warning: true}
+	again    = action{labels: map[string]any{doors.HeldLabel: doors.HeldWaiting}, reason: v1alpha1.ReasonHeldAgain, action: "Hold", outcome: "HeldAgain", warning: true}
+	// What the user has stopped keeps what stops it.
+	yielded = action{labels: noMarks, reason: v1alpha1.ReasonHoldDropped, action: "Hold", outcome: "Stopped"}
+
+	noMarks = map[string]any{doors.HeldLabel: nil, doors.HeldSinceLabel: nil, doors.HeldPartitionLabel: nil}
+)
+
+type step struct {
+	action
+	workload *held.Workload
+}
+
+func (r *run) items(keys []string, a action) []step {
+	var steps []step
+	for _, key := range keys {
+		if w := r.byKey[key]; r.Reconciler.checked[w.Meta.UID].version != "" { // else it could not be read, or is gone
+			steps = append(steps, step{a, w})
+		}
+	}
+	return steps
+}
+
+// step writes the marks of one workload. Somebody else's write in between is not written over: the next plan sees it.
+func (r *run) step(ctx context.Context, s step) error {
+	w := s.workload
+	if err := r.mark(ctx, w, s.labels); err != nil {
+		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) && r.moved(ctx, w) {
+			return nil
+		}
+		return fmt.Errorf("%s: %w", w.Key, err)
+	}
+	message := r.Reconciler.checked[w.Meta.UID].message
+	eventType := corev1.EventTypeNormal
+	if s.warning {
+		eventType = corev1.EventTypeWarning
+	}
+	window := windowOf(w)
+	if message == "" {
+		message = "window " + window
+	}
+	r.tell(w, eventType, s.reason, s.action.action, message)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	account := r.account(window)
+	switch s.reason {
+	case v1alpha1.ReasonReleased:
+		account.released++
+	case v1alpha1.ReasonRolledOut:
+		account.ended = true
+	case v1alpha1.ReasonRolloutFailed:
+		account.failed++
+		account.ended = true
+	}
+	if s.outcome != "" && window != "" {
+		r.Observer.ObserveRelease(window, s.outcome)
+	}
+	return nil
+}
+
+// moved says whether a workload is another one by now.
+func (r *run) moved(ctx context.Context, w *held.Workload) bool {
+	o := held.Metadata(w.Kind)
+	err := r.Reader.Get(ctx, client.ObjectKeyFromObject(w.Meta), o)
+	return apierrors.IsNotFound(err) || err == nil && o.UID != w.Meta.UID
+}
+
+// mark writes labels of a workload, if it is still as it was seen. A policy of the API server does the rest in the same request;
+// where it has not, because it is not there, the rest is written too.
+func (r *run) mark(ctx context.Context, w *held.Workload, labels map[string]any) error {
+	if labels[doors.HeldLabel] == doors.HeldWaiting {
+		return r.patch(ctx, w, map[string]any{"metadata": r.metadata(w, labels)}, nil)
+	}
+	o := &unstructured.Unstructured{}
+	if err := r.patch(ctx, w, map[string]any{"metadata": r.metadata(w, labels)}, o); err != nil {
+		return err
+	}
+	if labels[doors.HeldLabel] != doors.HeldReleasing || !stillParked(o, doors.HeldPartition) {
+		return nil
+	}
+	return r.patch(ctx, w, map[string]any{"spec": unparked(w)}, o)
+}
+
+func (r *run) metadata(w *held.Workload, labels map[string]any) map[string]any {
+	return map[string]any{"uid": w.Meta.UID, "resourceVersion": w.Meta.ResourceVersion, "labels": labels}
+}
+
+// unparked is what a user had set, for API servers without the policy that gives it back.
+func unparked(w *held.Workload) map[string]any {
+	switch w.Kind {
+	case "Deployment":
+		return map[string]any{"paused": nil}
+	case "StatefulSet":
+		partition := json.Number("0")
+		if p := w.Meta.Labels[doors.HeldPartitionLabel]; p != "" {
+			partition = json.Number(p)
+		}
+		return map[string]any{"updateStrategy": map[string]any{"rollingUpdate": map[string]any{"partition": partition}}}
+	}
+	return map[string]any{"updateStrategy": map[string]any{"type": "RollingUpdate"}}
+}
+
+// patch patches a workload, and reads the answer into an object where the whole of it is needed.
+func (r *run) patch(ctx context.Context, w *held.Workload, content map[string]any, whole *unstructured.Unstructured) error {
+	patch, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	var o client.Object = held.Metadata(w.Kind)
+	if whole != nil {
+		whole.SetAPIVersion("apps/v1")
+		whole.SetKind(w.Kind)
+		o = whole
+	}
+	o.SetNamespace(w.Meta.Namespace)
+	o.SetName(w.Meta.Name)
+	if err := r.Client.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(apply.FieldManager)); err != nil {
+		return err
+	}
+	r.wrote(o)
+	return nil
+}
+
+// stamp writes since when a workload waits, where its request told no time.
+func (r *run) stamp(ctx context.Context, w *held.Workload) error {
+	labels := map[string]any{doors.HeldSinceLabel: r.now.UTC().Format(doors.HeldTime)}
+	err := r.patch(ctx, w, map[string]any{"metadata": r.metadata(w, labels)}, nil)
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
+		return nil
+	}
+	return err
+}
+
+// book writes the account of each window where it has changed: the occurrence in progress, and what became of the last one.
+func (r *run) book(ctx context.Context) error {
+	var errs []error
+	for name, mw := range r.windows {
+		c := r.changes[name]
+		delete(r.changes, name)
+		before := mw.Status.DeepCopy()
+		ended, told := r.settle(mw, c)
+		if equal(before, &mw.Status) {
+			continue
+		}
+		base := mw.DeepCopy()
+		base.Status = *before
+		err := r.Client.Status().Patch(ctx, mw, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}), client.FieldOwner(apply.FieldManager))
+		if err != nil {
+			if c != nil && !apierrors.IsNotFound(err) { // kept for the next try of this run
+				r.changes[name] = c
+			}
+			errs = append(errs, client.IgnoreNotFound(err))
+			mw.Status = *before
+			continue
+		}
+		if ended != nil {
+			r.Observer.ObserveOccurrence(name, ended.End.Sub(ended.Start.Time), time.Duration(ended.UsedSeconds)*time.Second)
+		}
+		for reason, message := range told {
+			eventType := corev1.EventTypeNormal
+			if reason == v1alpha1.ReasonReleasesStopped {
+				eventType = corev1.EventTypeWarning
+			}
+			r.Recorder.Eventf(mw, nil, eventType, reason, "Release", "%s", message)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func equal(a, b *v1alpha1.MaintenanceWindowStatus) bool {
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return string(x) == string(y)
+}
+
+// settle brings the account of a window to now. It returns the occurrence that has ended, if one has, and what to tell.
+func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1.OccurrenceSummary, told map[string]string) {
+	status := &mw.Status
+	told = map[string]string{}
+	current := held.Occurrence(r.compiled, mw.Name, r.now)
+	start, end := metav1.NewTime(current.Start.UTC()), metav1.NewTime(current.End.UTC())
+	open := !current.Start.IsZero()
+	if o := status.CurrentOccurrence; o != nil && (!open || !o.Start.Equal(&start)) {
+		closedAt, early := compile.ClosedWithin(mw, o.Start.Time, o.End.Time)
+		o.ClosedEarly = early
+		if mw.Spec.Enforcement != v1alpha1.Hold {
+			o.UsedSeconds = int64(o.End.Sub(o.Start.Time).Seconds())
+			if early {
+				o.UsedSeconds = int64(closedAt.Sub(o.Start.Time).Seconds())
+			}
+		}
+		status.LastOccurrence, status.CurrentOccurrence, ended = o, nil, o
+	}
+	if open && status.CurrentOccurrence == nil {
+		status.CurrentOccurrence = &v1alpha1.OccurrenceSummary{Occurrence: v1alpha1.Occurrence{Start: start, End: end}}
+	}
+	if open {
+		status.CurrentOccurrence.End = end
+	}
+	if status.ClosedEarly != nil && !r.now.Before(status.ClosedEarly.End.Time) {
+		status.ClosedEarly = nil
+	}
+	account := status.CurrentOccurrence
+	if account == nil {
+		account = status.LastOccurrence
+	}
+	if c == nil || account == nil {
+		return ended, told
+	}
+	account.Released += c.released
+	account.Failed += c.failed
+	if c.ended && mw.Spec.Enforcement == v1alpha1.Hold {
+		account.UsedSeconds = int64(r.now.Sub(account.Start.Time).Round(time.Second).Seconds())
+	}
+	if c.stoppedBy != "" {
+		account.StoppedBy = c.stoppedBy
+		told[v1alpha1.ReasonReleasesStopped] = c.stoppedBy + " failed: nothing more is released in this occurrence"
+	}
+	if c.close && open {
+		closedAt := r.now.UTC().Truncate(time.Second)
+		status.ClosedEarly = &v1alpha1.Occurrence{Start: metav1.NewTime(closedAt), End: end}
+		told[v1alpha1.ReasonClosedEarly] = "every held rollout is done: closed before the end at " + compile.Human(current.End)
+	}
+	return ended, told
+}

@@ -1,0 +1,210 @@
+// Package releases lets held rollouts go when their windows open, a few at a time, and tells when they are done. It runs on the
+// leader alone. All that it must remember is in the marks of the workloads and in the status of the windows: whoever takes over
+// finds it there.
+package releases
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/release"
+)
+
+// Observer is told what became of releases and of occurrences.
+type Observer interface {
+	// ObserveRelease: a release of a window ended as Done, Failed, HeldAgain or Stopped.
+	ObserveRelease(window, outcome string)
+	// ObserveOccurrence: an occurrence of a window has ended.
+	ObserveOccurrence(window string, planned, used time.Duration)
+}
+
+// Reconciler releases. Its requests are one and the same: a train is planned as a whole.
+type Reconciler struct {
+	Client client.Client
+	// Reader reads the API itself: whole workloads are never cached.
+	Reader   client.Reader
+	Source   *compile.Source
+	Recorder events.EventRecorder
+	Observer Observer
+	Now      func() time.Time
+
+	// written is what was written last, until the cache has it: a plan must not rest on what is older.
+	mu      sync.Mutex
+	written map[types.UID]written
+	// checked is what was found out about a version of a workload.
+	checked map[types.UID]checked
+}
+
+type written struct {
+	version uint64
+	labels  map[string]string
+}
+
+type checked struct {
+	version  string
+	progress release.Progress
+	message  string
+}
+
+const (
+	// maxWait bounds the wait for the next edge, so that a step of the clock is noticed.
+	maxWait = time.Minute
+	// gather lets what happens at once be planned at once.
+	gather = 20 * time.Millisecond
+	// parallelism bounds the requests in flight.
+	parallelism = 16
+)
+
+var train = reconcile.Request{NamespacedName: types.NamespacedName{Name: "train"}}
+
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets,verbs=get;list;watch;patch
+
+// SetupWithManager registers the reconciler, on the leader alone.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.written, r.checked = map[types.UID]written{}, map[types.UID]checked{}
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	soon := func(q queue) { q.AddAfter(train, gather) }
+	all := handler.Funcs{
+		CreateFunc:  func(_ context.Context, _ event.CreateEvent, q queue) { soon(q) },
+		UpdateFunc:  func(_ context.Context, _ event.UpdateEvent, q queue) { soon(q) },
+		DeleteFunc:  func(_ context.Context, _ event.DeleteEvent, q queue) { soon(q) },
+		GenericFunc: func(_ context.Context, _ event.GenericEvent, q queue) { soon(q) },
+	}
+	b := ctrl.NewControllerManagedBy(mgr).Named("releases").
+		Watches(&v1alpha1.MaintenanceWindow{}, all).
+		Watches(&v1alpha1.ChangeFreeze{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesMetadata(&corev1.Namespace{}, all)
+	for _, kind := range held.Kinds {
+		b = b.WatchesMetadata(held.Metadata(kind), all)
+	}
+	return b.WithOptions(controller.Options{
+		NeedLeaderElection: new(true),
+		RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](20*time.Millisecond, 5*time.Second),
+	}).Complete(r)
+}
+
+// Reconcile plans the train as it stands now, and does what the plan says.
+func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+	now := r.Now()
+	compiled, err := r.Source.Compiled(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	var windows v1alpha1.MaintenanceWindowList
+	if err := r.Client.List(ctx, &windows); err != nil {
+		return ctrl.Result{}, err
+	}
+	all, err := held.List(ctx, fresh{r}, compiled.Set, now)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	checkErr := r.check(ctx, all, now)
+	run := &run{
+		Reconciler: r, now: now, compiled: compiled, windows: map[string]*v1alpha1.MaintenanceWindow{}, byKey: map[string]*held.Workload{},
+		changes: map[string]*change{},
+	}
+	objects := make([]release.Object, len(all))
+	for i := range all {
+		objects[i] = all[i].Object
+		run.byKey[all[i].Key] = &all[i]
+	}
+	for i := range windows.Items {
+		run.windows[windows.Items[i].Name] = &windows.Items[i]
+	}
+	err = run.execute(ctx, release.Next(objects, held.Windows(compiled, windows.Items, now)))
+	return ctrl.Result{RequeueAfter: wait(compiled.Set.Until(now), r.Now())}, errors.Join(checkErr, err)
+}
+
+// wait is how long to sleep until the next edge; never zero, which would mean not at all.
+func wait(until, now time.Time) time.Duration {
+	if until.IsZero() {
+		return maxWait
+	}
+	return max(min(until.Sub(now), maxWait), time.Millisecond)
+}
+
+// fresh is the cache, with what was written since laid over it.
+type fresh struct{ r *Reconciler }
+
+// Get implements client.Reader.
+func (f fresh) Get(ctx context.Context, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+	return f.r.Client.Get(ctx, key, o, options...)
+}
+
+// List implements client.Reader.
+func (f fresh) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if err := f.r.Client.List(ctx, list, options...); err != nil {
+		return err
+	}
+	found, ok := list.(*metav1.PartialObjectMetadataList)
+	if !ok || found.Kind == "NamespaceList" {
+		return nil
+	}
+	f.r.mu.Lock()
+	defer f.r.mu.Unlock()
+	kept := make([]metav1.PartialObjectMetadata, 0, len(found.Items))
+	for _, o := range found.Items {
+		w, have := f.r.written[o.UID]
+		if have && versionOf(o.ResourceVersion) < w.version {
+			o.Labels, o.ResourceVersion = w.labels, strconv.FormatUint(w.version, 10)
+		} else if have {
+			delete(f.r.written, o.UID)
+		}
+		if o.Labels[doors.HeldLabel] != "" {
+			kept = append(kept, o)
+		}
+	}
+	found.Items = kept
+	return nil
+}
+
+// versionOf reads a resourceVersion: KEP-5504 lets clients compare them.
+func versionOf(resourceVersion string) uint64 {
+	n, _ := strconv.ParseUint(resourceVersion, 10, 64)
+	return n
+}
+
+// wrote remembers what an object has become.
+func (r *Reconciler) wrote(o metav1.Object) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.written[o.GetUID()] = written{versionOf(o.GetResourceVersion()), o.GetLabels()}
+}
+
+// parallel runs do for each item, a bounded number at a time, and joins the errors.
+func parallel[T any](items []T, do func(T) error) error {
+	errs := make([]error, len(items))
+	slots := make(chan struct{}, parallelism)
+	var group sync.WaitGroup
+	for i, item := range items {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = do(item)
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}

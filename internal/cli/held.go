@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/held"
+)
+
+// heldCommand lists what waits.
+type heldCommand struct {
+	*root
+	output string
+}
+
+// heldReport is one held rollout, as JSON has it.
+type heldReport struct {
+	Kind      string   `json:"kind"`
+	Namespace string   `json:"namespace"`
+	Name      string   `json:"name"`
+	Windows   []string `json:"windows"`
+	Since     string   `json:"since,omitempty"`
+	// Position is its place in the queue of its window, from 1 on; 0: it has been released.
+	Position int    `json:"position"`
+	OpensAt  string `json:"opensAt,omitempty"`
+	When     string `json:"when"`
+}
+
+func newHeld(r *root) *cobra.Command {
+	o := &heldCommand{root: r}
+	command := &cobra.Command{
+		Use:   "held [WINDOW...]",
+		Short: "List the rollouts that wait for a window",
+		Long: `List the rollouts that wait for a window, in the order in which they will be released; and those released that are not yet
+known to be done. It reads only what carries the mark of a held rollout.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.output != "text" && o.output != "json" {
+				return usagef("-o %s: want text or json", o.output)
+			}
+			return o.execute(c.Context(), args)
+		},
+	}
+	command.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
+	return command
+}
+
+func (o *heldCommand) execute(ctx context.Context, names []string) error {
+	compiled, windows, c, err := o.compiled(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, known := windows[name]; !known {
+			return fmt.Errorf("no window is called %s: see 'kubectl get mw'", name)
+		}
+	}
+	now := o.now()
+	all, err := held.List(ctx, c, compiled.Set, now)
+	if err != nil {
+		return fmt.Errorf("reading what is held: %w", err)
+	}
+	reports := []heldReport{}
+	places := map[string]int{}
+	add := func(w held.Workload, position int, when string) {
+		if len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return slices.Contains(w.Windows, name) }) {
+			return
+		}
+		r := heldReport{Kind: w.Kind, Namespace: w.Meta.Namespace, Name: w.Meta.Name, Windows: w.Windows, Position: position, When: when}
+		if !w.Since.IsZero() {
+			r.Since = w.Since.Format(time.RFC3339)
+		}
+		if !w.Verdict.OpensAt.IsZero() {
+			r.OpensAt = w.Verdict.OpensAt.Format(time.RFC3339)
+		}
+		reports = append(reports, r)
+	}
+	for _, w := range all {
+		if w.Released {
+			add(w, 0, "released, not yet done")
+		}
+	}
+	for _, w := range held.Waiting(all) {
+		queue := strings.Join(w.Windows, ",")
+		places[queue]++
+		add(w, places[queue], whenReleased(w))
+	}
+	if o.output == "json" {
+		return writeJSON(o.Out, reports)
+	}
+	return o.write(reports)
+}
+
+// whenReleased tells people when a rollout that waits will be released.
+func whenReleased(w held.Workload) string {
+	switch {
+	case w.Overridden:
+		return "now: an override stands"
+	case w.Verdict.Freeze != "" && w.Verdict.OpensAt.IsZero():
+		return "frozen by " + w.Verdict.Freeze
+	case w.Verdict.Freeze != "":
+		return "frozen by " + w.Verdict.Freeze + "; opens " + compile.Human(w.Verdict.OpensAt)
+	case len(w.Windows) == 0:
+		return "soon: no window governs it any more"
+	case len(w.Accepting) > 0:
+		return "in its turn: " + w.Accepting[0] + " is open"
+	case w.Verdict.OpensAt.IsZero():
+		return "no coming opening"
+	}
+	return "opens " + compile.Human(w.Verdict.OpensAt)
+}
+
+func (o *heldCommand) write(reports []heldReport) error {
+	if len(reports) == 0 {
+		_, err := fmt.Fprintln(o.Out, "No rollout is held.")
+		return err
+	}
+	table := tabwriter.NewWriter(o.Out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "OBJECT\tWINDOW\tSINCE\tPOSITION\tOPENS")
+	for _, r := range reports {
+		position := "-"
+		if r.Position > 0 {
+			position = fmt.Sprint(r.Position)
+		}
+		fmt.Fprintf(table, "%s %s/%s\t%s\t%s\t%s\t%s\n", r.Kind, r.Namespace, r.Name, strings.Join(r.Windows, ","), r.Since, position, r.When)
+	}
+	return table.Flush()
+}
+
+func newClose(r *root) *cobra.Command {
+	return &cobra.Command{
+		Use:   "close WINDOW",
+		Short: "End the occurrence of a window that is in progress: the work is done",
+		Long: `End the occurrence of a window that is in progress, before its time. Its gate closes at once, and opens again with the next
+occurrence. It takes the right to patch the MaintenanceWindow.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("name one window to close: see 'kubectl get mw'")
+			}
+			return r.closeWindow(c.Context(), args[0])
+		},
+	}
+}
+
+func (r *root) closeWindow(ctx context.Context, name string) error {
+	compiled, windows, c, err := r.compiled(ctx)
+	if err != nil {
+		return err
+	}
+	mw, known := windows[name]
+	if !known {
+		return fmt.Errorf("no window is called %s: see 'kubectl get mw'", name)
+	}
+	now := r.now().UTC().Truncate(time.Second)
+	w := compiled.Windows[name]
+	if w.Schedule == nil || !w.Schedule.State(now).Open {
+		return fmt.Errorf("window %s is not open: there is nothing to close", name)
+	}
+	current := held.Occurrence(compiled, name, now)
+	if current.End.IsZero() {
+		return errors.New("no end of this occurrence is known: change the window's schedules instead")
+	}
+	if err := annotate(ctx, c, mw, v1alpha1.ClosedAnnotation, compile.Closing(now, current.End)); err != nil {
+		return fmt.Errorf("closing window %s: %w", name, err)
+	}
+	_, err = fmt.Fprintf(r.Out, "window %s is closed; it was planned until %s (used %s of %s)\n", name, compile.Human(current.End),
+		now.Sub(current.Start).Round(time.Second), current.End.Sub(current.Start))
+	return err
+}

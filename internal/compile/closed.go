@@ -1,0 +1,52 @@
+package compile
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/schedule"
+)
+
+// closedEarly lists the rests of occurrences that have ended early: what a person has closed, in an annotation, and what the
+// operator has, in the status. Both survive restarts, and every replica reads them alike. What cannot be read is none.
+func closedEarly(mw *v1alpha1.MaintenanceWindow) []schedule.Occurrence {
+	var list []schedule.Occurrence
+	if from, until, found := strings.Cut(mw.Annotations[v1alpha1.ClosedAnnotation], "/"); found {
+		start, startErr := time.Parse(time.RFC3339, from)
+		end, endErr := time.Parse(time.RFC3339, until)
+		if startErr == nil && endErr == nil {
+			list = append(list, schedule.Occurrence{Start: start, End: end})
+		}
+	}
+	if c := mw.Status.ClosedEarly; c != nil {
+		list = append(list, schedule.Occurrence{Start: c.Start.Time, End: c.End.Time})
+	}
+	return list
+}
+
+// ClosedEarly tells what has been closed early of a window; equal texts mean the same.
+func ClosedEarly(mw *v1alpha1.MaintenanceWindow) string {
+	var b strings.Builder
+	for _, o := range closedEarly(mw) {
+		fmt.Fprintf(&b, "%d-%d ", o.Start.Unix(), o.End.Unix())
+	}
+	return b.String()
+}
+
+// ClosedWithin says whether an occurrence has been ended early, and when.
+func ClosedWithin(mw *v1alpha1.MaintenanceWindow, start, end time.Time) (time.Time, bool) {
+	var at time.Time
+	for _, o := range closedEarly(mw) {
+		if !o.Start.Before(start) && o.Start.Before(end) && (at.IsZero() || o.Start.Before(at)) {
+			at = o.Start
+		}
+	}
+	return at, !at.IsZero()
+}
+
+// Closing writes ClosedAnnotation: from is when the occurrence ends instead of at until.
+func Closing(from, until time.Time) string {
+	return from.UTC().Format(time.RFC3339) + "/" + until.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,140 @@
+// Package held reads which rollouts are held, from the metadata of workloads alone, and what windows and freezes say of them. The
+// controllers, the metrics and the command line all read it here.
+package held
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/release"
+	"fonster.dev/fonster/internal/schedule"
+)
+
+// Kinds are the kinds whose rollouts can be held.
+var Kinds = []string{"Deployment", "StatefulSet", "DaemonSet"}
+
+// Metadata is an empty object of a kind, to be read without its spec.
+func Metadata(kind string) *metav1.PartialObjectMetadata {
+	o := &metav1.PartialObjectMetadata{}
+	o.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(kind))
+	return o
+}
+
+// Workload is one workload whose rollout is held or has been released.
+type Workload struct {
+	release.Object
+	Meta    *metav1.PartialObjectMetadata
+	Kind    string
+	Verdict gate.Verdict
+}
+
+// Name is how people call it: Deployment osthammar/web.
+func Name(kind string, o metav1.Object) string {
+	return fmt.Sprintf("%s %s/%s", kind, o.GetNamespace(), o.GetName())
+}
+
+// List reads every held or released workload and judges it. The reader is a cache that holds nothing else, or the API itself.
+func List(ctx context.Context, reader client.Reader, set *gate.Set, now time.Time) ([]Workload, error) {
+	var all []Workload
+	for _, kind := range Kinds {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(kind + "List"))
+		if err := reader.List(ctx, list, client.HasLabels{doors.HeldLabel}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			all = append(all, Workload{Kind: kind, Meta: &list.Items[i]})
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	namespaces := &metav1.PartialObjectMetadataList{}
+	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	if err := reader.List(ctx, namespaces, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	byName := make(map[string]*metav1.PartialObjectMetadata, len(namespaces.Items))
+	for i := range namespaces.Items {
+		byName[namespaces.Items[i].Name] = &namespaces.Items[i]
+	}
+	for i := range all {
+		all[i].Judge(byName[all[i].Meta.Namespace], set, now)
+	}
+	return all, nil
+}
+
+// Judge works out what the marks of a workload mean at now, in its namespace.
+func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, set *gate.Set, now time.Time) {
+	labels, annotations := w.Meta.Labels, w.Meta.Annotations
+	w.Object = release.Object{Key: Name(w.Kind, w.Meta), Released: labels[doors.HeldLabel] == doors.HeldReleasing}
+	// What cannot be read is none.
+	w.Priority, _ = strconv.Atoi(annotations[doors.ReleasePriority])
+	w.Since, _ = time.Parse(doors.HeldTime, labels[doors.HeldSinceLabel])
+	w.Overridden = stands(annotations, now)
+	var namespaceLabels map[string]string
+	if namespace != nil {
+		namespaceLabels = namespace.Labels
+		w.Overridden = w.Overridden || stands(namespace.Annotations, now)
+	}
+	if !slices.Contains(doors.ProtectedNamespaces, w.Meta.Namespace) {
+		w.Verdict = set.Governing(namespaceLabels, labels, gate.Rollout, now)
+	}
+	w.Windows, w.Open, w.Accepting, w.Frozen = w.Verdict.Windows, w.Verdict.Open, w.Verdict.Accepting, w.Verdict.Freeze != ""
+}
+
+func stands(annotations map[string]string, now time.Time) bool {
+	o, found := override.Parse(annotations)
+	return found && o.Stands(now)
+}
+
+// Windows says how the windows release, as of now.
+func Windows(compiled *compile.Compiled, windows []v1alpha1.MaintenanceWindow, now time.Time) map[string]release.Window {
+	result := make(map[string]release.Window, len(windows))
+	for i := range windows {
+		mw := &windows[i]
+		w := release.Window{Open: Occurrence(compiled, mw.Name, now) != schedule.Occurrence{}}
+		if p := mw.Spec.Release; p != nil {
+			w.MaxConcurrent = int(p.MaxConcurrent)
+			w.StopOnFailure, w.PauseOnClose, w.CloseWhenDone = p.OnFailure == "Stop", p.OnClose == "Pause", p.EarlyClose == "WhenDone"
+		}
+		if c := mw.Status.CurrentOccurrence; c != nil && w.Open && c.Start.Equal(new(metav1.NewTime(Occurrence(compiled, mw.Name, now).Start))) {
+			w.Stopped, w.Released = c.StoppedBy != "", int(c.Released)
+		}
+		result[mw.Name] = w
+	}
+	return result
+}
+
+// Occurrence is the occurrence of a window that is in progress; the zero one when none is, or its bounds are not known.
+func Occurrence(compiled *compile.Compiled, name string, now time.Time) schedule.Occurrence {
+	w := compiled.Windows[name]
+	if w.Schedule == nil {
+		return schedule.Occurrence{}
+	}
+	current := w.Schedule.State(now).Current
+	if current.Start.IsZero() || current.End.IsZero() {
+		return schedule.Occurrence{}
+	}
+	return current
+}
+
+// Waiting returns those that wait, in the order in which they will be released.
+func Waiting(all []Workload) []Workload {
+	waiting := slices.DeleteFunc(slices.Clone(all), func(w Workload) bool { return w.Released })
+	slices.SortFunc(waiting, func(a, b Workload) int { return release.Order(a.Object, b.Object) })
+	return waiting
+}

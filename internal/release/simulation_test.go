@@ -1,0 +1,196 @@
+package release
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// simulation is a train of whole rollouts, second by second.
+type simulation struct {
+	window Window
+	// size is the number of objects; each takes 2 to 6 seconds, and those of fails fail at their end.
+	size  int
+	fails []int
+	// opens and closes bound the occurrence, cutoff is how long before its end nothing begins.
+	opens, closes, cutoff int
+	// reopens begins a second occurrence, without end; 0: none.
+	reopens int
+	// crashes are the seconds at which the planner's executor dies after its first write.
+	crashes []int
+}
+
+type simulated struct {
+	Object
+	begun, takes int
+	fails, gone  bool
+}
+
+func TestSimulations(t *testing.T) {
+	for name, s := range map[string]simulation{
+		"plain":                      {window: Window{MaxConcurrent: 5}, size: 100, opens: 3, closes: 1000},
+		"no-limit":                   {window: Window{MaxConcurrent: 1000}, size: 100, opens: 3, closes: 1000},
+		"failures-continue":          {window: Window{MaxConcurrent: 5}, size: 100, fails: []int{10, 11, 50}, opens: 3, closes: 1000},
+		"failure-stops":              {window: Window{MaxConcurrent: 5, StopOnFailure: true}, size: 100, fails: []int{30}, opens: 3, closes: 60, reopens: 80},
+		"closes-in-the-middle":       {window: Window{MaxConcurrent: 5}, size: 100, opens: 3, closes: 30, cutoff: 5, reopens: 50},
+		"closes-and-pauses":          {window: Window{MaxConcurrent: 5, PauseOnClose: true}, size: 100, opens: 3, closes: 30, reopens: 50},
+		"closes-when-done":           {window: Window{MaxConcurrent: 10, CloseWhenDone: true}, size: 100, opens: 3, closes: 1000},
+		"executor-dies-now-and-then": {window: Window{MaxConcurrent: 5}, size: 100, opens: 3, closes: 1000, crashes: []int{3, 4, 5, 9, 10, 20, 33}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := s.run(t)
+			path := filepath.Join("testdata", name+".txt")
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("the train is another one (-want +got), go test -update if it should be:\n%s", diff)
+			}
+		})
+	}
+}
+
+// run returns the timetable: what began, ended and was held again in each second.
+func (s simulation) run(t *testing.T) string {
+	var b strings.Builder
+	objects := map[string]*simulated{}
+	for i := range s.size {
+		o := &simulated{Object: Object{Key: fmt.Sprintf("web-%03d", i), Windows: []string{"w"}, Since: time.Unix(int64(1000+(i*37)%50), 0)}, takes: 2 + i%5}
+		o.Priority = map[bool]int{true: 10}[i%20 == 13]
+		o.fails = slices.Contains(s.fails, i)
+		objects[o.Key] = o
+	}
+	w := s.window
+	releases := map[string]int{}
+	for second := range 400 {
+		if second == s.opens || s.reopens > 0 && second == s.reopens {
+			w.Open, w.Stopped, w.Released = true, false, 0
+		}
+		accepting := w.Open && second < s.closes-s.cutoff || s.reopens > 0 && second >= s.reopens
+		if second == s.closes {
+			w.Open, accepting = false, false
+		}
+		var list []Object
+		for _, key := range slices.Sorted(maps.Keys(objects)) {
+			o := objects[key]
+			o.Open, o.Accepting = nil, nil
+			if w.Open {
+				o.Open = []string{"w"}
+			}
+			if accepting {
+				o.Accepting = []string{"w"}
+			}
+			o.Progress = Running
+			if o.Released && second >= o.begun+o.takes {
+				o.Progress = map[bool]Progress{true: Failed, false: Done}[o.fails]
+			}
+			list = append(list, o.Object)
+		}
+		plan := Next(list, map[string]Window{"w": w})
+		if slices.Contains(s.crashes, second) {
+			plan = Plan{Release: plan.Release[:min(1, len(plan.Release))], Finish: plan.Finish[:min(1, len(plan.Finish))]}
+		}
+		for _, key := range plan.Release {
+			objects[key].Released, objects[key].begun = true, second
+			releases[key]++
+			w.Released++
+		}
+		for _, key := range plan.Hold {
+			objects[key].Released = false
+			releases[key]--
+		}
+		for _, key := range slices.Concat(plan.Finish, plan.Fail) {
+			delete(objects, key)
+		}
+		if _, stop := plan.Stop["w"]; stop {
+			w.Stopped = true
+		}
+		if len(plan.Close) > 0 {
+			w.Open = false
+		}
+		running := 0
+		for _, o := range objects {
+			if o.Released {
+				running++
+			}
+		}
+		if limit := w.MaxConcurrent; running > limit {
+			t.Errorf("second %d: %d at once", second, running)
+		}
+		line := ""
+		for _, part := range []struct {
+			what string
+			keys []string
+		}{{"release", plan.Release}, {"done", plan.Finish}, {"failed", plan.Fail}, {"held again", plan.Hold}, {"early close of", plan.Close}, {"stopped by", slices.Sorted(maps.Values(plan.Stop))}} {
+			if len(part.keys) > 0 {
+				line += "  " + part.what + " " + strings.Join(part.keys, " ")
+			}
+		}
+		if line != "" {
+			fmt.Fprintf(&b, "%3d s, %2d running, %3d wait:%s\n", second, running, len(objects)-running, line)
+		}
+	}
+	for key, n := range releases {
+		if n > 1 {
+			t.Errorf("%s was released %d times", key, n)
+		}
+	}
+	if len(objects) > 0 {
+		t.Errorf("%d were never released", len(objects))
+	}
+	return b.String()
+}
+
+// TestNext: what the simulations do not reach.
+func TestNext(t *testing.T) {
+	waiting := func(change func(*Object)) Object {
+		o := Object{Key: "a", Windows: []string{"w"}, Since: time.Unix(1000, 0)}
+		change(&o)
+		return o
+	}
+	for title, tc := range map[string]struct {
+		object Object
+		window Window
+		want   Plan
+	}{
+		"closed":                         {waiting(func(*Object) {}), Window{}, Plan{}},
+		"no window governs it any more":  {waiting(func(o *Object) { o.Windows = nil }), Window{}, Plan{Release: []string{"a"}}},
+		"none governs it but a freeze":   {waiting(func(o *Object) { o.Windows, o.Frozen = nil, true }), Window{}, Plan{}},
+		"frozen in an open window":       {waiting(func(o *Object) { o.Accepting, o.Frozen = o.Windows, true }), Window{}, Plan{}},
+		"overridden while frozen":        {waiting(func(o *Object) { o.Frozen, o.Overridden = true, true }), Window{}, Plan{Release: []string{"a"}}},
+		"in the cutoff":                  {waiting(func(o *Object) { o.Open = o.Windows }), Window{Open: true}, Plan{}},
+		"stopped":                        {waiting(func(o *Object) { o.Open, o.Accepting = o.Windows, o.Windows }), Window{Open: true, Stopped: true}, Plan{}},
+		"taken back":                     {waiting(func(o *Object) { o.Progress = TakenBack }), Window{}, Plan{Drop: []string{"a"}}},
+		"the user has stopped it":        {waiting(func(o *Object) { o.Progress = Stopped }), Window{}, Plan{Yield: []string{"a"}}},
+		"unfinished, and it closes":      {waiting(func(o *Object) { o.Released = true }), Window{PauseOnClose: true}, Plan{Hold: []string{"a"}}},
+		"unfinished, and it is frozen":   {waiting(func(o *Object) { o.Released, o.Open, o.Frozen = true, o.Windows, true }), Window{PauseOnClose: true, Open: true}, Plan{Hold: []string{"a"}}},
+		"unfinished, and it may finish":  {waiting(func(o *Object) { o.Released = true }), Window{}, Plan{}},
+		"overridden, and it closes":      {waiting(func(o *Object) { o.Released, o.Overridden = true, true }), Window{PauseOnClose: true}, Plan{}},
+		"done after it has closed":       {waiting(func(o *Object) { o.Released, o.Progress = true, Done }), Window{PauseOnClose: true}, Plan{Finish: []string{"a"}}},
+		"one that waits, not yet closed": {waiting(func(o *Object) { o.Open = o.Windows }), Window{Open: true, CloseWhenDone: true, Released: 3}, Plan{}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			got := Next([]Object{tc.object}, map[string]Window{"w": tc.window})
+			tc.want.Stop = map[string]string{}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}

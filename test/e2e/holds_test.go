@@ -1,0 +1,328 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/internal/doors"
+)
+
+// holdable is a workload of each kind that can be held, with what stops it.
+type holdable struct {
+	object client.Object
+	kind   string
+	// parked says whether nothing of it is rolled out.
+	parked func(client.Object) bool
+}
+
+// holdables creates one of each kind in a namespace, and waits for their pods.
+func holdables(t *testing.T, ns string) []holdable {
+	t.Helper()
+	d := deployment(t, ns, "web", 2)
+	s := &appsv1.StatefulSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "db", Labels: map[string]string{"app": "db"}},
+		Spec: appsv1.StatefulSetSpec{
+			Replicas: new(int32(3)), Selector: selector("db"), Template: template("db", "app:1"), PodManagementPolicy: appsv1.ParallelPodManagement,
+			UpdateStrategy: partition(1),
+		},
+	}
+	ds := &appsv1.DaemonSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "agent", Labels: map[string]string{"app": "agent"}},
+		Spec:       appsv1.DaemonSetSpec{Selector: selector("agent"), Template: template("agent", "app:1")},
+	}
+	create(t, s)
+	create(t, ds)
+	eventually(t, 30*time.Second, func() error {
+		get(t, s)
+		get(t, ds)
+		if s.Status.ReadyReplicas != 3 || ds.Status.NumberReady == 0 || ds.Status.NumberReady != ds.Status.DesiredNumberScheduled {
+			return fmt.Errorf("not ready: %+v %+v", s.Status, ds.Status)
+		}
+		return nil
+	})
+	return []holdable{
+		{d, "Deployment", func(o client.Object) bool { return o.(*appsv1.Deployment).Spec.Paused }},
+		{s, "StatefulSet", func(o client.Object) bool {
+			r := o.(*appsv1.StatefulSet).Spec.UpdateStrategy.RollingUpdate
+			return r != nil && r.Partition != nil && *r.Partition == doors.HeldPartition
+		}},
+		{ds, "DaemonSet", func(o client.Object) bool {
+			return o.(*appsv1.DaemonSet).Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType
+		}},
+	}
+}
+
+func (h holdable) resource() string { return strings.ToLower(h.kind) + "/" + h.object.GetName() }
+
+// patchImage is a rollout.
+func patchImage(ctx context.Context, c client.Client, o client.Object, image string) error {
+	return c.Patch(ctx, o, client.RawPatch("application/strategic-merge-patch+json",
+		fmt.Appendf(nil, `{"spec":{"template":{"spec":{"containers":[{"name":"main","image":%q}]}}}}`, image)))
+}
+
+// wantHeld checks that an object is held with the marks of ours.
+func wantHeld(t *testing.T, h holdable) {
+	t.Helper()
+	get(t, h.object)
+	labels := h.object.GetLabels()
+	if !h.parked(h.object) || labels[doors.HeldLabel] != doors.HeldWaiting {
+		t.Fatalf("%s is not held: parked %v, labels %v", h.resource(), h.parked(h.object), labels)
+	}
+	if since, err := time.Parse(doors.HeldTime, labels[doors.HeldSinceLabel]); err != nil || time.Since(since).Abs() > 5*time.Minute {
+		t.Errorf("%s: held since %q: %v", h.resource(), labels[doors.HeldSinceLabel], err)
+	}
+}
+
+func podUIDs(t *testing.T, ns string) []string {
+	t.Helper()
+	var pods corev1.PodList
+	if err := shared.Admin.List(t.Context(), &pods, client.InNamespace(ns)); err != nil {
+		t.Fatal(err)
+	}
+	uids := make([]string, len(pods.Items))
+	for i, p := range pods.Items {
+		uids[i] = string(p.UID)
+	}
+	slices.Sort(uids)
+	return uids
+}
+
+// manifest is what a user keeps in Git: kind, name, spec; with more fields of the spec laid over it.
+func (h holdable) manifest(image, more string) string {
+	name := h.object.GetName()
+	spec := map[string]any{
+		"selector": map[string]any{"matchLabels": map[string]any{"app": name}},
+		"template": map[string]any{
+			"metadata": map[string]any{"labels": map[string]any{"app": name}},
+			"spec":     map[string]any{"containers": []any{map[string]any{"name": "main", "image": image}}},
+		},
+	}
+	switch h.kind {
+	case "Deployment":
+		spec["replicas"] = 2
+	case "StatefulSet":
+		spec["replicas"], spec["serviceName"], spec["podManagementPolicy"] = 3, "", "Parallel"
+	}
+	if more != "" {
+		var extra map[string]any
+		if err := json.Unmarshal([]byte(more), &extra); err != nil {
+			panic(err)
+		}
+		maps.Copy(spec, extra)
+	}
+	content, _ := json.Marshal(map[string]any{
+		"apiVersion": "apps/v1", "kind": h.kind,
+		"metadata": map[string]any{"namespace": h.object.GetNamespace(), "name": name, "labels": map[string]any{"app": name}}, "spec": spec,
+	})
+	return string(content)
+}
+
+// strategies are what a manifest may say of what holding changes.
+func (h holdable) strategies() map[string]string {
+	return map[string]map[string]string{
+		"Deployment":  {"without": "", "with": `{"paused":false}`},
+		"StatefulSet": {"without": "", "with": `{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":1}}}`},
+		"DaemonSet":   {"without": "", "with": `{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":2,"maxSurge":0}}}`},
+	}[h.kind]
+}
+
+// TestHold: outside the window every way to write is accepted and held, with a warning; a tool that applies its manifest again
+// and again changes nothing.
+func TestHold(t *testing.T) {
+	for title, write := range map[string]func(manifest string) (string, error){
+		"apply": func(m string) (string, error) { return shared.KubectlIn(m, "apply", "-f", "-") },
+		"server-side apply": func(m string) (string, error) {
+			return shared.KubectlIn(m, "apply", "--server-side", "--field-manager=gitops", "--force-conflicts", "-f", "-")
+		},
+		"replace": func(m string) (string, error) { return shared.KubectlIn(m, "replace", "-f", "-") },
+	} {
+		for _, strategy := range []string{"without", "with"} {
+			t.Run(title+" "+strategy, func(t *testing.T) {
+				ns := testName(t)
+				namespace(t, ns)
+				all := holdables(t, ns)
+				for _, h := range all { // as the tool has it
+					if out, err := write(h.manifest("app:1", h.strategies()[strategy])); err != nil {
+						t.Fatalf("%v\n%s", err, out)
+					}
+				}
+				before := podUIDs(t, ns)
+				window(t, ns, ns, nextYear(), hold)
+				for _, h := range all {
+					out, err := write(h.manifest("app:2", h.strategies()[strategy]))
+					if err != nil {
+						t.Fatalf("%v\n%s", err, out)
+					}
+					if !strings.Contains(out, "held until ") || !strings.Contains(out, "13 May") || !strings.Contains(out, "09:00 UTC") || !strings.Contains(out, h.kind+" "+ns+"/"+h.object.GetName()) {
+						t.Errorf("%s: no warning:\n%s", h.resource(), out)
+					}
+					wantHeld(t, h)
+				}
+				time.Sleep(1100 * time.Millisecond)
+				for _, h := range all { // the status of a rollout that has just been held may still follow
+					version := ""
+					for i := range 4 {
+						if out, err := write(h.manifest("app:2", h.strategies()[strategy])); err != nil {
+							t.Fatalf("%v\n%s", err, out)
+						}
+						wantHeld(t, h)
+						if i > 0 && h.object.GetResourceVersion() != version {
+							content, _ := json.Marshal(h.object)
+							t.Errorf("%s is written again and again: %s", h.resource(), content)
+						}
+						version = h.object.GetResourceVersion()
+						time.Sleep(1100 * time.Millisecond)
+					}
+				}
+				if after := podUIDs(t, ns); !slices.Equal(before, after) {
+					t.Errorf("pods were replaced: %v, then %v", before, after)
+				}
+			})
+		}
+	}
+}
+
+// wantPlain waits until nothing of ours is on an object, and it is as a plain rollout of the image would have left it.
+func wantPlain(t *testing.T, h holdable, image string) {
+	t.Helper()
+	eventually(t, 60*time.Second, func() error {
+		get(t, h.object)
+		for key := range h.object.GetLabels() {
+			if strings.HasPrefix(key, "maintenance.fonster.dev/") {
+				return fmt.Errorf("%s still has %s", h.resource(), key)
+			}
+		}
+		if h.parked(h.object) {
+			return fmt.Errorf("%s is still held", h.resource())
+		}
+		return rolledOut(h.object, image)
+	})
+}
+
+// rolledOut says what of a rollout of an image is missing.
+func rolledOut(o client.Object, image string) error {
+	var got string
+	done := false
+	switch o := o.(type) {
+	case *appsv1.Deployment:
+		got = o.Spec.Template.Spec.Containers[0].Image
+		done = o.Status.ObservedGeneration >= o.Generation && o.Status.UpdatedReplicas == *o.Spec.Replicas && o.Status.Replicas == *o.Spec.Replicas && o.Status.AvailableReplicas == *o.Spec.Replicas
+	case *appsv1.StatefulSet:
+		got = o.Spec.Template.Spec.Containers[0].Image
+		done = o.Status.ObservedGeneration >= o.Generation && o.Status.UpdatedReplicas >= *o.Spec.Replicas-*o.Spec.UpdateStrategy.RollingUpdate.Partition && o.Status.ReadyReplicas == *o.Spec.Replicas
+	case *appsv1.DaemonSet:
+		got = o.Spec.Template.Spec.Containers[0].Image
+		done = o.Status.ObservedGeneration >= o.Generation && o.Status.UpdatedNumberScheduled == o.Status.DesiredNumberScheduled && o.Status.NumberAvailable == o.Status.DesiredNumberScheduled
+	}
+	if got != image || !done {
+		return fmt.Errorf("%s: image %s, rolled out %v", o.GetName(), got, done)
+	}
+	return nil
+}
+
+// TestRelease: what was held rolls out at the opening, and is then as its user wrote it; a change taken back drops the hold, a
+// second one keeps its place, and what the user has set comes back.
+func TestRelease(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	all := holdables(t, ns)
+	mw := window(t, ns, ns, nextYear(), hold)
+	before := podUIDs(t, ns)
+	for _, h := range all {
+		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
+		wantHeld(t, h)
+	}
+	// A change taken back.
+	since := all[0].object.GetLabels()[doors.HeldSinceLabel]
+	wantPassed(t, patchImage(t.Context(), shared.Admin, all[0].object, "app:1"))
+	wantPlain(t, all[0], "app:1")
+	time.Sleep(time.Second)
+	wantPassed(t, patchImage(t.Context(), shared.Admin, all[0].object, "app:2"))
+	wantHeld(t, all[0])
+	if again := all[0].object.GetLabels()[doors.HeldSinceLabel]; again == since {
+		t.Errorf("held since %s, though it was taken back", again)
+	}
+	// A second change replaces the first, in the same place.
+	for _, h := range all {
+		since := h.object.GetLabels()[doors.HeldSinceLabel]
+		get(t, h.object)
+		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:3"))
+		wantHeld(t, h)
+		if h.kind != "Deployment" && h.object.GetLabels()[doors.HeldSinceLabel] != since {
+			t.Errorf("%s has lost its place", h.resource())
+		}
+	}
+	// Somebody resumes, by hand; another wants another partition.
+	wantPassed(t, shared.Admin.Patch(t.Context(), all[0].object, mergePatch(`{"spec":{"paused":null}}`)))
+	wantPassed(t, shared.Admin.Patch(t.Context(), all[1].object, mergePatch(`{"spec":{"updateStrategy":{"rollingUpdate":{"partition":2}}}}`)))
+	wantPassed(t, shared.Admin.Patch(t.Context(), all[2].object, mergePatch(`{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":2}}}}`)))
+	for _, h := range all {
+		wantHeld(t, h)
+	}
+	eventually(t, 5*time.Second, func() error {
+		get(t, mw)
+		if mw.Status.Held != 3 {
+			return fmt.Errorf("the window counts %d held", mw.Status.Held)
+		}
+		return nil
+	})
+	if out, err := shared.Kubectl("wait", "--for=condition=Holding", "--timeout=5s", "mw/"+ns); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if after := podUIDs(t, ns); !slices.Equal(before, after) {
+		t.Errorf("pods were replaced while held: %v, then %v", before, after)
+	}
+
+	get(t, mw)
+	mw.Spec.Schedules = nil
+	mw.Spec.Schedules = append(mw.Spec.Schedules, always())
+	wantPassed(t, shared.Admin.Update(t.Context(), mw))
+	for _, h := range all {
+		wantPlain(t, h, "app:3")
+	}
+	s := all[1].object.(*appsv1.StatefulSet)
+	if p := *s.Spec.UpdateStrategy.RollingUpdate.Partition; p != 2 || s.Status.UpdatedReplicas != 1 {
+		t.Errorf("partition %d, %d updated: want the user's 2 and 1", p, s.Status.UpdatedReplicas)
+	}
+	if u := all[2].object.(*appsv1.DaemonSet).Spec.UpdateStrategy; u.Type != "RollingUpdate" || u.RollingUpdate.MaxUnavailable.IntValue() != 2 {
+		t.Errorf("strategy %+v", u)
+	}
+	wantNothingOfOurs(t, ns)
+	eventually(t, 5*time.Second, func() error {
+		get(t, mw)
+		if c := mw.Status.CurrentOccurrence; mw.Status.Held != 0 || c == nil || c.Released < 3 {
+			return fmt.Errorf("status %+v", mw.Status)
+		}
+		return nil
+	})
+	wantEvent(t, "web", "Released")
+	wantEvent(t, "web", "RolledOut")
+}
+
+// wantNothingOfOurs checks that no workload, nor anything its controller made, has a label or annotation of ours.
+func wantNothingOfOurs(t *testing.T, ns string) {
+	t.Helper()
+	out, err := shared.Kubectl("get", "-n", ns, "deployments,statefulsets,daemonsets,replicasets,controllerrevisions,pods", "-o",
+		`jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.labels} {.metadata.annotations}{"\n"}{end}`)
+	if err != nil {
+		t.Fatal(out)
+	}
+	for line := range strings.Lines(out) {
+		line = strings.Split(line, "kubectl.kubernetes.io/last-applied-configuration")[0]
+		line = strings.ReplaceAll(line, `"maintenance.fonster.dev/release-priority":"5"`, "") // its owner's
+		if strings.Contains(line, "fonster") {
+			t.Errorf("left behind: %s", line)
+		}
+	}
+}

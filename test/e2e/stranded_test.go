@@ -1,0 +1,419 @@
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/test/cluster"
+)
+
+// heldIn makes a window, and one Deployment of two pods that waits for it.
+func heldIn(t *testing.T, ns string, options ...windowOption) (*v1alpha1.MaintenanceWindow, holdable) {
+	t.Helper()
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 2)
+	mw := window(t, ns, ns, nextYear(), append([]windowOption{hold}, options...)...)
+	h := holdable{d, "Deployment", isParked}
+	wantPassed(t, patchImage(t.Context(), shared.Admin, d, "app:2"))
+	wantHeld(t, h)
+	return mw, h
+}
+
+// stays checks that a rollout is held for a while.
+func stays(t *testing.T, h holdable) {
+	t.Helper()
+	time.Sleep(2500 * time.Millisecond)
+	wantHeld(t, h)
+}
+
+// TestNothingIsStranded: whatever becomes of a window, what it holds is released, or still waits for something that will.
+func TestNothingIsStranded(t *testing.T) {
+	for title, tc := range map[string]struct {
+		act func(t *testing.T, mw *v1alpha1.MaintenanceWindow, h holdable)
+		// stays: it is held on, and then undo lets it go.
+		undo func(t *testing.T, mw *v1alpha1.MaintenanceWindow, h holdable)
+	}{
+		"the window is deleted": {act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+			wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+		}},
+		"the window is deleted while no operator runs": {act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, h holdable) {
+			operator.Kill()
+			wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+			time.Sleep(3 * time.Second)
+			wantHeld(t, h)
+			restartOperator(t)
+		}},
+		"the selector is changed": {act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+			wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"namespaceSelector":{"matchLabels":{"team":"nobody"}}}}`)))
+		}},
+		"the namespace is relabelled": {act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: mw.Name}}
+			wantPassed(t, as(t, "system:kube-controller-manager").Patch(t.Context(), ns, mergePatch(`{"metadata":{"labels":{"team":null}}}`)))
+		}},
+		"the enforcement becomes Warn": {act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+			wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"enforcement":"Warn"}}`)))
+		}},
+		"rollouts are governed no more": {act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+			wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"disruptions":["Delete"]}}`)))
+		}},
+		"an override stands for the workload": {act: func(t *testing.T, _ *v1alpha1.MaintenanceWindow, h holdable) {
+			overrideNow(t, h.object)
+		}},
+		"an override stands for the namespace": {act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+			overrideNow(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: mw.Name}})
+		}},
+		"the enforcement becomes Deny": {
+			act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+				wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"enforcement":"Deny"}}`)))
+			},
+			undo: openNow,
+		},
+		"a freeze is laid over it": {
+			act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+				freeze(t, mw.Name, mw.Name, nil)
+				openNow(t, mw, holdable{})
+			},
+			undo: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+				wantPassed(t, shared.Admin.Delete(t.Context(), &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: mw.Name}}))
+			},
+		},
+		"its schedule cannot be read any more": {
+			act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+				wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"schedules":[{"dates":["2026-02-30"],"startTime":"09:00","endTime":"20:00"}]}}`)))
+			},
+			undo: openNow,
+		},
+	} {
+		t.Run(title, func(t *testing.T) {
+			mw, h := heldIn(t, testName(t))
+			tc.act(t, mw, h)
+			if tc.undo != nil {
+				stays(t, h)
+				eventually(t, 5*time.Second, func() error {
+					get(t, mw)
+					c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHolding)
+					if c == nil || c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, "Deployment "+mw.Name+"/web") {
+						return fmt.Errorf("condition Holding %+v", c)
+					}
+					return nil
+				})
+				// Nobody resumes it past the operator meanwhile.
+				if err := shared.Admin.Patch(t.Context(), h.object, mergePatch(`{"spec":{"paused":null}}`)); err != nil {
+					t.Fatal(err)
+				}
+				wantHeld(t, h)
+				tc.undo(t, mw, h)
+			}
+			wantPlain(t, h, "app:2")
+			wantNothingOfOurs(t, mw.Name)
+		})
+	}
+}
+
+func openNow(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+	t.Helper()
+	eventually(t, 5*time.Second, func() error {
+		get(t, mw)
+		mw.Spec.Schedules = []v1alpha1.Schedule{always()}
+		return shared.Admin.Update(t.Context(), mw)
+	})
+}
+
+// overrideNow lets an override stand for an hour, as the operator and its policies note it.
+func overrideNow(t *testing.T, o client.Object) {
+	t.Helper()
+	wantPassed(t, as(t, doors.OperatorUser).Patch(t.Context(), o, mergePatch(`{"metadata":{"annotations":{%q:"INC-1",%q:"alice",%q:%q}}}`,
+		override.Reason, override.By, override.Until, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))))
+}
+
+// TestUndeployRefuses: make undeploy does not leave held rollouts behind without the operator that would release them.
+func TestUndeployRefuses(t *testing.T) {
+	mw, h := heldIn(t, testName(t))
+	check := exec.Command("hack/nothing-held.sh")
+	check.Dir = cluster.Root()
+	check.Env = append(check.Environ(), "KUBECONFIG="+shared.Kubeconfig, "PATH="+cluster.Root()+"/.local/bin:/usr/bin:/bin")
+	out, err := check.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "deployment.apps/web") || !strings.Contains(string(out), mw.Name) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+	wantPlain(t, h, "app:2")
+}
+
+// TestUserPause: a pause of the user's is never lifted, whether it was there before the window or came while the rollout was held.
+func TestUserPause(t *testing.T) {
+	ns := testName(t)
+	mw, h := heldIn(t, ns)
+	own := deployment(t, ns, "own", 1)
+	wantPassed(t, shared.Admin.Patch(t.Context(), own, mergePatch(`{"spec":{"paused":true}}`)))
+	wantPassed(t, patchImage(t.Context(), shared.Admin, own, "app:2"))
+	if own.Labels[doors.HeldLabel] != "" {
+		t.Errorf("a user's pause was taken for a hold: %v", own.Labels)
+	}
+	if out, err := shared.KubectlIn(h.manifest("app:2", `{"paused":true}`), "apply", "-f", "-"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	eventually(t, 10*time.Second, func() error {
+		get(t, h.object)
+		if h.object.GetLabels()[doors.HeldLabel] != "" {
+			return fmt.Errorf("still held: %v", h.object.GetLabels())
+		}
+		return nil
+	})
+	openNow(t, mw, h)
+	time.Sleep(3 * time.Second)
+	for _, o := range []client.Object{own, h.object} {
+		get(t, o)
+		if !o.(*appsv1.Deployment).Spec.Paused || o.GetLabels()[doors.HeldLabel] != "" {
+			t.Errorf("%s was resumed: %v", o.GetName(), o.GetLabels())
+		}
+	}
+}
+
+// TestStrictestCounts: what the gate of one target would hold, another target's refuses, closed for Deny or frozen.
+func TestStrictestCounts(t *testing.T) {
+	base := testName(t)
+	namespace(t, base, "site", base)
+	d := deployment(t, base, "web", 1)
+	window(t, base+"-hold", base, nextYear(), hold)
+	dry := client.NewDryRunClient(shared.Admin)
+	wantPassed(t, setImage(t.Context(), dry, d, "app:2"))
+	site := namespaces(metav1.LabelSelectorRequirement{Key: "site", Operator: metav1.LabelSelectorOpIn, Values: []string{base}})
+	mw := window(t, base+"-deny", "", nextYear(), site)
+	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "Rollout of Deployment "+base+"/web", base+"-deny")
+	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), dry, d, "app:2") })
+	freeze(t, base+"-freeze", base, nil, func(cf *v1alpha1.ChangeFreeze) {
+		cf.Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"site": base}}
+	})
+	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "change freeze "+base+"-freeze")
+}
+
+// TestHoldRefusesWhatCannotBeHeld: deletes, other nodes of a DaemonSet, single pods.
+func TestHoldRefusesWhatCannotBeHeld(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	all := holdables(t, ns)
+	window(t, ns, ns, nextYear(), hold)
+	for _, h := range all {
+		wantRefused(t, shared.Admin.Delete(t.Context(), h.object), "Delete of "+h.kind)
+	}
+	ds := all[2].object.(*appsv1.DaemonSet)
+	get(t, ds)
+	nowhere(ds)
+	wantRefused(t, shared.Admin.Update(t.Context(), ds), "Rollout of DaemonSet")
+	s := all[1].object.(*appsv1.StatefulSet)
+	get(t, s)
+	s.Spec.Ordinals = &appsv1.StatefulSetOrdinals{Start: 5}
+	wantRefused(t, shared.Admin.Update(t.Context(), s), "Rollout of StatefulSet")
+	var pods corev1.PodList
+	wantPassed(t, shared.Admin.List(t.Context(), &pods, client.InNamespace(ns)))
+	wantRefused(t, shared.Admin.Delete(t.Context(), &pods.Items[0]), "Delete of Pod")
+}
+
+// TestTrainRules: nothing more after a failure (Stop), held again at the end (Pause), closed when done (WhenDone); and closing by
+// hand.
+func TestTrainRules(t *testing.T) {
+	t.Run("a failure stops the train", func(t *testing.T) {
+		ns := testName(t)
+		namespace(t, ns)
+		broken := deployment(t, ns, "broken", 1, func(d *appsv1.Deployment) {
+			d.Spec.ProgressDeadlineSeconds, d.Spec.MinReadySeconds = new(int32(2)), 1
+			d.Annotations = map[string]string{doors.ReleasePriority: "9"}
+		})
+		fine := deployment(t, ns, "fine", 1)
+		mw := window(t, ns, ns, nextYear(), hold, func(mw *v1alpha1.MaintenanceWindow) {
+			mw.Spec.Release = &v1alpha1.ReleasePolicy{MaxConcurrent: 1, OnFailure: "Stop"}
+		})
+		wantPassed(t, shared.Admin.Patch(t.Context(), broken, client.RawPatch("application/strategic-merge-patch+json",
+			[]byte(`{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"},"containers":[{"name":"main","image":"app:2"}]}}}}`))))
+		wantPassed(t, patchImage(t.Context(), shared.Admin, fine, "app:2"))
+		openNow(t, mw, holdable{})
+		wantEvent(t, "broken", v1alpha1.ReasonRolloutFailed)
+		wantEvent(t, ns, v1alpha1.ReasonReleasesStopped)
+		stays(t, holdable{fine, "Deployment", isParked})
+		get(t, mw)
+		if c := mw.Status.CurrentOccurrence; c == nil || c.StoppedBy != "Deployment "+ns+"/broken" || c.Failed != 1 {
+			t.Errorf("current occurrence %+v", c)
+		}
+	})
+	t.Run("what is not done is held again", func(t *testing.T) {
+		ns := testName(t)
+		namespace(t, ns)
+		slow := slowDeployment(t, ns, "slow")
+		mw := window(t, ns, ns, nextYear(), hold, func(mw *v1alpha1.MaintenanceWindow) {
+			mw.Spec.Release = &v1alpha1.ReleasePolicy{MaxConcurrent: 1, OnClose: "Pause"}
+		})
+		wantPassed(t, patchImage(t.Context(), shared.Admin, slow, "app:2"))
+		h := holdable{slow, "Deployment", isParked}
+		wantHeld(t, h)
+		since := slow.Labels[doors.HeldSinceLabel]
+		openNow(t, mw, h)
+		eventually(t, 10*time.Second, func() error {
+			get(t, slow)
+			if slow.Labels[doors.HeldLabel] != doors.HeldReleasing || slow.Status.UpdatedReplicas == 0 {
+				return fmt.Errorf("not begun: %v %+v", slow.Labels, slow.Status)
+			}
+			return nil
+		})
+		wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"schedules":[{"dates":["%d-05-13"],"startTime":"09:00","endTime":"20:00"}]}}`, time.Now().Year()+1)))
+		eventually(t, 5*time.Second, func() error {
+			get(t, slow)
+			if slow.Labels[doors.HeldLabel] != doors.HeldWaiting || !slow.Spec.Paused {
+				return fmt.Errorf("not held again: %v", slow.Labels)
+			}
+			return nil
+		})
+		if slow.Labels[doors.HeldSinceLabel] != since {
+			t.Errorf("its place is lost: %s, then %s", since, slow.Labels[doors.HeldSinceLabel])
+		}
+		openNow(t, mw, h)
+		wantPlain(t, h, "app:2")
+	})
+	t.Run("closed when done", func(t *testing.T) {
+		mw, h := heldIn(t, testName(t), func(mw *v1alpha1.MaintenanceWindow) {
+			mw.Spec.Release = &v1alpha1.ReleasePolicy{EarlyClose: "WhenDone"}
+		})
+		openNow(t, mw, h)
+		wantPlain(t, h, "app:2")
+		wantClosedEarly(t, mw, 1)
+		wantEvent(t, mw.Name, v1alpha1.ReasonClosedEarly)
+		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:3"))
+		stays(t, h)
+		restartOperator(t)
+		stays(t, h)
+	})
+	t.Run("closed by hand", func(t *testing.T) {
+		ns := testName(t)
+		namespace(t, ns)
+		d := deployment(t, ns, "web", 1)
+		mw := window(t, ns, ns, always())
+		dry := client.NewDryRunClient(shared.Admin)
+		wantPassed(t, setImage(t.Context(), dry, d, "app:2"))
+		out := plugin(t, "close", ns)
+		if !strings.Contains(out, "window "+ns+" is closed; it was planned until ") {
+			t.Errorf("kubectl window close: %s", out)
+		}
+		eventually(t, 2*time.Second, func() error {
+			if err := setImage(t.Context(), dry, d, "app:2"); err == nil {
+				return fmt.Errorf("it passes")
+			}
+			return nil
+		})
+		wantClosedEarly(t, mw, 0)
+		restartOperator(t)
+		time.Sleep(time.Second)
+		wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "Rollout of Deployment")
+	})
+}
+
+func wantClosedEarly(t *testing.T, mw *v1alpha1.MaintenanceWindow, released int32) {
+	t.Helper()
+	eventually(t, 10*time.Second, func() error {
+		get(t, mw)
+		l := mw.Status.LastOccurrence
+		if l == nil || !l.ClosedEarly || l.Released != released || l.UsedSeconds <= 0 || l.UsedSeconds >= int64(l.End.Sub(l.Start.Time).Seconds()) || meta.IsStatusConditionTrue(mw.Status.Conditions, v1alpha1.ConditionOpen) {
+			return fmt.Errorf("last %+v, conditions %+v", l, mw.Status.Conditions)
+		}
+		return nil
+	})
+}
+
+// plugin runs kubectl window, as the administrator.
+func plugin(t *testing.T, args ...string) string {
+	t.Helper()
+	command := exec.Command("go", append([]string{"run", "./cmd/kubectl-window"}, args...)...)
+	command.Dir = cluster.Root()
+	command.Env = append(command.Environ(), "KUBECONFIG="+shared.Kubeconfig, "CGO_ENABLED=0")
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("kubectl window %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// TestHeldCommand: kubectl window held lists what waits, and what kubectl says of a held object can be acted on.
+func TestHeldCommand(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	all := holdables(t, ns)
+	window(t, ns, ns, nextYear(), hold)
+	for i, h := range all {
+		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
+		if i < 2 {
+			time.Sleep(1100 * time.Millisecond)
+		}
+	}
+	out := plugin(t, "held", ns)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 4 || !strings.HasPrefix(lines[0], "OBJECT") {
+		t.Fatalf("kubectl window held:\n%s", out)
+	}
+	for i, h := range all {
+		want := []string{h.kind, ns + "/" + h.object.GetName(), ns}
+		fields := strings.Fields(lines[i+1])
+		if !slices.Equal(fields[:3], want) || fields[4] != fmt.Sprint(i+1) || !strings.Contains(lines[i+1], "opens") || !strings.Contains(lines[i+1], "09:00 UTC") {
+			t.Errorf("line %d: %s", i+1, lines[i+1])
+		}
+	}
+	kubectl := func(args ...string) string {
+		out, _ := shared.Kubectl(append([]string{"-n", ns}, args...)...)
+		return out
+	}
+	for title, tc := range map[string]struct{ out, want string }{
+		"rollout status of a Deployment":  {kubectl("rollout", "status", "deployment/web", "--timeout=1s"), "Waiting for deployment"},
+		"rollout status of a StatefulSet": {kubectl("rollout", "status", "statefulset/db", "--timeout=1s"), "partitioned roll out complete: 0 new pods have been updated"},
+		"rollout status of a DaemonSet":   {kubectl("rollout", "status", "daemonset/agent", "--timeout=1s"), "only available for RollingUpdate strategy type"},
+		"rollout undo":                    {kubectl("rollout", "undo", "deployment/web"), "cannot rollback a paused deployment"},
+		"rollout resume":                  {kubectl("rollout", "resume", "deployment/web"), "held until"},
+	} {
+		if !strings.Contains(tc.out, tc.want) {
+			t.Errorf("%s does not say %q:\n%s", title, tc.want, tc.out)
+		}
+	}
+	diff, _ := shared.KubectlIn(all[0].manifest("app:3", ""), "diff", "-f", "-")
+	if !strings.Contains(diff, "+") || !strings.Contains(diff, "app:3") {
+		t.Errorf("kubectl diff:\n%s", diff)
+	}
+	fmt.Printf("kubectl on held objects:\n%s%s%s%s%s\n", kubectl("rollout", "status", "deployment/web", "--timeout=1s"), kubectl("rollout", "undo", "statefulset/db"),
+		kubectl("rollout", "undo", "daemonset/agent"), kubectl("rollout", "resume", "deployment/web"), diff)
+	wantHeld(t, all[0])
+	wantHeld(t, all[1])
+	wantHeld(t, all[2])
+}
+
+// TestHoldNotSupported: without the API MutatingAdmissionPolicy the window says so, and refuses.
+func TestHoldNotSupported(t *testing.T) {
+	before := shared
+	t.Cleanup(func() { shared = before })
+	c, err := cluster.Start(fmt.Sprintf("fonster-old-%d", time.Now().UnixNano()%1e9),
+		"API_SERVER_ARGS=runtime-config=admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false disable-admission-plugins=MutatingAdmissionPolicy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Stop() })
+	shared = c
+	if _, err := c.StartOperator(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	namespace(t, "old")
+	d := deployment(t, "old", "web", 1)
+	mw := window(t, "old", "old", nextYear(), hold)
+	wantRefused(t, setImage(t.Context(), c.Admin, d, "app:2"), "Rollout of Deployment old/web", "Next opening")
+	if s := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHoldSupported); s == nil || s.Status != metav1.ConditionFalse || s.Reason != v1alpha1.ReasonHoldNotSupported {
+		t.Errorf("condition HoldSupported: %+v", s)
+	}
+}

@@ -1,0 +1,371 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/test/cluster"
+)
+
+// trainSize is how many workloads of each kind a train has.
+type trainSize struct{ deployments, statefulSets, daemonSets int }
+
+func (s trainSize) total() int { return s.deployments + s.statefulSets + s.daemonSets }
+
+// train is a namespace full of workloads that wait for a window.
+type train struct {
+	t             *testing.T
+	ns            string
+	size          trainSize
+	maxConcurrent int
+	window        *v1alpha1.MaintenanceWindow
+	objects       []holdable
+	generations   map[string]int64
+	since         map[string]string
+	priority      map[string]int
+	ledger        *ledger
+}
+
+// each runs do for every object, several at a time.
+func each[T any](t *testing.T, items []T, do func(T) error) {
+	t.Helper()
+	errs := make([]error, len(items))
+	slots := make(chan struct{}, 16)
+	var group sync.WaitGroup
+	for i, item := range items {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = do(item)
+		})
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func isParked(o client.Object) bool {
+	switch o := o.(type) {
+	case *appsv1.Deployment:
+		return o.Spec.Paused
+	case *appsv1.StatefulSet:
+		r := o.Spec.UpdateStrategy.RollingUpdate
+		return r != nil && r.Partition != nil && *r.Partition == doors.HeldPartition
+	case *appsv1.DaemonSet:
+		return o.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType
+	}
+	return false
+}
+
+// newTrain creates the workloads, changes every one of them outside the window, and checks that no pod was replaced.
+func newTrain(t *testing.T, size trainSize, maxConcurrent int) *train {
+	t.Helper()
+	tr := &train{t: t, ns: testName(t), size: size, maxConcurrent: maxConcurrent, generations: map[string]int64{}, since: map[string]string{}, priority: map[string]int{}}
+	namespace(t, tr.ns)
+	add := func(kind string, o client.Object) { tr.objects = append(tr.objects, holdable{o, kind, isParked}) }
+	for i := range size.deployments {
+		name := fmt.Sprintf("web-%03d", i)
+		d := &appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Namespace: tr.ns, Name: name, Labels: map[string]string{"app": name}},
+			Spec:       appsv1.DeploymentSpec{Replicas: new(int32(1)), Selector: selector(name), Template: template(name, "app:1")},
+		}
+		if i%10 == 7 {
+			tr.priority["Deployment/"+name] = 5
+			d.Annotations = map[string]string{doors.ReleasePriority: "5"}
+		}
+		add("Deployment", d)
+	}
+	for i := range size.statefulSets {
+		name := fmt.Sprintf("db-%02d", i)
+		add("StatefulSet", &appsv1.StatefulSet{
+			ObjectMeta: metav1.ObjectMeta{Namespace: tr.ns, Name: name, Labels: map[string]string{"app": name}},
+			Spec:       appsv1.StatefulSetSpec{Replicas: new(int32(2)), Selector: selector(name), Template: template(name, "app:1"), PodManagementPolicy: appsv1.ParallelPodManagement},
+		})
+	}
+	for i := range size.daemonSets {
+		name := fmt.Sprintf("agent-%02d", i)
+		add("DaemonSet", &appsv1.DaemonSet{
+			ObjectMeta: metav1.ObjectMeta{Namespace: tr.ns, Name: name, Labels: map[string]string{"app": name}},
+			Spec:       appsv1.DaemonSetSpec{Selector: selector(name), Template: template(name, "app:1")},
+		})
+	}
+	each(t, tr.objects, func(h holdable) error { return shared.Admin.Create(t.Context(), h.object) })
+	t.Cleanup(func() {
+		c, err := shared.As("system:kube-controller-manager", "system:masters")
+		if err != nil {
+			return
+		}
+		for _, o := range []client.Object{&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}} {
+			_ = c.DeleteAllOf(context.Background(), o, client.InNamespace(tr.ns))
+		}
+	})
+	tr.all(3*time.Minute, func(h holdable) error { return rolledOut(h.object, "app:1") })
+	tr.window = window(t, tr.ns, tr.ns, nextYear(), hold, func(mw *v1alpha1.MaintenanceWindow) {
+		mw.Spec.Release = &v1alpha1.ReleasePolicy{MaxConcurrent: int32(maxConcurrent)}
+	})
+	before := podUIDs(t, tr.ns)
+	each(t, tr.objects, func(h holdable) error { return patchImage(t.Context(), shared.Admin, h.object, "app:2") })
+	for _, h := range tr.objects {
+		wantHeld(t, h)
+		tr.generations[key(h)], tr.since[key(h)] = h.object.GetGeneration(), h.object.GetLabels()[doors.HeldSinceLabel]
+	}
+	time.Sleep(3 * time.Second)
+	if after := podUIDs(t, tr.ns); !slices.Equal(before, after) {
+		t.Fatalf("%d pods were replaced while held", len(after))
+	}
+	tr.ledger = newLedger(t, tr.ns)
+	return tr
+}
+
+func key(h holdable) string { return h.kind + "/" + h.object.GetName() }
+
+// all waits until check is content with every object, read from the API.
+func (tr *train) all(limit time.Duration, check func(holdable) error) {
+	tr.t.Helper()
+	left := tr.objects
+	eventually(tr.t, limit, func() error {
+		var still []holdable
+		var first error
+		for _, h := range left {
+			err := shared.Admin.Get(tr.t.Context(), client.ObjectKeyFromObject(h.object), h.object)
+			if err == nil {
+				err = check(h)
+			}
+			if err != nil {
+				still = append(still, h)
+				first = errors.Join(first, err)
+				if len(still) > 5 {
+					still = left
+					break
+				}
+			}
+		}
+		left = still
+		if len(left) > 0 {
+			time.Sleep(200 * time.Millisecond)
+		}
+		return first
+	})
+}
+
+// open opens the window, now.
+func (tr *train) open() {
+	tr.t.Helper()
+	eventually(tr.t, 5*time.Second, func() error {
+		get(tr.t, tr.window)
+		tr.window.Spec.Schedules = []v1alpha1.Schedule{always()}
+		return shared.Admin.Update(tr.t.Context(), tr.window)
+	})
+}
+
+// finish waits for the end, and checks the whole ledger.
+func (tr *train) finish(limit time.Duration) {
+	t := tr.t
+	t.Helper()
+	start := time.Now()
+	tr.all(limit, func(h holdable) error {
+		for _, label := range []string{doors.HeldLabel, doors.HeldSinceLabel, doors.HeldPartitionLabel} {
+			if v, found := h.object.GetLabels()[label]; found {
+				return fmt.Errorf("%s still has %s=%s", h.resource(), label, v)
+			}
+		}
+		if isParked(h.object) {
+			return fmt.Errorf("%s is still held", h.resource())
+		}
+		return rolledOut(h.object, "app:2")
+	})
+	took := time.Since(start)
+	for _, h := range tr.objects {
+		if got, want := h.object.GetGeneration(), tr.generations[key(h)]+1; got != want {
+			t.Errorf("%s: generation %d, want %d: released once, and nothing else", h.resource(), got, want)
+		}
+		if d, ok := h.object.(*appsv1.Deployment); ok && d.Annotations["deployment.kubernetes.io/revision"] != "2" {
+			t.Errorf("%s: revision %s", h.resource(), d.Annotations["deployment.kubernetes.io/revision"])
+		}
+		if s, ok := h.object.(*appsv1.StatefulSet); ok && *s.Spec.UpdateStrategy.RollingUpdate.Partition != 0 {
+			t.Errorf("%s: partition %d", h.resource(), *s.Spec.UpdateStrategy.RollingUpdate.Partition)
+		}
+	}
+	wantNothingOfOurs(t, tr.ns)
+	most, order := tr.ledger.replay(t)
+	if most > tr.maxConcurrent {
+		t.Errorf("%d at once, want at most %d", most, tr.maxConcurrent)
+	}
+	if len(order) != tr.size.total() {
+		t.Errorf("%d releases, want %d", len(order), tr.size.total())
+	}
+	want := slices.Clone(order)
+	slices.SortStableFunc(want, func(a, b string) int {
+		if c := tr.priority[b] - tr.priority[a]; c != 0 {
+			return c
+		}
+		return compareStrings(tr.since[a], tr.since[b])
+	})
+	for i := range order { // those released at once may come in any order, and so may those held in the same second
+		a := order[i]
+		j := slices.IndexFunc(want, func(b string) bool { return tr.priority[b] == tr.priority[a] && tr.since[b] == tr.since[a] })
+		last := j
+		for last < len(want) && tr.priority[want[last]] == tr.priority[a] && tr.since[want[last]] == tr.since[a] {
+			last++
+		}
+		if i < j-tr.maxConcurrent || i > last+tr.maxConcurrent {
+			t.Errorf("%s was released as number %d, want %d to %d", a, i, j, last)
+		}
+	}
+	fmt.Printf("train %s: %d objects, at most %d at once (bound %d), %s\n", t.Name(), len(order), most, tr.maxConcurrent, took.Round(time.Second))
+}
+
+func compareStrings(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// ledger is every version of the workloads of a namespace, as the API tells of it.
+type ledger struct {
+	mu      sync.Mutex
+	entries []entry
+	cancel  context.CancelFunc
+	group   sync.WaitGroup
+}
+
+type entry struct {
+	version  uint64
+	key      string
+	parked   bool
+	progress bool // let go of, and not rolled out
+}
+
+func newLedger(t *testing.T, ns string) *ledger {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &ledger{cancel: cancel}
+	t.Cleanup(func() { cancel(); l.group.Wait() })
+	c, err := client.NewWithWatch(shared.Config, client.Options{Scheme: cluster.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, list := range map[string]client.ObjectList{"Deployment": &appsv1.DeploymentList{}, "StatefulSet": &appsv1.StatefulSetList{}, "DaemonSet": &appsv1.DaemonSetList{}} {
+		l.group.Go(func() {
+			for ctx.Err() == nil { // an API server that restarts ends the watch; a new one begins with everything there is
+				w, err := c.Watch(ctx, list, client.InNamespace(ns))
+				if err != nil {
+					time.Sleep(50 * time.Millisecond)
+					continue
+				}
+				for e := range w.ResultChan() {
+					if o, ok := e.Object.(client.Object); ok && (e.Type == watch.Added || e.Type == watch.Modified) {
+						l.add(kind, o)
+					}
+				}
+			}
+		})
+	}
+	return l
+}
+
+func (l *ledger) add(kind string, o client.Object) {
+	version, _ := strconv.ParseUint(o.GetResourceVersion(), 10, 64)
+	parked := isParked(o)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries = append(l.entries, entry{version, kind + "/" + o.GetName(), parked, !parked && rolledOut(o, "app:2") != nil})
+}
+
+// replay goes through the versions in order: how many were in progress at most, and in which order they were let go.
+func (l *ledger) replay(t *testing.T) (most int, order []string) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slices.SortFunc(l.entries, func(a, b entry) int { return int(int64(a.version) - int64(b.version)) })
+	running, released := map[string]bool{}, map[string]bool{}
+	for _, e := range l.entries {
+		switch {
+		case e.parked && released[e.key]:
+			t.Errorf("%s was held again", e.key)
+		case !e.parked && !released[e.key]:
+			released[e.key] = true
+			order = append(order, e.key)
+		}
+		if e.progress {
+			running[e.key] = true
+		} else {
+			delete(running, e.key)
+		}
+		most = max(most, len(running))
+	}
+	return most, order
+}
+
+// TestTrain: 225 workloads changed outside the window roll out when it opens, a few at a time and in order, and are then as a
+// plain rollout would have left them.
+func TestTrain(t *testing.T) {
+	tr := newTrain(t, trainSize{200, 20, 5}, 10)
+	tr.open()
+	tr.finish(5 * time.Minute)
+}
+
+// TestTrainKilled: the same with the operator killed 50 times at random instants.
+func TestTrainKilled(t *testing.T) {
+	tr := newTrain(t, trainSize{200, 20, 5}, 4)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	tr.open()
+	const kills = 50
+	during := 0
+	for range kills {
+		// From before it leads until well into a plan: a dead leader's lease runs out after two seconds.
+		time.Sleep(time.Duration(random.Int64N(int64(4 * time.Second))))
+		operator.Kill()
+		left := &metav1.PartialObjectMetadataList{}
+		left.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("DeploymentList"))
+		wantPassed(t, shared.Admin.List(t.Context(), left, client.InNamespace(tr.ns), client.HasLabels{doors.HeldLabel}))
+		if len(left.Items) > 0 {
+			during++
+		}
+		var err error
+		if operator, err = shared.StartOperator(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tr.finish(5 * time.Minute)
+	fmt.Printf("train %s: killed %d times, %d of them before the last Deployment was done\n", t.Name(), kills, during)
+}
+
+// TestTrainAPIServerRestarts: the same with the API server killed and started again in the middle, twice.
+func TestTrainAPIServerRestarts(t *testing.T) {
+	tr := newTrain(t, trainSize{60, 10, 3}, 4)
+	tr.open()
+	for range 2 {
+		time.Sleep(3 * time.Second)
+		var waiting appsv1.DeploymentList
+		if err := shared.Admin.List(t.Context(), &waiting, client.InNamespace(tr.ns), client.MatchingLabels{doors.HeldLabel: doors.HeldWaiting}); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d Deployments wait when the API server is killed", len(waiting.Items))
+		if err := shared.Restart("kube-apiserver"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tr.finish(5 * time.Minute)
+}
