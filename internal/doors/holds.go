@@ -270,9 +270,10 @@ func heldPolicy() *admissionv1.ValidatingAdmissionPolicy {
 				{Name: "keys", Expression: list(heldLabels) + `.filter(k, ` + changed + `).map(k, ` + key + `)`},
 				{Name: "stamps", Expression: varStamps},
 				{Name: "newStamps", Expression: varNewStamps},
+				{Name: "asThePoliciesDo", Expression: workload + ` && (` + begun + ` || ` + kept + ` || ` + dropped + `)`},
 			},
 			Validations: []admissionv1.Validation{{
-				Expression: workload + ` && (` + begun + ` || ` + kept + ` || ` + dropped + `)`,
+				Expression: `variables.asThePoliciesDo`,
 				MessageExpression: `'only the operator of Fonster sets, changes or removes ' + variables.keys.join(', ') + ' of ' + request.kind.kind + ' ' + object.metadata.name` +
 					` + ': leave it as it is, and out of a copy'`,
 				Message: "only the operator of Fonster sets, changes or removes this label",

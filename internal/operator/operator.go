@@ -10,7 +10,6 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -146,16 +145,6 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 		},
 		HealthProbeBindAddress: options.ProbeAddress,
 	})
-}
-
-// knowsMutating says whether the API server has MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962). It is asked once: an API
-// server that learns it later restarts, and the operator should then too.
-func knowsMutating(mapper meta.RESTMapper) (bool, error) {
-	_, err := mapper.RESTMapping(admissionv1.SchemeGroupVersion.WithKind("MutatingAdmissionPolicyBinding").GroupKind(), admissionv1.SchemeGroupVersion.Version)
-	if meta.IsNoMatchError(err) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // orDefault is nil for zero, which means the library's default.

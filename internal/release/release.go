@@ -12,15 +12,15 @@ import (
 type Progress int
 
 const (
-	// Running: a released rollout is in progress; of one that waits: there is something to roll out.
+	// Running says: a released rollout is in progress; of one that waits: there is something to roll out.
 	Running Progress = iota
-	// Done: a released rollout has ended well.
+	// Done says: a released rollout has ended well.
 	Done
-	// Failed: a released rollout has failed.
+	// Failed says: a released rollout has failed.
 	Failed
-	// TakenBack: of one that waits, nothing is left to roll out.
+	// TakenBack says: of one that waits, nothing is left to roll out.
 	TakenBack
-	// Stopped: the user has stopped the rollout on purpose; it is theirs.
+	// Stopped says: the user has stopped the rollout on purpose; it is theirs.
 	Stopped
 )
 
