@@ -411,3 +411,49 @@ func scrapeMetrics(t *testing.T) string {
 	})
 	return text
 }
+
+// TestOverrideOfTheHeld: an override lifts a hold at once; a change that brings one is not held; what comes after its end is.
+func TestOverrideOfTheHeld(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 2)
+	window(t, ns, ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Enforcement = v1alpha1.Hold })
+	deployer := overrider(t, "deployer-"+ns)
+	isHeld := func() bool {
+		get(t, d)
+		return d.Spec.Paused && d.Labels["maintenance.fonster.dev/held"] == "true"
+	}
+	rolledOut := func(image string) {
+		t.Helper()
+		eventually(t, 20*time.Second, func() error {
+			get(t, d)
+			if d.Spec.Paused || d.Status.UpdatedReplicas != 2 || d.Status.ReadyReplicas != 2 || d.Spec.Template.Spec.Containers[0].Image != image || d.Labels["maintenance.fonster.dev/held"] != "" {
+				return fmt.Errorf("not rolled out: paused %t, %v, %+v", d.Spec.Paused, d.Labels, d.Status)
+			}
+			return nil
+		})
+	}
+	wantPassed(t, setImage(t.Context(), deployer, d, "app:2"))
+	if !isHeld() {
+		t.Fatalf("not held: %v, paused %t", d.Labels, d.Spec.Paused)
+	}
+	wantRefused(t, annotateWith(t.Context(), deployer, d, override.Reason, "INC-1"), "has no right")
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1"))
+	rolledOut("app:2")
+	wantPassed(t, setImage(t.Context(), deployer, d, "app:3")) // it stands
+	rolledOut("app:3")
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, ""))
+	wantPassed(t, setImage(t.Context(), deployer, d, "app:4"))
+	if !isHeld() {
+		t.Errorf("after the end: not held: %v, paused %t", d.Labels, d.Spec.Paused)
+	}
+	wantPassed(t, overriding(t.Context(), shared.Admin, d, "app:5"))
+	rolledOut("app:5")
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, ""))
+	wantPassed(t, setImage(t.Context(), deployer, d, "app:6"))
+	if !isHeld() {
+		t.Errorf("after the second end: not held: %v, paused %t", d.Labels, d.Spec.Paused)
+	}
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, override.Reason, "INC-3 hela namnrymden"))
+	rolledOut("app:6")
+}
