@@ -200,7 +200,7 @@ passes kubectl get events -A --field-selector involvedObject.kind=MaintenanceWin
 passes kubectl window status
 page_says "Inget servicefönster är öppet"
 
-say "11. Hold instead of refuse: the change is accepted, and waits for a window that opens in 25 seconds"
+say "12. Hold instead of refuse: the change is accepted, and waits for a window that opens in 25 seconds"
 opens=$(($(date +%s) + 25)) closes=$(($(date +%s) + 600))
 [[ $(date -u -d @$opens +%F) == $(date -u -d @$closes +%F) ]] || fail "midnight is near: try again in ten minutes"
 cat >"$work/hold.yaml" <<END
