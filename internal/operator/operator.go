@@ -5,15 +5,16 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -65,7 +66,11 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // priority and fairness of the API server is the limit; an edge must not queue here
 	config.Wrap(m.WrapTransport)
-	mgr, err := newManager(config, options)
+	canHold, err := knowsMutating(config)
+	if err != nil {
+		return err
+	}
+	mgr, err := newManager(config, options, canHold)
 	if err != nil {
 		return err
 	}
@@ -74,10 +79,6 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 		return err
 	}
 	defer ctrlmetrics.Registry.Unregister(m)
-	canHold, err := knowsMutating(mgr.GetRESTMapper())
-	if err != nil {
-		return err
-	}
 	if err := controllers.Setup(mgr, source, exempt, canHold, options.Now, m); err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	return mgr.Start(ctx)
 }
 
-func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
+func newManager(config *rest.Config, options Options, canHold bool) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		return nil, err
@@ -103,8 +104,10 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	byObject := map[client.Object]cache.ByObject{
 		&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
-		&admissionv1.MutatingAdmissionPolicyBinding{}:   {Label: managed},
 		namespaces: {Transform: onlyLabels},
+	}
+	if canHold {
+		byObject[&admissionv1.MutatingAdmissionPolicyBinding{}] = cache.ByObject{Label: managed}
 	}
 	marked, err := labels.Parse(doors.HeldLabel)
 	if err != nil {
@@ -138,12 +141,16 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 
 // knowsMutating says whether the API server has MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962). It is asked once: an API
 // server that learns it later restarts, and the operator should then too.
-func knowsMutating(mapper meta.RESTMapper) (bool, error) {
-	_, err := mapper.RESTMapping(admissionv1.SchemeGroupVersion.WithKind("MutatingAdmissionPolicyBinding").GroupKind(), admissionv1.SchemeGroupVersion.Version)
-	if meta.IsNoMatchError(err) {
-		return false, nil
+func knowsMutating(config *rest.Config) (bool, error) {
+	d, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return false, err
 	}
-	return err == nil, err
+	served, err := d.ServerResourcesForGroupVersion(admissionv1.SchemeGroupVersion.String())
+	if err != nil {
+		return false, fmt.Errorf("asking what the API server serves: %w", err)
+	}
+	return slices.ContainsFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Name == "mutatingadmissionpolicybindings" }), nil
 }
 
 // orDefault is nil for zero, which means the library's default.

@@ -200,7 +200,7 @@ func wantPlain(t *testing.T, h holdable, image string) {
 		get(t, h.object)
 		for key := range h.object.GetLabels() {
 			if strings.HasPrefix(key, "maintenance.fonster.dev/") {
-				return fmt.Errorf("%s still has %s", h.resource(), key)
+				return fmt.Errorf("%s still has %s: %v, parked %v", h.resource(), key, h.object.GetLabels(), h.parked(h.object))
 			}
 		}
 		if h.parked(h.object) {
