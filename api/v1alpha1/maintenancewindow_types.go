@@ -136,7 +136,7 @@ type ReleasePolicy struct {
 	EarlyClose string `json:"earlyClose,omitempty"`
 }
 
-// ClosedAnnotation, on a MaintenanceWindow, ends an occurrence early: "FROM/UNTIL", instants of RFC 3339; in between the window is
+// ClosedAnnotation on a MaintenanceWindow ends an occurrence early: "FROM/UNTIL", instants of RFC 3339; in between the window is
 // closed. kubectl window close writes it.
 const ClosedAnnotation = "maintenance.fonster.dev/closed"
 

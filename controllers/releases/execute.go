@@ -1,6 +1,7 @@
 package releases
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -328,7 +329,7 @@ func (r *run) book(ctx context.Context) error {
 func equal(a, b *v1alpha1.MaintenanceWindowStatus) bool {
 	x, _ := json.Marshal(a)
 	y, _ := json.Marshal(b)
-	return string(x) == string(y)
+	return bytes.Equal(x, y)
 }
 
 // settle brings the account of a window to now. It returns the occurrence that has ended, if one has, and what to tell.

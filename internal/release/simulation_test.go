@@ -33,7 +33,7 @@ type simulation struct {
 type simulated struct {
 	Object
 	begun, takes int
-	fails, gone  bool
+	fails        bool
 }
 
 func TestSimulations(t *testing.T) {
