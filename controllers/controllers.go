@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -32,6 +30,8 @@ type Options struct {
 	Source *compile.Source
 	// Overridden holds what carries an emergency override.
 	Overridden *overrides.Store
+	// Mutating says that the API server has MutatingAdmissionPolicy v1.
+	Mutating bool
 	// Exempt is who passes every gate, besides the control plane.
 	Exempt *v1alpha1.GateExempt
 	// Now is read once in each reconcile.
@@ -41,33 +41,20 @@ type Options struct {
 
 // Setup registers every controller with the manager.
 func Setup(mgr ctrl.Manager, o Options) error {
-	mutating, err := servesMutatingPolicies(mgr.GetRESTMapper())
-	if err != nil {
-		return err
-	}
 	recorder := mgr.GetEventRecorder("fonster")
 	common := status.Common{Client: mgr.GetClient(), Source: o.Source, Recorder: recorder, Now: o.Now}
 	return errors.Join(
 		(&gates.Reconciler{
-			Client: mgr.GetClient(), Source: o.Source, Mutating: mutating, Exempt: o.Exempt, Now: o.Now, ObserveTransition: o.Observer.ObserveTransition,
+			Client: mgr.GetClient(), Source: o.Source, Mutating: o.Mutating, Exempt: o.Exempt, Now: o.Now, ObserveTransition: o.Observer.ObserveTransition,
 		}).SetupWithManager(mgr),
 		(&releases.Reconciler{
 			Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Source: o.Source, Recorder: recorder, Observer: o.Observer, Now: o.Now,
 		}).SetupWithManager(mgr),
-		(&status.Windows{Common: common, CanHold: mutating}).SetupWithManager(mgr),
+		(&status.Windows{Common: common, CanHold: o.Mutating}).SetupWithManager(mgr),
 		(&status.Freezes{Common: common}).SetupWithManager(mgr),
 		(&announcements.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Source: o.Source, Now: o.Now}).SetupWithManager(mgr),
 		(&overrides.Reconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Store: o.Overridden, Source: o.Source, Recorder: recorder, Now: o.Now, Observe: o.Observer.ObserveOverride,
 		}).SetupWithManager(mgr),
 	)
-}
-
-// servesMutatingPolicies says whether the API server has MutatingAdmissionPolicy v1, as from Kubernetes 1.36 on.
-func servesMutatingPolicies(mapper meta.RESTMapper) (bool, error) {
-	_, err := mapper.RESTMapping(admissionv1.SchemeGroupVersion.WithKind("MutatingAdmissionPolicyBinding").GroupKind(), admissionv1.SchemeGroupVersion.Version)
-	if meta.IsNoMatchError(err) {
-		return false, nil
-	}
-	return err == nil, err
 }

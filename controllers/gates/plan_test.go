@@ -73,11 +73,8 @@ func TestPlan(t *testing.T) {
 		t.Errorf("the binding's owners: %+v", owner)
 	}
 	have := store(p, live{})
-	p = at(before, have)
-	want("the binding exists: it becomes the gate's owner", p, 1, 0, 0, 0)
-	have = store(p, have)
-	if owner := p.gates[0].OwnerReferences; len(owner) != bindings || owner[0].Kind != "ValidatingAdmissionPolicyBinding" {
-		t.Errorf("the gate's owners: %+v", owner)
+	if owner := p.gates[0].OwnerReferences; len(owner) != 0 {
+		t.Errorf("the garbage collector would take the gate before the API server has forgotten its bindings: %+v", owner)
 	}
 	want("nothing has changed", at(before.Add(time.Hour), have), 0, 0, 0, 0)
 	p = at(during, have)
@@ -86,4 +83,26 @@ func TestPlan(t *testing.T) {
 	want("it stays open", at(during.Add(time.Hour), have), 0, 0, 0, 0)
 	c = new(compile.Cache).Compile(nil, nil)
 	want("the window is gone", at(during, have), 0, 0, 1+bindings, 0)
+}
+
+// TestRetire: a gate outlives its bindings until the API server has forgotten them.
+func TestRetire(t *testing.T) {
+	r := &Reconciler{}
+	now := time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
+	stale := func() *plan {
+		return &plan{staleGates: []client.Object{&v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Name: "g"}}}}
+	}
+	for _, tc := range []struct {
+		after   time.Duration
+		pending bool
+		removed int
+	}{{0, true, 0}, {time.Second, true, 0}, {outlive, false, 1}} {
+		p := stale()
+		if pending := r.retire(p, now.Add(tc.after)); pending != tc.pending || len(p.staleGates) != tc.removed {
+			t.Errorf("after %s: pending %v, removes %d", tc.after, pending, len(p.staleGates))
+		}
+	}
+	if r.retire(&plan{}, now); len(r.retired) != 0 {
+		t.Errorf("still retired: %v", r.retired)
+	}
 }

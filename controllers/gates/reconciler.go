@@ -45,6 +45,8 @@ type Reconciler struct {
 	// ObserveTransition is told how long after a schedule's edge a Gate was written.
 	ObserveTransition func(delay time.Duration)
 
+	// retired is since when no window or freeze asks for a gate any more.
+	retired map[string]time.Time
 	// edge is the next instant at which some gate changes, as of the last reconcile; zero before the first.
 	edge time.Time
 }
@@ -52,6 +54,9 @@ type Reconciler struct {
 const (
 	// maxWait bounds the wait for the next edge, so that a step of the clock is noticed.
 	maxWait = time.Minute
+	// outlive is how long a gate outlives its bindings: the API server rereads them each second, and a binding without its gate
+	// refuses everybody, the control plane too.
+	outlive = 2 * time.Second
 	// writers bounds the writes in flight at an edge.
 	writers = 8
 )
@@ -99,12 +104,36 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	gates, until := compiled.Set.At(now)
 	plan := newPlan(gates, r.Mutating, r.Exempt, owners(compiled), live)
+	pending := r.retire(&plan, now)
 	passed := r.edge
 	if err := r.execute(ctx, plan, passed, now); err != nil {
 		return ctrl.Result{}, err
 	}
 	r.edge = until
-	return ctrl.Result{RequeueAfter: wait(until, r.Now())}, nil
+	after := wait(until, r.Now())
+	if pending {
+		after = min(after, outlive)
+	}
+	return ctrl.Result{RequeueAfter: after}, nil
+}
+
+// retire leaves in the plan only those stale gates whose bindings the API server has forgotten by now, and says whether others
+// are still to come.
+func (r *Reconciler) retire(p *plan, now time.Time) (pending bool) {
+	retired := map[string]time.Time{}
+	p.staleGates = slices.DeleteFunc(p.staleGates, func(g client.Object) bool {
+		since, known := r.retired[g.GetName()]
+		if !known {
+			since = now
+		}
+		retired[g.GetName()] = since
+		return now.Sub(since) < outlive
+	})
+	for _, since := range retired {
+		pending = pending || now.Sub(since) < outlive
+	}
+	r.retired = retired
+	return pending
 }
 
 // wait is how long to sleep until the next edge; never zero, which would mean not at all.
@@ -194,7 +223,6 @@ func newPlan(gates []gate.Gate, mutating bool, exempt *v1alpha1.GateExempt, owne
 		owners := ownersOf(g)
 		object := compile.Gate(g, exempt)
 		bindings := bindings(g, mutating)
-		object.OwnerReferences = ownedBy(bindings, have)
 		wanted[object.Name] = true
 		current, exists := have.gates[object.Name]
 		if !exists || !equality.Semantic.DeepEqual(current.Spec, object.Spec) || !sameMeta(current, object) {
@@ -313,7 +341,7 @@ func parallel[T any](items []T, do func(T) error) error {
 }
 
 // owners returns who owns the bindings of a gate: its windows and freezes. When they are all gone, the garbage collector
-// removes the bindings, and then the gate, also while no operator runs.
+// removes the bindings, also while no operator runs. It must not remove the gate with them, see outlive: that is the operator's.
 func owners(compiled *compile.Compiled) func(gate.Gate) []metav1.OwnerReference {
 	return func(g gate.Gate) []metav1.OwnerReference {
 		var refs []metav1.OwnerReference
@@ -325,19 +353,6 @@ func owners(compiled *compile.Compiled) func(gate.Gate) []metav1.OwnerReference 
 		}
 		return refs
 	}
-}
-
-// ownedBy makes the bindings that exist owners of their gate: the garbage collector takes it after the last of them, and
-// the gate does not grow with the number of windows.
-func ownedBy(bindings []client.Object, have live) []metav1.OwnerReference {
-	var refs []metav1.OwnerReference
-	for _, b := range bindings {
-		if current, exists := have.bindings[b.GetName()]; exists {
-			version, kind := b.GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
-			refs = append(refs, metav1.OwnerReference{APIVersion: version, Kind: kind, Name: b.GetName(), UID: current.GetUID()})
-		}
-	}
-	return refs
 }
 
 func ownerReference(kind, name string, uid types.UID) metav1.OwnerReference {

@@ -3,6 +3,7 @@ package doors
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -257,6 +258,8 @@ func heldPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	kept := heldBefore + ` == '` + HeldWaiting + `' && ` + heldAfter + ` == '` + HeldWaiting + `' && ` + isHeld +
 		` && ` + since + ` == oldObject.metadata.?labels[?'` + HeldSinceLabel + `']`
 	dropped := heldBefore + ` == '` + HeldWaiting + `' && ` + userParked + ` && ` + list(heldLabels) + `.all(k, !object.metadata.?labels[?` + key + `].hasValue())`
+	// One expression for three kinds, of which the API server's type checker knows each by itself.
+	untyped := func(e string) string { return strings.ReplaceAll(e, "object.spec", "dyn(object).spec") }
 	return policy("fonster-held", "Only the operator and its policies say that an object is held. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
@@ -270,10 +273,9 @@ func heldPolicy() *admissionv1.ValidatingAdmissionPolicy {
 				{Name: "keys", Expression: list(heldLabels) + `.filter(k, ` + changed + `).map(k, ` + key + `)`},
 				{Name: "stamps", Expression: varStamps},
 				{Name: "newStamps", Expression: varNewStamps},
-				{Name: "asThePoliciesDo", Expression: workload + ` && (` + begun + ` || ` + kept + ` || ` + dropped + `)`},
 			},
 			Validations: []admissionv1.Validation{{
-				Expression: `variables.asThePoliciesDo`,
+				Expression: untyped(workload + ` && (` + begun + ` || ` + kept + ` || ` + dropped + `)`),
 				MessageExpression: `'only the operator of Fonster sets, changes or removes ' + variables.keys.join(', ') + ' of ' + request.kind.kind + ' ' + object.metadata.name` +
 					` + ': leave it as it is, and out of a copy'`,
 				Message: "only the operator of Fonster sets, changes or removes this label",

@@ -14,6 +14,8 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/release"
 )
 
 var noon = time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
@@ -122,5 +124,49 @@ func TestClockSkew(t *testing.T) {
 				t.Errorf("skew %v, want %v", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestHeld: what waits is counted for each window that governs it, what has been released is not; and what became of releases and
+// occurrences adds up.
+func TestHeld(t *testing.T) {
+	since := time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC)
+	m := New(func(context.Context) (*Snapshot, error) {
+		s := snapshot()
+		s.Held = []held.Workload{
+			{Object: release.Object{Key: "a", Windows: []string{"later"}, Since: since.Add(time.Hour)}},
+			{Object: release.Object{Key: "b", Windows: []string{"later", "broken"}, Since: since}},
+			{Object: release.Object{Key: "c", Windows: []string{"open"}, Since: since, Released: true}},
+		}
+		return s, nil
+	}, func() time.Time { return noon })
+	m.ObserveRelease("open", "Done")
+	m.ObserveRelease("open", "Done")
+	m.ObserveRelease("open", "Failed")
+	m.ObserveOccurrence("open", 11*time.Hour, 90*time.Minute)
+	want := `
+# HELP fonster_held_oldest_timestamp_seconds Since when the longest held rollout waits for the window; absent when none does.
+# TYPE fonster_held_oldest_timestamp_seconds gauge
+fonster_held_oldest_timestamp_seconds{window="broken"} 1.7785728e+09
+fonster_held_oldest_timestamp_seconds{window="later"} 1.7785728e+09
+# HELP fonster_held_rollouts Number of rollouts that wait for the window.
+# TYPE fonster_held_rollouts gauge
+fonster_held_rollouts{window="broken"} 1
+fonster_held_rollouts{window="later"} 2
+fonster_held_rollouts{window="open"} 0
+# HELP fonster_releases_total Releases of held rollouts that have ended, by outcome: Done, Failed, HeldAgain or Stopped.
+# TYPE fonster_releases_total counter
+fonster_releases_total{outcome="Done",window="open"} 2
+fonster_releases_total{outcome="Failed",window="open"} 1
+# HELP fonster_window_planned_seconds_total Planned time of the occurrences that have ended.
+# TYPE fonster_window_planned_seconds_total counter
+fonster_window_planned_seconds_total{window="open"} 39600
+# HELP fonster_window_used_seconds_total Time of the occurrences that have ended that was used.
+# TYPE fonster_window_used_seconds_total counter
+fonster_window_used_seconds_total{window="open"} 5400
+`
+	if err := testutil.CollectAndCompare(m, strings.NewReader(want), "fonster_held_oldest_timestamp_seconds", "fonster_held_rollouts",
+		"fonster_releases_total", "fonster_window_planned_seconds_total", "fonster_window_used_seconds_total"); err != nil {
+		t.Error(err)
 	}
 }

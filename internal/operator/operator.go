@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -69,7 +71,11 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // priority and fairness of the API server is the limit; an edge must not queue here
 	config.Wrap(m.WrapTransport)
-	mgr, err := newManager(config, options)
+	canHold, err := knowsMutating(config)
+	if err != nil {
+		return err
+	}
+	mgr, err := newManager(config, options, canHold)
 	if err != nil {
 		return err
 	}
@@ -82,7 +88,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	}
 	defer ctrlmetrics.Registry.Unregister(m)
 	if err := controllers.Setup(mgr, controllers.Options{
-		Source: source, Overridden: work.store, Exempt: exempt, Now: options.Now, Observer: m,
+		Source: source, Overridden: work.store, Exempt: exempt, Mutating: canHold, Now: options.Now, Observer: m,
 	}); err != nil {
 		return err
 	}
@@ -95,7 +101,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	return mgr.Start(ctx)
 }
 
-func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
+func newManager(config *rest.Config, options Options, canHold bool) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		return nil, err
@@ -116,6 +122,9 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 			Namespaces: map[string]cache.Config{doors.OperatorNamespace: {}},
 			Label:      labels.SelectorFromSet(labels.Set{announcements.Label: "true"}),
 		},
+	}
+	if canHold {
+		byObject[&admissionv1.MutatingAdmissionPolicyBinding{}] = cache.ByObject{Label: managed}
 	}
 	marked, err := labels.Parse(doors.HeldLabel)
 	if err != nil {
@@ -145,6 +154,20 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 		},
 		HealthProbeBindAddress: options.ProbeAddress,
 	})
+}
+
+// knowsMutating says whether the API server has MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962). It is asked once: an API
+// server that learns it later restarts, and the operator should then too.
+func knowsMutating(config *rest.Config) (bool, error) {
+	d, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return false, err
+	}
+	served, err := d.ServerResourcesForGroupVersion(admissionv1.SchemeGroupVersion.String())
+	if err != nil {
+		return false, fmt.Errorf("asking what the API server serves: %w", err)
+	}
+	return slices.ContainsFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Name == "mutatingadmissionpolicybindings" }), nil
 }
 
 // orDefault is nil for zero, which means the library's default.

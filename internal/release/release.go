@@ -12,15 +12,15 @@ import (
 type Progress int
 
 const (
-	// Running says: a released rollout is in progress; of one that waits: there is something to roll out.
+	// Running is a released rollout in progress; or, of one that waits, that there is something to roll out.
 	Running Progress = iota
-	// Done says: a released rollout has ended well.
+	// Done is a released rollout that has ended well.
 	Done
-	// Failed says: a released rollout has failed.
+	// Failed is a released rollout that has failed.
 	Failed
-	// TakenBack says: of one that waits, nothing is left to roll out.
+	// TakenBack is, of one that waits, that nothing is left to roll out.
 	TakenBack
-	// Stopped says: the user has stopped the rollout on purpose; it is theirs.
+	// Stopped is a rollout that the user has stopped the rollout on purpose.
 	Stopped
 )
 

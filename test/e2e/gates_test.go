@@ -460,7 +460,8 @@ func TestNamespaces(t *testing.T) {
 	})
 }
 
-// TestWindowsGone: when the windows of a target are deleted while no operator runs, the garbage collector opens its gate.
+// TestWindowsGone: when the windows of a target are deleted while no operator runs, the garbage collector opens its gate; the
+// operator takes it away later.
 func TestWindowsGone(t *testing.T) {
 	ns := testName(t)
 	namespace(t, ns)
@@ -470,8 +471,9 @@ func TestWindowsGone(t *testing.T) {
 	operator.Kill()
 	t.Cleanup(func() { restartOperator(t) })
 	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+	eventually(t, 10*time.Second, func() error { return setImage(t.Context(), shared.Admin, d, "app:2") })
+	restartOperator(t)
 	gone(t, gate)
-	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), shared.Admin, d, "app:2") })
 }
 
 // gateOf is the gate of a window.

@@ -200,7 +200,7 @@ func wantPlain(t *testing.T, h holdable, image string) {
 		get(t, h.object)
 		for key := range h.object.GetLabels() {
 			if strings.HasPrefix(key, "maintenance.fonster.dev/") {
-				return fmt.Errorf("%s still has %s", h.resource(), key)
+				return fmt.Errorf("%s still has %s: %v, parked %v", h.resource(), key, h.object.GetLabels(), h.parked(h.object))
 			}
 		}
 		if h.parked(h.object) {
@@ -325,4 +325,43 @@ func wantNothingOfOurs(t *testing.T, ns string) {
 			t.Errorf("left behind: %s", line)
 		}
 	}
+}
+
+// TestServerSideApplyNeverConflicts: holding and releasing make nobody's server-side apply conflict, without --force-conflicts; and
+// the ownership of what was held is afterwards what it was.
+func TestServerSideApplyNeverConflicts(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	all := holdables(t, ns)
+	apply := func(h holdable, manager, image, more string, flags ...string) {
+		t.Helper()
+		args := append([]string{"apply", "--server-side", "--field-manager=" + manager, "-f", "-"}, flags...)
+		if out, err := shared.KubectlIn(h.manifest(image, more), args...); err != nil {
+			t.Errorf("%s by %s: %v\n%s", h.resource(), manager, err, out)
+		}
+	}
+	for _, h := range all {
+		apply(h, "gitops", "app:1", h.strategies()["with"], "--force-conflicts")
+	}
+	mw := window(t, ns, ns, nextYear(), hold)
+	for _, h := range all {
+		apply(h, "gitops", "app:2", h.strategies()["with"])
+		wantHeld(t, h)
+		apply(h, "gitops", "app:2", h.strategies()["with"])
+		apply(h, "second", "app:2", h.strategies()["with"])
+		apply(h, "gitops", "app:2", "")
+		wantHeld(t, h)
+		apply(h, "gitops", "app:2", h.strategies()["with"])
+	}
+	openNow(t, mw, holdable{})
+	for _, h := range all {
+		wantPlain(t, h, "app:2")
+		for _, m := range h.object.GetManagedFields() {
+			if m.Manager == "fonster" {
+				t.Errorf("%s: the operator owns %s", h.resource(), m.FieldsV1)
+			}
+		}
+	}
+	apply(all[1], "second", "app:2", `{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":1}}}`)
+	apply(all[2], "gitops", "app:2", all[2].strategies()["with"])
 }
