@@ -22,7 +22,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -63,7 +62,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("announcements").
 		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(windowOf)).
-		Watches(&v1alpha1.ChangeFreeze{}, r.enqueueAll(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.ChangeFreeze{}, handler.EnqueueRequestsFromMapFunc(r.everyWindow), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{
 			NeedLeaderElection: new(false),
 			RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, time.Minute),
@@ -79,23 +78,17 @@ func windowOf(_ context.Context, object client.Object) []reconcile.Request {
 	return nil
 }
 
-// enqueueAll enqueues every window: any freeze may lie over any of them.
-func (r *Reconciler) enqueueAll() handler.EventHandler {
-	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-	enqueue := func(ctx context.Context, q queue) {
-		compiled, err := r.Source.Compiled(ctx)
-		if err != nil {
-			return // the cache is not filled yet: every window comes by itself
-		}
-		for _, name := range compiled.Names("MaintenanceWindow") {
-			q.Add(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}})
-		}
+// everyWindow is every window: any freeze may lie over any of them.
+func (r *Reconciler) everyWindow(ctx context.Context, _ client.Object) []reconcile.Request {
+	compiled, err := r.Source.Compiled(ctx)
+	if err != nil {
+		return nil // the cache is not filled yet: every window comes by itself
 	}
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q queue) { enqueue(ctx, q) },
-		UpdateFunc: func(ctx context.Context, _ event.UpdateEvent, q queue) { enqueue(ctx, q) },
-		DeleteFunc: func(ctx context.Context, _ event.DeleteEvent, q queue) { enqueue(ctx, q) },
+	var requests []reconcile.Request
+	for _, name := range compiled.Names("MaintenanceWindow") {
+		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Name: name}})
 	}
+	return requests
 }
 
 // Reconcile brings the record of one window up to date.

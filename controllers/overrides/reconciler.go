@@ -60,7 +60,8 @@ type Request struct {
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows/status,verbs=patch
 
-// SetupWithManager registers the reconciler. One replica runs it.
+// SetupWithManager registers the reconciler. Every replica runs it: a write carries the resourceVersion that it was worked out
+// from, so that of several one makes each change, and tells of it.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	c, err := controller.NewTyped("overrides", mgr, controller.TypedOptions[Request]{
 		Reconciler:  r,
@@ -124,7 +125,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request Request) (reconcile.
 		if apierrors.IsConflict(err) { // it has changed: the change comes by itself
 			return ctrl.Result{}, nil
 		}
-		return ctrl.Result{}, ignoreNotFound(err)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if d.next.IsZero() {
 		return ctrl.Result{}, nil
@@ -170,7 +171,7 @@ func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjec
 	if o.Namespace != "" {
 		ns := metadata(corev1.SchemeGroupVersion.WithKind("Namespace"))
 		if err := reader.Get(ctx, types.NamespacedName{Name: o.Namespace}, ns); err != nil {
-			return nil, 0, ignoreNotFound(err)
+			return nil, 0, client.IgnoreNotFound(err)
 		}
 		namespace, namespaceLabels, objectLabels = o.Namespace, ns.Labels, o.Labels
 	}

@@ -7,7 +7,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -16,6 +15,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/internal/doors"
 )
@@ -80,17 +80,10 @@ func (s *Store) list(ctx context.Context) ([]*metav1.PartialObjectMetadata, erro
 func (s *Store) get(ctx context.Context, kind schema.GroupVersionKind, name types.NamespacedName) (*metav1.PartialObjectMetadata, error) {
 	object := metadata(kind)
 	if err := s.cache.Get(ctx, name, object); err != nil {
-		return nil, ignoreNotFound(err)
+		return nil, client.IgnoreNotFound(err)
 	}
 	object.SetGroupVersionKind(kind)
 	return object, nil
-}
-
-func ignoreNotFound(err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
 }
 
 func metadata(kind schema.GroupVersionKind) *metav1.PartialObjectMetadata {

@@ -59,7 +59,7 @@ func audiencesOf(ctx context.Context, reader client.Reader, windows []string) ([
 	for _, name := range windows {
 		var mw v1alpha1.MaintenanceWindow
 		if err := reader.Get(ctx, types.NamespacedName{Name: name}, &mw); err != nil {
-			return nil, ignoreNotFound(err)
+			return nil, client.IgnoreNotFound(err)
 		}
 		if len(mw.Spec.Audiences) == 0 {
 			return nil, nil

@@ -23,12 +23,3 @@ type WorkSource interface {
 	// OnChange names what to call when the answer changes other than by time; it is called once, before the first Work.
 	OnChange(ctx context.Context, changed func()) error
 }
-
-// NoWork is a source that never has any.
-type NoWork struct{}
-
-// Work implements WorkSource.
-func (NoWork) Work(context.Context) ([]Work, error) { return nil, nil }
-
-// OnChange implements WorkSource.
-func (NoWork) OnChange(context.Context, func()) error { return nil }

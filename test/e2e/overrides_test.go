@@ -230,7 +230,7 @@ func testOverrides(t *testing.T, up bool) {
 		wantPassed(t, set(shared.Admin, object, "INC-1 hela kommunen"))
 		eventually(t, 2*time.Second, func() error { return setImage(ctx, deployer, workloads["later"], "app:2") })
 		wantPassed(t, evict(nil)(ctx, shared.Admin, &pod))
-		wantPassed(t, scaleTo(0)(ctx, shared.Admin, d))
+		eventually(t, 5*time.Second, func() error { return scaleTo(0)(ctx, shared.Admin, d) }) // again where a controller wrote meanwhile
 		wantPassed(t, client.NewDryRunClient(shared.Admin).Delete(ctx, object))
 		wantPassed(t, set(shared.Admin, object, ""))
 		eventually(t, 2*time.Second, func() error {
