@@ -345,7 +345,7 @@ func TestServerSideApplyNeverConflicts(t *testing.T) {
 	}
 	mw := window(t, ns, ns, nextYear(), hold)
 	for _, h := range all {
-		apply(h, "gitops", "app:2", h.strategies()["with"])
+		apply(h, "gitops", "app:2", h.strategies()["with"], "--force-conflicts") // for the image, which the creator owns too
 		wantHeld(t, h)
 		apply(h, "gitops", "app:2", h.strategies()["with"])
 		apply(h, "second", "app:2", h.strategies()["with"])
