@@ -350,10 +350,11 @@ func TestTrainKilled(t *testing.T) {
 			during++
 		}
 		var err error
-		if operator, err = shared.StartOperator(context.Background()); err != nil {
+		if operator, err = shared.StartOperator(context.Background(), "--leader-elect-lease-duration=2s", "--leader-elect-renew-deadline=1500ms", "--leader-elect-retry-period=200ms"); err != nil {
 			t.Fatal(err)
 		}
 	}
+	restartOperator(t)
 	tr.finish(5 * time.Minute)
 	fmt.Printf("train %s: killed %d times, %d of them before the last Deployment was done\n", t.Name(), kills, during)
 }
