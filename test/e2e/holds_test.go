@@ -340,13 +340,20 @@ func TestServerSideApplyNeverConflicts(t *testing.T) {
 			t.Errorf("%s by %s: %v\n%s", h.resource(), manager, err, out)
 		}
 	}
-	for _, h := range all { // its one owner
-		wantPassed(t, shared.Admin.Patch(t.Context(), h.object, mergePatch(`{"metadata":{"managedFields":[{}]}}`)))
-		apply(h, "gitops", "app:1", h.strategies()["with"], "--force-conflicts")
+	for _, h := range all { // made anew, by its one owner
+		wantPassed(t, shared.Admin.Delete(t.Context(), h.object))
+		gone(t, h.object)
+		apply(h, "gitops", "app:1", h.strategies()["with"])
+	}
+	for _, h := range all {
+		eventually(t, 30*time.Second, func() error {
+			get(t, h.object)
+			return rolledOut(h.object, "app:1")
+		})
 	}
 	mw := window(t, ns, ns, nextYear(), hold)
 	for _, h := range all {
-		apply(h, "gitops", "app:2", h.strategies()["with"], "--force-conflicts") // for the image, which the creator owns too
+		apply(h, "gitops", "app:2", h.strategies()["with"])
 		wantHeld(t, h)
 		apply(h, "gitops", "app:2", h.strategies()["with"])
 		apply(h, "gitops", "app:2", "")
