@@ -60,8 +60,8 @@ type Request struct {
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows/status,verbs=patch
 
-// SetupWithManager registers the reconciler. Every replica runs it: a write carries the resourceVersion that it was worked out
-// from, so that of several one makes each change, and tells of it.
+// SetupWithManager registers the reconciler. The leader alone runs it; a write carries the resourceVersion that it was worked
+// out from, so that of two leaders one makes each change, and tells of it.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	c, err := controller.NewTyped("overrides", mgr, controller.TypedOptions[Request]{
 		Reconciler:  r,

@@ -154,8 +154,8 @@ func holdPolicy() *admissionv1.MutatingAdmissionPolicy {
 }
 
 // heldKeepPolicy keeps what is held as it is, whoever writes it and whatever the gates say: only the operator lets it go, and
-// does so by its label alone. What the user had set comes back here: what a policy writes, no field manager owns, so that
-// nobody's server-side apply ever conflicts with it.
+// does so by its label alone. What the user had set comes back here: what a policy writes, its owner goes on owning, so that the
+// owner's server-side apply does not conflict with the operator.
 func heldKeepPolicy() *admissionv1.MutatingAdmissionPolicy {
 	// What the user wants now, also when the policy is invoked again after it has parked the object itself.
 	wish := `(` + newPartition + ` != ` + parkedPartition + ` ? string(` + newPartition + `)` +

@@ -75,7 +75,7 @@ func waitHolding(b *testing.B, c *cluster.Cluster, w *v1alpha1.MaintenanceWindow
 // BenchmarkReleases compares releases a second, with no bound on how many are in progress, with a loop of patches that resume as
 // many Deployments which nobody governs.
 func BenchmarkReleases(b *testing.B) {
-	const n, rounds = 1000, 3
+	const n, rounds = 500, 3
 	c := start(b, "releases", cluster.Start)
 	if _, err := c.StartOperator(b.Context()); err != nil {
 		b.Fatal(err)

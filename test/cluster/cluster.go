@@ -218,7 +218,8 @@ func (c *Cluster) StartOperator(ctx context.Context, flags ...string) (*Operator
 	o := &Operator{MetricsURL: "https://" + metrics, ProbeURL: "http://" + probes, PageURL: "http://" + page, log: &lockedBuffer{}}
 	o.command = exec.Command(binary, append([]string{
 		"--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + probes, "--page-bind-address=" + page, "--page-audiences=heby=Heby,osthammar=Östhammar",
-		"--leader-elect-lease-duration=2s", "--leader-elect-renew-deadline=1500ms", "--leader-elect-retry-period=200ms",
+		// A dead leader is not waited for long; one on a loaded machine must not lose its lease, for nobody starts it again here.
+		"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=5s", "--leader-elect-retry-period=500ms",
 	}, flags...)...)
 	o.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
 	o.command.Stdout, o.command.Stderr = o.log, o.log
