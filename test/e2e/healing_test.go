@@ -191,22 +191,24 @@ func node(name string) *corev1.Node {
 func newNode(t *testing.T, name string) {
 	t.Helper()
 	n := node(name)
+	n.Spec.Taints = []corev1.Taint{{Key: "for", Value: name, Effect: corev1.TaintEffectNoSchedule}}
 	create(t, n)
 	eventually(t, 60*time.Second, func() error {
 		get(t, n)
 		ready := slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
 			return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 		})
-		if !ready || len(n.Spec.Taints) > 0 {
+		if !ready || len(n.Spec.Taints) != 1 {
 			return fmt.Errorf("node %s is not ready: %+v", name, n.Spec.Taints)
 		}
 		return nil
 	})
 }
 
-// on makes the pods of a Deployment begin on a node, and lets them run elsewhere later.
+// on makes the pods of a Deployment begin on a node of their own, and lets them run elsewhere later.
 func on(node string) func(*appsv1.Deployment) {
 	return func(d *appsv1.Deployment) {
+		d.Spec.Template.Spec.Tolerations = []corev1.Toleration{{Key: "for", Value: node, Effect: corev1.TaintEffectNoSchedule}}
 		d.Spec.Template.Spec.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
 			PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{
 				Weight: 100, Preference: corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{
