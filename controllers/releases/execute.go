@@ -332,6 +332,22 @@ func equal(a, b *v1alpha1.MaintenanceWindowStatus) bool {
 	return bytes.Equal(x, y)
 }
 
+// closedUnseen is the occurrence that was closed by hand before any leader had it on its account; nil if none was.
+func (r *run) closedUnseen(mw *v1alpha1.MaintenanceWindow) *v1alpha1.OccurrenceSummary {
+	rest, closed := compile.ClosedAt(mw, r.now)
+	parsed := r.compiled.Windows[mw.Name].Schedule
+	if !closed || parsed == nil {
+		return nil
+	}
+	for _, o := range parsed.Between(rest.Start.Add(-time.Second), rest.Start) {
+		start := metav1.NewTime(o.Start.UTC())
+		if last := mw.Status.LastOccurrence; !o.Start.IsZero() && (last == nil || last.Start.Before(&start)) {
+			return &v1alpha1.OccurrenceSummary{Occurrence: v1alpha1.Occurrence{Start: start, End: metav1.NewTime(rest.End.UTC())}}
+		}
+	}
+	return nil
+}
+
 // settle brings the account of a window to now. It returns the occurrence that has ended, if one has, and what to tell.
 func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1.OccurrenceSummary, told map[string]string) {
 	status := &mw.Status
@@ -339,6 +355,9 @@ func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1
 	current := held.Occurrence(r.compiled, mw.Name, r.now)
 	start, end := metav1.NewTime(current.Start.UTC()), metav1.NewTime(current.End.UTC())
 	open := !current.Start.IsZero()
+	if status.CurrentOccurrence == nil && !open {
+		status.CurrentOccurrence = r.closedUnseen(mw)
+	}
 	if o := status.CurrentOccurrence; o != nil && (!open || !o.Start.Equal(&start)) {
 		closedAt, early := compile.ClosedWithin(mw, o.Start.Time, o.End.Time)
 		o.ClosedEarly = early

@@ -6,6 +6,7 @@ package releases
 import (
 	"context"
 	"errors"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -116,10 +117,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if err := r.Client.List(ctx, &windows); err != nil {
 		return ctrl.Result{}, err
 	}
-	all, err := held.List(ctx, fresh{r}, compiled.Set, now)
+	cached := fresh{r, map[types.UID]bool{}}
+	all, err := held.List(ctx, cached, compiled.Set, now)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	maps.DeleteFunc(r.written, func(uid types.UID, _ written) bool { return !cached.seen[uid] })
 	checkErr := r.check(ctx, all, now)
 	run := &run{
 		Reconciler: r, now: now, compiled: compiled, windows: map[string]*v1alpha1.MaintenanceWindow{}, byKey: map[string]*held.Workload{},
@@ -146,7 +149,10 @@ func wait(until, now time.Time) time.Duration {
 }
 
 // fresh is the cache, with what was written since laid over it.
-type fresh struct{ r *Reconciler }
+type fresh struct {
+	r    *Reconciler
+	seen map[types.UID]bool // what the cache has: what it has no longer, it has caught up with
+}
 
 // Get implements client.Reader.
 func (f fresh) Get(ctx context.Context, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
@@ -166,6 +172,7 @@ func (f fresh) List(ctx context.Context, list client.ObjectList, options ...clie
 	defer f.r.mu.Unlock()
 	kept := make([]metav1.PartialObjectMetadata, 0, len(found.Items))
 	for _, o := range found.Items {
+		f.seen[o.UID] = true
 		w, have := f.r.written[o.UID]
 		if have && versionOf(o.ResourceVersion) < w.version {
 			o.Labels, o.ResourceVersion = w.labels, strconv.FormatUint(w.version, 10)

@@ -180,7 +180,8 @@ restart() {
     ours "$pid" || { echo "cluster: $component of $name does not run" >&2; exit 1; }
     mapfile -d '' -t "args_${component//-/_}" <"/proc/$pid/cmdline"
     kill -9 "$pid"
-    while ours "$pid"; do sleep 0.05; done
+    # Its ports are free when its last thread is gone, which may be after the first.
+    while ours "$pid" || compgen -G "/proc/$pid/task/[0-9]*/fd/*" >/dev/null; do sleep 0.05; done
   done
   for component in "${components[@]}"; do
     local -n args=args_${component//-/_}

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,16 @@ func ClosedWithin(mw *v1alpha1.MaintenanceWindow, start, end time.Time) (time.Ti
 		}
 	}
 	return at, !at.IsZero()
+}
+
+// ClosedAt returns the rest of the occurrence that would be in progress at now, had it not ended early.
+func ClosedAt(mw *v1alpha1.MaintenanceWindow, now time.Time) (schedule.Occurrence, bool) {
+	list := closedEarly(mw)
+	i := slices.IndexFunc(list, func(o schedule.Occurrence) bool { return !now.Before(o.Start) && now.Before(o.End) })
+	if i < 0 {
+		return schedule.Occurrence{}, false
+	}
+	return list[i], true
 }
 
 // Closing writes ClosedAnnotation: from is when the occurrence ends instead of at until.

@@ -41,6 +41,11 @@ func TestClosedEarly(t *testing.T) {
 			if end := w.Schedule.State(at(13, 10)).Current.End; tc.closed && !end.Equal(at(13, 12)) {
 				t.Errorf("it ends %s", end)
 			}
+			for instant, want := range map[time.Time]bool{at(13, 11): false, at(13, 12): tc.closed, at(13, 20): false} {
+				if rest, got := ClosedAt(tc.mw, instant); got != want || got && !rest.End.Equal(at(13, 20)) {
+					t.Errorf("%s: closed early %v, until %s, want %v", instant, got, rest.End, want)
+				}
+			}
 			if next := w.Schedule.State(at(13, 15)).Next; !next.Start.Equal(at(14, 9)) {
 				t.Errorf("next %s", next.Start)
 			}
