@@ -52,6 +52,10 @@ test-browser: go chromium $(TOOLS)/gotestsum ## Run the tests of the page in hea
 screenshots: go chromium ## Take the pictures of the page that the documents show.
 	@cd test/browser && go run ./screenshots $(CURDIR)/docs/images
 
+.PHONY: dashboard-picture
+dashboard-picture: go chromium prometheus control-plane ## Draw the dashboard's queries, as Prometheus answers them in a test, for the documents.
+	@FONSTER_PICTURE=$(CURDIR)/docs/images/dashboard.png go test ./test/e2e -count 1 -run 'TestObserve$$'
+
 .PHONY: fuzz
 FUZZTIME ?= 30s
 fuzz: go ## Fuzz the parsers and the calendar, each for FUZZTIME.

@@ -24,7 +24,7 @@ func now() []panel {
 		newPanel("stat", "Windows open", "none", 4, 4, query("", `sum(max by (cluster, window) (fonster_window_open{}))`)),
 		newPanel("stat", "Namespaces in a window", "none", 4, 4, query("", `sum(max by (cluster, namespace) (fonster_namespace_open{}))`)),
 		newPanel("stat", "Rollouts held", "none", 4, 4, query("", `sum(max by (cluster, window) (fonster_held_rollouts{}))`)),
-		newPanel("stat", "Overrides in force", "none", 4, 4, query("", `sum(max by (cluster) (fonster_overrides_active{}))`)),
+		newPanel("stat", "Overrides standing", "none", 4, 4, query("", `sum(max by (cluster) (fonster_overrides_active{}))`)),
 		newPanel("stat", "Freezes in force", "none", 4, 4, query("", `sum(max by (cluster, freeze) (fonster_freeze_active{}))`)),
 		newPanel("stat", "Replicas up", "none", 4, 4, query("", `sum(up{, job="fonster"})`)),
 		newPanel("table", "Open now, until", "dateTimeAsIso", 12, 7,

@@ -54,12 +54,13 @@ func TestObserve(t *testing.T) {
 	})
 	s := &sight{t: t, watchers: startWatchers(t, broken), seen: map[string]time.Time{}}
 	s.look("e2e")
+	started := time.Now()
 	work := newSeeWork(t)
 
 	t.Log("closed: work is held and refused")
 	work.tryAll()
 	s.want("closed", "FonsterWindowNotReady", "FonsterWindowNeverOpens", "FonsterHeldTooLong", "FonsterOverrideActive", "FonsterManyRefusals",
-		"Rollouts held A", "Held, and being released A", "Longest held A", "Next openings, in A", "Refusals by door A", "Overrides in force A", "Overrides A",
+		"Rollouts held A", "Held, and being released A", "Longest held A", "Next openings, in A", "Refusals by door A", "Overrides standing A", "Overrides in force A", "Overrides A",
 		"Freezes in force A", "Windows A")
 	s.wantNot("closed", "FonsterReleasesStopped", "FonsterNamespaceInWindow", "FonsterDown", "FonsterGateLate", "FonsterClockSkew", "Open now, until A")
 	s.wantMuted("closed", false)
@@ -82,6 +83,7 @@ func TestObserve(t *testing.T) {
 	s.wantMuted("closed again", false)
 	s.wantNot("closed again", "Open now, until A", "FonsterNamespaceInWindow")
 	s.checkMetrics()
+	s.picture(started, work.closes.Add(-3*time.Second))
 
 	t.Log("the operator is killed")
 	operator.Kill()

@@ -241,5 +241,12 @@ func questions(t *testing.T, forCluster string) []question {
 			all = append(all, question{r.Alert + r.Record, r.Expr})
 		}
 	}
+	names := map[string]bool{}
+	for _, q := range all {
+		if names[q.name] {
+			t.Errorf("two expressions are called %q", q.name)
+		}
+		names[q.name] = true
+	}
 	return all
 }

@@ -33,10 +33,6 @@ func TestAlertmanagerExample(t *testing.T) {
 	tool(t, "amtool", "check-config", filepath.Join(cluster.Root(), "config/prometheus/alertmanager.yaml"))
 }
 
-func TestScrapeExample(t *testing.T) {
-	tool(t, "promtool", "check", "config", "--syntax-only", filepath.Join(cluster.Root(), "config/prometheus/scrape.yaml"))
-}
-
 // TestEveryAlert: each has a test, a severity, a summary, a description, and a runbook that is there and says what to do.
 func TestEveryAlert(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join(cluster.Root(), "config/prometheus/rules.yaml"))
