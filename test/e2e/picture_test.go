@@ -3,7 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"html/template"
+	html "html/template"
 	"math"
 	"net/url"
 	"os"
@@ -183,7 +183,7 @@ func (p *drawn) Bands(r row) []band {
 // Share is a value as a part of the greatest, in hundredths.
 func (p *drawn) Share(r row) float64 { return r.Value / p.Max * 100 }
 
-var drawing = template.Must(template.New("").Parse(`<!doctype html><meta charset="utf-8"><title>{{.Title}}</title><style>
+var drawing = html.Must(html.New("").Parse(`<!doctype html><meta charset="utf-8"><title>{{.Title}}</title><style>
 body{margin:0;padding:14px;background:#111217;color:#d8d9da;font:13px "Liberation Sans",sans-serif}
 h1{font-size:18px;margin:0 0 10px} main{display:grid;grid-template-columns:repeat(24,1fr);grid-auto-rows:29px;gap:6px}
 section{background:#181b1f;border:1px solid #2c3038;padding:6px 10px;overflow:hidden;display:flex;flex-direction:column}
