@@ -61,7 +61,7 @@ func (s *sight) picture(from, at time.Time) {
 	if err := drawing.Execute(out, board); err != nil {
 		s.t.Fatal(err)
 	}
-	shot := exec.Command("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--user-data-dir="+s.t.TempDir(), "--window-size=1400,1330",
+	shot := exec.Command("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--user-data-dir="+s.t.TempDir(), "--window-size=1400,1560",
 		"--screenshot="+file, "file://"+page)
 	if text, err := shot.CombinedOutput(); err != nil {
 		s.t.Fatalf("taking the picture: %v\n%s", err, text)
@@ -126,7 +126,10 @@ func text(unit string, v float64) string {
 	switch unit {
 	case "dateTimeAsIso":
 		return time.UnixMilli(int64(v)).UTC().Format(time.DateTime)
-	case "s", "dtdhms":
+	case "dtdhms":
+		d := time.Duration(v) * time.Second
+		return fmt.Sprintf("%d d %d h %d min", d/(24*time.Hour), d/time.Hour%24, d/time.Minute%60)
+	case "s":
 		return time.Duration(v * float64(time.Second)).Round(100 * time.Millisecond).String()
 	case "percentunit":
 		return fmt.Sprintf("%.0f %%", v*100)
@@ -171,9 +174,11 @@ func (p *drawn) Bands(r row) []band {
 	var bands []band
 	for _, at := range r.Points {
 		color := map[float64]string{0: "#5a5f6b", 1: "#73bf69", 2: "#5794f2"}[at[1]]
-		if last := len(bands) - 1; last >= 0 && bands[last].Color == color && at[0]-bands[last].X-bands[last].W < 4 {
+		if last := len(bands) - 1; last >= 0 && at[0]-bands[last].X-bands[last].W < 4 { // else nothing was known in between
 			bands[last].W = at[0] - bands[last].X
-			continue
+			if bands[last].Color == color {
+				continue
+			}
 		}
 		bands = append(bands, band{X: at[0], Color: color})
 	}
