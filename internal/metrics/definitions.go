@@ -74,7 +74,7 @@ func Markdown() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", d.Name, d.Type, strings.Join(d.Labels, ", "), d.Help)
 	}
 	b.WriteString("\nEvery replica serves the state; only the leader counts releases and occurrences, and the others serve 0: add counters up, and take the\n" +
-		"maximum of gauges. A counter begins at 0 when its window does, and is gone with it. There is nothing per workload: 13 to 18 series for\n" +
+		"maximum of gauges. A counter begins at 0 when its window does, and is gone with it. There is nothing per workload: 15 to 17 series for\n" +
 		"each window, one for each freeze, two for each gate, one for each governed namespace.\n\n" +
 		"Refusals are counted by the API server: `apiserver_validating_admission_policy_check_total{policy=~\"fonster-.+\", enforcement_action=\"deny\"}`.\n")
 	return b.String()

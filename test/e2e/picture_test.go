@@ -61,7 +61,7 @@ func (s *sight) picture(from, at time.Time) {
 	if err := drawing.Execute(out, board); err != nil {
 		s.t.Fatal(err)
 	}
-	shot := exec.Command("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--user-data-dir="+s.t.TempDir(), "--window-size=1400,1560",
+	shot := exec.Command("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--user-data-dir="+s.t.TempDir(), "--window-size=1400,1720",
 		"--screenshot="+file, "file://"+page)
 	if text, err := shot.CombinedOutput(); err != nil {
 		s.t.Fatalf("taking the picture: %v\n%s", err, text)
@@ -150,6 +150,9 @@ func (p *drawn) finish() {
 	}
 }
 
+// Top is the greatest value, at the upper edge.
+func (p *drawn) Top() string { return text(p.FieldConfig.Defaults.Unit, p.Max) }
+
 // Line is a row's path in a box of 100 by 100.
 func (p *drawn) Line(r row) string {
 	var b strings.Builder
@@ -204,5 +207,5 @@ td{padding:3px 24px 3px 0} svg{width:100%;flex:1;min-height:0} .keys{font-size:1
 {{else if eq .Type "bargauge"}}{{range .Rows}}<div class="bar"><span>{{.Name}}</span><svg viewBox="0 0 100 10" preserveAspectRatio="none"><rect width="{{$p.Share .}}" height="10" fill="{{.Color}}"/></svg><span>{{.Text}}</span></div>{{end}}
 {{else if eq .Type "state-timeline"}}{{range .Rows}}{{$r := .}}<div class="bar"><span>{{.Name}}</span><svg viewBox="0 0 100 10" preserveAspectRatio="none">{{range $p.Bands .}}<rect x="{{.X}}" width="{{.W}}" height="10" fill="{{.Color}}"/>{{end}}</svg><span>{{if eq $r.Value 2.0}}frozen{{else if eq $r.Value 1.0}}open{{else}}closed{{end}}</span></div>{{end}}
 {{else}}<svg viewBox="0 0 100 100" preserveAspectRatio="none">{{range .Rows}}<path d="{{$p.Line .}}" fill="none" stroke="{{.Color}}" stroke-width="2" vector-effect="non-scaling-stroke"/>{{end}}</svg>
-<div class="keys">{{range .Rows}}<b style="color:{{.Color}}">—</b> {{.Name}}{{end}}</div>{{end}}
+<div class="keys">top: {{.Top}} {{range .Rows}}<b style="color:{{.Color}}">—</b> {{.Name}}{{end}}</div>{{end}}
 </section>{{end}}</main>`))
