@@ -56,7 +56,7 @@ func TestMetricsExist(t *testing.T) {
 		}
 	}
 	for _, name := range regexp.MustCompile(`\bfonster_[a-z_]+`).FindAllString(exprs, -1) {
-		base := strings.TrimSuffix(strings.TrimSuffix(name, "_count"), "_bucket")
+		base := regexp.MustCompile("_(bucket|count|sum)$").ReplaceAllString(name, "")
 		if !served[base] && name != "fonster_refusals" && name != "fonster_window_used" { // the recorded ones
 			t.Errorf("%s is not served", name)
 		}

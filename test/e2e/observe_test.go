@@ -74,7 +74,7 @@ func TestObserve(t *testing.T) {
 	time.Sleep(time.Until(work.opens.Add(6 * time.Second)))
 	_ = syscall.Kill(operator.PID(), syscall.SIGCONT)
 	s.want("open", "FonsterGateLate", "FonsterReleasesStopped", "FonsterNamespaceInWindow", "Open now, until A", "Held, and being released B",
-		"Releases by outcome A", "Edge to gate, slowest of 100 A")
+		"Releases by outcome A", "Edge to gate, mean A")
 	s.wantMuted("open", true)
 
 	t.Log("closed again, after the tail")
