@@ -33,7 +33,7 @@ build: go ## Build the operator and the kubectl plugin into bin/.
 	@go build -o bin/kubectl-window ./cmd/kubectl-window
 
 .PHONY: test
-test: go chromium control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane and in a browser included.
+test: go chromium prometheus control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane and in a browser included.
 	@hack/test.sh
 
 .PHONY: test-unit
@@ -41,7 +41,7 @@ test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane.
 	@hack/test.sh ./api/... ./cmd/... ./controllers/... ./internal/...
 
 .PHONY: test-e2e
-test-e2e: go control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane.
+test-e2e: go prometheus control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane.
 	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh ./test/...
 
 .PHONY: test-browser
@@ -51,6 +51,10 @@ test-browser: go chromium $(TOOLS)/gotestsum ## Run the tests of the page in hea
 .PHONY: screenshots
 screenshots: go chromium ## Take the pictures of the page that the documents show.
 	@cd test/browser && go run ./screenshots $(CURDIR)/docs/images
+
+.PHONY: dashboard-picture
+dashboard-picture: go chromium prometheus control-plane ## Draw the dashboard's queries, as Prometheus answers them in a test, for the documents.
+	@FONSTER_PICTURE=$(CURDIR)/docs/images/dashboard.png go test ./test/e2e -count 1 -run 'TestObserve$$'
 
 .PHONY: fuzz
 FUZZTIME ?= 30s
@@ -74,9 +78,10 @@ manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the page
 	@go run ./hack/policies config docs/doors.md
 
 .PHONY: generate
-generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code and the reference of the API.
+generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code, the references, rules and the dashboard.
 	@$(TOOLS)/controller-gen object paths=./api/...
 	@mkdir -p docs/reference
+	@go run ./hack/observe config docs/reference/metrics.md
 	@$(TOOLS)/crd-ref-docs --log-level=ERROR --config hack/tools/crd-ref-docs.yaml --source-path api --renderer markdown --output-path docs/reference/api.md
 
 .PHONY: verify
@@ -153,6 +158,11 @@ go:
 chromium:
 	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || \
 		{ echo "Chromium is missing, the tests of the page run in it: install the package chromium ('make test-unit test-e2e' do without)" >&2; exit 1; }
+
+.PHONY: prometheus
+prometheus:
+	@for command in prometheus promtool prometheus-alertmanager amtool; do command -v $$command >/dev/null || \
+		{ echo "$$command is missing, the tests of rules and dashboards run it: install the packages prometheus and prometheus-alertmanager ('make test-unit test-browser' do without)" >&2; exit 1; }; done
 
 .PHONY: kubectl
 kubectl:

@@ -13,12 +13,13 @@ import (
 	"fonster.dev/fonster/internal/override"
 )
 
-// Standing is an override that stands, with what the public may know of it.
+// Standing is an override that stands, with what the public may know of it, and the windows that it passes.
 type Standing struct {
 	Since, Until time.Time
 	Notice       string
 	// Audiences are those of the windows that are overridden; empty: everybody's.
 	Audiences []string
+	Windows   []string
 }
 
 // Standing lists the overrides that stand at now, and pass some window.
@@ -48,7 +49,7 @@ func (s *Store) Standing(ctx context.Context, reader client.Reader, source *comp
 		if err != nil {
 			return nil, err
 		}
-		standing = append(standing, Standing{Since: lastWrite(o, now), Until: current.Until, Notice: current.Notice, Audiences: audiences})
+		standing = append(standing, Standing{Since: lastWrite(o, now), Until: current.Until, Notice: current.Notice, Audiences: audiences, Windows: windows})
 	}
 	return standing, nil
 }

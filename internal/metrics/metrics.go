@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,6 +14,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/held"
 )
 
@@ -24,8 +26,8 @@ type Snapshot struct {
 	Held []held.Workload
 	// Namespaces are the labels of every namespace, by name.
 	Namespaces map[string]map[string]string
-	// Overrides is the number of overrides that stand.
-	Overrides int
+	// Overrides are the overrides that stand, each with the windows that it passes.
+	Overrides [][]string
 }
 
 // Metrics are the operator's metrics. They implement prometheus.Collector.
@@ -33,30 +35,13 @@ type Metrics struct {
 	source func(context.Context) (*Snapshot, error)
 	now    func() time.Time
 
-	transitionDelay prometheus.Histogram
-	overridesTotal  *prometheus.CounterVec
-	clockSkew       prometheus.Gauge
-	releases        *prometheus.CounterVec
-	planned, used   *prometheus.CounterVec
-}
+	transitionDelay                    prometheus.Histogram
+	clockSkew                          prometheus.Gauge
+	releases, overrides, planned, used *prometheus.CounterVec
 
-var (
-	windowOpen       = describe("fonster_window_open", "Whether the window lets disruption pass now (1) or not (0).", "window")
-	windowInfo       = describe("fonster_window_info", "What the window is; always 1.", "window", "class", "enforcement", "time_zone")
-	windowOpens      = describe("fonster_window_opens_timestamp_seconds", "When the closed window opens next, change freezes counted; absent when no opening is known.", "window")
-	windowCloses     = describe("fonster_window_closes_timestamp_seconds", "When the open window closes; absent while it is closed.", "window")
-	freezeActive     = describe("fonster_freeze_active", "Whether the change freeze is in force now (1) or not (0).", "freeze")
-	gateOpen         = describe("fonster_gate_open", "Whether every disruption that the gate governs may pass now (1) or not (0).", "gate")
-	overridesActive  = describe("fonster_overrides_active", "Number of emergency overrides that stand now.")
-	gateNamespaces   = describe("fonster_gate_namespaces", "Number of namespaces that the gate governs.", "gate")
-	heldRollouts     = describe("fonster_held_rollouts", "Number of rollouts that wait for the window.", "window")
-	heldOldest       = describe("fonster_held_oldest_timestamp_seconds", "Since when the longest held rollout waits for the window; absent when none does.", "window")
-	descriptions     = []*prometheus.Desc{windowOpen, windowInfo, windowOpens, windowCloses, freezeActive, gateOpen, gateNamespaces, overridesActive, heldRollouts, heldOldest}
-	transitionBounds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
-)
-
-func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, labels, nil)
+	// counted are the windows that have counters.
+	mu      sync.Mutex
+	counted map[string]bool
 }
 
 // New returns metrics that read the state from source, at the instant of the scrape.
@@ -65,24 +50,14 @@ func New(source func(context.Context) (*Snapshot, error), now func() time.Time) 
 		source: source,
 		now:    now,
 		transitionDelay: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "fonster_transition_delay_seconds", Help: "Time from an edge of a schedule until the Gate was written.", Buckets: transitionBounds,
+			Name: transitionSeconds.Name, Help: transitionSeconds.Help, Buckets: transitionBounds,
 		}),
-		overridesTotal: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fonster_overrides_total", Help: "Emergency overrides that passed the window, since the operator started.",
-		}, []string{"window"}),
-		clockSkew: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "fonster_clock_skew_seconds",
-			Help: "The operator's clock minus the API server's, to half a second: positive when the operator is ahead.",
-		}),
-		releases: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fonster_releases_total", Help: "Releases of held rollouts that have ended, by outcome: Done, Failed, HeldAgain or Stopped.",
-		}, []string{"window", "outcome"}),
-		planned: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fonster_window_planned_seconds_total", Help: "Planned time of the occurrences that have ended.",
-		}, []string{"window"}),
-		used: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fonster_window_used_seconds_total", Help: "Time of the occurrences that have ended that was used.",
-		}, []string{"window"}),
+		clockSkew: prometheus.NewGauge(prometheus.GaugeOpts{Name: clockSkewSeconds.Name, Help: clockSkewSeconds.Help}),
+		releases:  releasesTotal.counter(),
+		overrides: overridesTotal.counter(),
+		planned:   plannedTotal.counter(),
+		used:      usedTotal.counter(),
+		counted:   map[string]bool{},
 	}
 }
 
@@ -90,7 +65,7 @@ func New(source func(context.Context) (*Snapshot, error), now func() time.Time) 
 func (m *Metrics) ObserveTransition(delay time.Duration) { m.transitionDelay.Observe(delay.Seconds()) }
 
 // ObserveOverride counts an emergency override that passes a window.
-func (m *Metrics) ObserveOverride(window string) { m.overridesTotal.WithLabelValues(window).Inc() }
+func (m *Metrics) ObserveOverride(window string) { m.overrides.WithLabelValues(window).Inc() }
 
 // ObserveRelease counts a release of a window by how it ended.
 func (m *Metrics) ObserveRelease(window, outcome string) {
@@ -104,32 +79,29 @@ func (m *Metrics) ObserveOccurrence(window string, planned, used time.Duration) 
 }
 
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.transitionDelay, m.clockSkew, m.releases, m.planned, m.used, m.overridesTotal}
+	return []prometheus.Collector{m.transitionDelay, m.clockSkew, m.releases, m.planned, m.used, m.overrides}
 }
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range descriptions {
-		ch <- d
-	}
-	for _, c := range m.collectors() {
-		c.Describe(ch)
+	for _, d := range Definitions {
+		ch <- d.desc
 	}
 }
 
-// scrapeTimeout bounds the reading of the state; it is in memory.
-const scrapeTimeout = 5 * time.Second
-
 // Collect implements prometheus.Collector. A state that cannot be read is an error of the scrape, not a silence.
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range m.collectors() {
-		c.Collect(ch)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	s, err := m.source(ctx)
+	if err == nil {
+		m.keepCounters(s.Windows)
+	}
+	for _, c := range m.collectors() {
+		c.Collect(ch)
+	}
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(windowOpen, err)
+		ch <- prometheus.NewInvalidMetric(windowOpen.desc, err)
 		return
 	}
 	now := m.now()
@@ -140,24 +112,60 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(ch, freezeActive, boolean(found && state.Active), name)
 	}
 	collectGates(ch, s, now)
-	gauge(ch, overridesActive, float64(s.Overrides))
+	collectNamespaces(ch, s, now)
+	collectOverrides(ch, s)
+}
+
+// keepCounters gives each window its counters, at 0 (what begins at its first value has no increase), and takes away those of
+// windows that are gone, so that their number is bounded.
+func (m *Metrics) keepCounters(windows []v1alpha1.MaintenanceWindow) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	gone := m.counted
+	m.counted = make(map[string]bool, len(windows))
+	for i := range windows {
+		name := windows[i].Name
+		m.counted[name] = true
+		if gone[name] {
+			delete(gone, name)
+			continue
+		}
+		for _, outcome := range outcomes {
+			m.releases.WithLabelValues(name, outcome)
+		}
+		for _, c := range []*prometheus.CounterVec{m.overrides, m.planned, m.used} {
+			c.WithLabelValues(name)
+		}
+	}
+	for name := range gone {
+		for _, c := range []*prometheus.CounterVec{m.releases, m.overrides, m.planned, m.used} {
+			c.DeletePartialMatch(prometheus.Labels{"window": name})
+		}
+	}
 }
 
 func collectWindows(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
 	for i := range s.Windows {
 		mw := &s.Windows[i]
-		gauge(ch, windowInfo, 1, mw.Name, string(mw.Spec.Class), string(mw.Spec.Enforcement), mw.Spec.TimeZone)
 		state, _ := s.Compiled.Set.Window(mw.Name, now)
+		gauge(ch, windowInfo, 1, mw.Name, string(mw.Spec.Class), string(mw.Spec.Enforcement), mw.Spec.TimeZone)
+		gauge(ch, windowReady, boolean(len(s.Compiled.Windows[mw.Name].Problems) == 0), mw.Name)
 		gauge(ch, windowOpen, boolean(state.Open), mw.Name)
+		gauge(ch, windowFrozen, boolean(state.Freeze != ""), mw.Name)
 		timestamp(ch, windowOpens, state.OpensAt, mw.Name)
 		timestamp(ch, windowCloses, state.ClosesAt, mw.Name)
 	}
 }
 
 func collectHeld(ch chan<- prometheus.Metric, s *Snapshot) {
-	waiting, oldest := map[string]int{}, map[string]time.Time{}
-	for _, w := range held.Waiting(s.Held) {
+	waiting, releasing, oldest := map[string]int{}, map[string]int{}, map[string]time.Time{}
+	for i := range s.Held {
+		w := &s.Held[i]
 		for _, name := range w.Windows {
+			if w.Released {
+				releasing[name]++
+				continue
+			}
 			waiting[name]++
 			if first := oldest[name]; !w.Since.IsZero() && (first.IsZero() || w.Since.Before(first)) {
 				oldest[name] = w.Since
@@ -165,9 +173,24 @@ func collectHeld(ch chan<- prometheus.Metric, s *Snapshot) {
 		}
 	}
 	for i := range s.Windows {
-		name := s.Windows[i].Name
+		name, current := s.Windows[i].Name, s.Windows[i].Status.CurrentOccurrence
 		gauge(ch, heldRollouts, float64(waiting[name]), name)
+		gauge(ch, releasingRollouts, float64(releasing[name]), name)
+		gauge(ch, releasesStopped, boolean(current != nil && current.StoppedBy != ""), name)
 		timestamp(ch, heldOldest, oldest[name], name)
+	}
+}
+
+func collectOverrides(ch chan<- prometheus.Metric, s *Snapshot) {
+	passed := map[string]int{}
+	for _, windows := range s.Overrides {
+		for _, name := range windows {
+			passed[name]++
+		}
+	}
+	gauge(ch, overridesActive, float64(len(s.Overrides)))
+	for i := range s.Windows {
+		gauge(ch, windowOverrides, float64(passed[s.Windows[i].Name]), s.Windows[i].Name)
 	}
 }
 
@@ -189,11 +212,57 @@ func collectGates(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
 	}
 }
 
-func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, value float64, labels ...string) {
-	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+// collectNamespaces tells in which namespaces disturbance is announced: by the windows, not by the gates, which close for what
+// is new in the cutoff, while the work goes on. A window over some objects of a namespace alone says nothing of the rest.
+func collectNamespaces(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
+	type target struct {
+		namespaces   gate.Selector
+		open, frozen bool
+	}
+	targets := map[string]*target{}
+	at := func(t gate.Target) *target {
+		key := t.Namespaces.String()
+		if targets[key] == nil {
+			targets[key] = &target{namespaces: t.Namespaces}
+		}
+		return targets[key]
+	}
+	governed := map[string]bool{}
+	for name, w := range s.Compiled.Windows {
+		state, found := s.Compiled.Set.Window(name, now)
+		if found && len(w.Target.Objects) == 0 {
+			t := at(w.Target)
+			t.open = t.open || state.Open
+			governed[t.namespaces.String()] = true
+		}
+	}
+	for name, f := range s.Compiled.Freezes {
+		state, _, _, found := s.Compiled.Set.Freeze(name, now)
+		if found && state.Active && f.Enforcement == gate.Deny && len(f.Target.Objects) == 0 {
+			at(f.Target).frozen = true
+		}
+	}
+	for name, labels := range s.Namespaces {
+		if slices.Contains(doors.ProtectedNamespaces, name) {
+			continue
+		}
+		var has, open, frozen bool
+		for key, t := range targets {
+			if t.namespaces.Matches(labels) {
+				has, open, frozen = has || governed[key], open || t.open, frozen || t.frozen
+			}
+		}
+		if has {
+			gauge(ch, namespaceOpen, boolean(open && !frozen), name)
+		}
+	}
 }
 
-func timestamp(ch chan<- prometheus.Metric, d *prometheus.Desc, t time.Time, labels ...string) {
+func gauge(ch chan<- prometheus.Metric, d *Definition, value float64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d.desc, prometheus.GaugeValue, value, labels...)
+}
+
+func timestamp(ch chan<- prometheus.Metric, d *Definition, t time.Time, labels ...string) {
 	if !t.IsZero() {
 		gauge(ch, d, float64(t.Unix()), labels...)
 	}

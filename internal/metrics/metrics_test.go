@@ -156,13 +156,27 @@ fonster_held_rollouts{window="later"} 2
 fonster_held_rollouts{window="open"} 0
 # HELP fonster_releases_total Releases of held rollouts that have ended, by outcome: Done, Failed, HeldAgain or Stopped.
 # TYPE fonster_releases_total counter
+fonster_releases_total{outcome="Done",window="broken"} 0
+fonster_releases_total{outcome="Done",window="later"} 0
 fonster_releases_total{outcome="Done",window="open"} 2
+fonster_releases_total{outcome="Failed",window="broken"} 0
+fonster_releases_total{outcome="Failed",window="later"} 0
 fonster_releases_total{outcome="Failed",window="open"} 1
+fonster_releases_total{outcome="HeldAgain",window="broken"} 0
+fonster_releases_total{outcome="HeldAgain",window="later"} 0
+fonster_releases_total{outcome="HeldAgain",window="open"} 0
+fonster_releases_total{outcome="Stopped",window="broken"} 0
+fonster_releases_total{outcome="Stopped",window="later"} 0
+fonster_releases_total{outcome="Stopped",window="open"} 0
 # HELP fonster_window_planned_seconds_total Planned time of the occurrences that have ended.
 # TYPE fonster_window_planned_seconds_total counter
+fonster_window_planned_seconds_total{window="broken"} 0
+fonster_window_planned_seconds_total{window="later"} 0
 fonster_window_planned_seconds_total{window="open"} 39600
 # HELP fonster_window_used_seconds_total Time of the occurrences that have ended that was used.
 # TYPE fonster_window_used_seconds_total counter
+fonster_window_used_seconds_total{window="broken"} 0
+fonster_window_used_seconds_total{window="later"} 0
 fonster_window_used_seconds_total{window="open"} 5400
 `
 	if err := testutil.CollectAndCompare(m, strings.NewReader(want), "fonster_held_oldest_timestamp_seconds", "fonster_held_rollouts",

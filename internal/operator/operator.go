@@ -250,7 +250,10 @@ func snapshot(ctx context.Context, source *compile.Source, work *work) (*metrics
 		return nil, err
 	}
 	s := &metrics.Snapshot{
-		Overrides: len(standing), Compiled: compiled, Windows: windows.Items, Held: all, Namespaces: make(map[string]map[string]string, len(namespaces.Items)),
+		Compiled: compiled, Windows: windows.Items, Held: all, Namespaces: make(map[string]map[string]string, len(namespaces.Items)),
+	}
+	for _, o := range standing {
+		s.Overrides = append(s.Overrides, o.Windows)
 	}
 	for i := range namespaces.Items {
 		s.Namespaces[namespaces.Items[i].Name] = namespaces.Items[i].Labels

@@ -33,7 +33,7 @@ func (w *work) Work(ctx context.Context) ([]announce.Work, error) {
 	}
 	var list []announce.Work
 	for _, s := range standing {
-		list = append(list, announce.Work(s))
+		list = append(list, announce.Work{Since: s.Since, Until: s.Until, Notice: s.Notice, Audiences: s.Audiences})
 	}
 	return list, nil
 }
