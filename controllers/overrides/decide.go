@@ -28,17 +28,14 @@ type decision struct {
 // decide works out what to do about an object's override at now, where the windows that govern it let one stand for longest at
 // most. longest is zero where no window governs it.
 func decide(o *metav1.PartialObjectMetadata, longest time.Duration, now time.Time) decision {
-	current, has := override.Parse(o.Annotations)
-	spent, until := o.Annotations[override.Spent], parseTime(o.Annotations[override.Until])
+	current := override.Parse(o.Annotations)
 	switch {
-	case !has || current.Reason == spent: // taken away, or used up
+	case current.Reason == "" || current.Reason == current.Spent: // taken away, or used up
 		d := decision{clean: true}
-		if spent != "" && !until.IsZero() {
-			d.record = record(o, override.Override{Reason: spent, By: current.By, Until: until}, until, now)
-			if d.record.By == "" {
-				d.record.By = o.Annotations[override.By]
-			}
-			end(d.record, earlier(until, now), v1alpha1.OverrideRemoved)
+		if current.Spent != "" && !current.Until.IsZero() {
+			current.Reason = current.Spent
+			d.record = record(o, current, current.Until, now)
+			end(d.record, earlier(current.Until, now), v1alpha1.OverrideRemoved)
 		}
 		return d
 	case longest == 0, current.Until.IsZero(): // nothing governs it, or nothing did when it was set
@@ -59,7 +56,7 @@ func decide(o *metav1.PartialObjectMetadata, longest time.Duration, now time.Tim
 // record is what is known of an override: it began with the latest write that is not later than by, at first sight.
 func record(o *metav1.PartialObjectMetadata, current override.Override, by, now time.Time) *v1alpha1.OverrideRecord {
 	return &v1alpha1.OverrideRecord{
-		Object: name(o), Reason: current.Reason, By: current.By, Until: metav1.NewTime(current.Until.UTC()),
+		Object: override.ObjectName(o.Kind, o.Namespace, o.Name), Reason: current.Reason, By: current.By, Until: metav1.NewTime(current.Until.UTC()),
 		From:           metav1.NewTime(lastWrite(o, earlier(by, now))),
 		FromGeneration: o.Generation, ToGeneration: o.Generation,
 	}
@@ -151,25 +148,4 @@ func earlier(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// parseTime reads an RFC 3339 time; zero where it cannot be read.
-func parseTime(text string) time.Time {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return t
-}
-
-// name names an object for people, such as "Deployment osthammar/web".
-func name(o *metav1.PartialObjectMetadata) string {
-	return objectName(o.Kind, o.Namespace, o.Name)
-}
-
-func objectName(kind, namespace, name string) string {
-	if namespace == "" {
-		return kind + " " + name
-	}
-	return kind + " " + namespace + "/" + name
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -138,7 +137,7 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 	if last, known := r.deleted.Load(request); known {
 		o := last.(*metav1.PartialObjectMetadata).DeepCopy()
 		o.SetGroupVersionKind(request.Kind)
-		if current, has := override.Parse(o.Annotations); has && current.Stands(now) {
+		if current := override.Parse(o.Annotations); current.Stands(now) {
 			windows, _, err := governing(ctx, r.Client, o, compiled)
 			if err != nil {
 				return err
@@ -153,7 +152,7 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 			}
 		}
 	}
-	gone := objectName(request.Kind.Kind, request.Namespace, request.Name)
+	gone := override.ObjectName(request.Kind.Kind, request.Namespace, request.Name)
 	err := r.writeRecords(ctx, compiled.Names("MaintenanceWindow"), func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
 		return closeAll(list, gone, v1alpha1.OverrideDeleted, now), false
 	}, nil)
@@ -175,7 +174,7 @@ func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjec
 		}
 		namespace, namespaceLabels, objectLabels = o.Namespace, ns.Labels, o.Labels
 	}
-	if slices.Contains(doors.ProtectedNamespaces, namespace) {
+	if doors.Protected(namespace) {
 		return nil, 0, nil
 	}
 	var windows []string

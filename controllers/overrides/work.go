@@ -34,8 +34,8 @@ func (s *Store) Standing(ctx context.Context, reader client.Reader, source *comp
 	}
 	var standing []Standing
 	for _, o := range objects {
-		current, has := override.Parse(o.Annotations)
-		if !has || !current.Stands(now) {
+		current := override.Parse(o.Annotations)
+		if !current.Stands(now) {
 			continue
 		}
 		windows, _, err := governing(ctx, reader, o, compiled)

@@ -5,7 +5,6 @@ package status
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -142,7 +141,7 @@ func (c *Common) countNamespaces(ctx context.Context, target gate.Target) (int32
 	var n int32
 	for i := range namespaces.Items {
 		ns := &namespaces.Items[i]
-		if target.Namespaces.Matches(ns.Labels) && !slices.Contains(doors.ProtectedNamespaces, ns.Name) {
+		if target.Namespaces.Matches(ns.Labels) && !doors.Protected(ns.Name) {
 			n++
 		}
 	}

@@ -179,11 +179,8 @@ func (o *overrideCommand) patchUnaided(ctx context.Context, c client.Client, ann
 }
 
 func (o *overrideCommand) report() error {
-	current, _ := override.Parse(o.target.Annotations)
-	object := o.target.Kind + " " + o.target.Name
-	if o.target.Namespace != "" {
-		object = o.target.Kind + " " + o.target.Namespace + "/" + o.target.Name
-	}
+	current := override.Parse(o.target.Annotations)
+	object := override.ObjectName(o.target.Kind, o.target.Namespace, o.target.Name)
 	result := overridden{Object: object, Reason: current.Reason, DryRun: o.dryRun, Governed: !current.Until.IsZero()}
 	if result.Governed && !o.end {
 		result.By, result.Until = current.By, current.Until.Format(time.RFC3339)

@@ -62,7 +62,7 @@ func Bindings(g gate.Gate) []*admissionv1.ValidatingAdmissionPolicyBinding {
 			bindings = append(bindings, gateBinding(holds, m, g))
 		}
 	}
-	if needed(workloads, modes[0], g) && len(g.Windows) > 0 {
+	if takesOverrides(g) {
 		b := binding(createdOverrides+"-"+g.Name, admissionv1.ValidatingAdmissionPolicyBindingSpec{
 			PolicyName:        createdOverrides,
 			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
@@ -106,6 +106,9 @@ func needed(f Family, m mode, g gate.Gate) bool {
 			slices.ContainsFunc(f.Doors, func(d Door) bool { return d.Disruption == r.Disruption })
 	})
 }
+
+// takesOverrides says whether workloads behind the gate may carry an override that it knows of.
+func takesOverrides(g gate.Gate) bool { return needed(workloads, modes[0], g) && len(g.Windows) > 0 }
 
 func protected() gate.Requirement {
 	return gate.Requirement{Key: corev1.LabelMetadataName, Operator: gate.NotIn, Values: ProtectedNamespaces}

@@ -1,5 +1,7 @@
 package doors
 
+import "slices"
+
 // The operator's own place, and the namespaces that are never governed: a closed gate there could stop the cluster from
 // healing itself.
 const (
@@ -11,6 +13,9 @@ const (
 
 // ProtectedNamespaces are never governed, whatever a selector says.
 var ProtectedNamespaces = []string{"kube-system", "kube-public", "kube-node-lease", OperatorNamespace}
+
+// Protected says whether a namespace is one of them.
+func Protected(namespace string) bool { return slices.Contains(ProtectedNamespaces, namespace) }
 
 // controllers are the service accounts that kube-controller-manager uses with --use-service-account-credentials, as far as
 // they delete or change pods, workloads or what belongs to them.

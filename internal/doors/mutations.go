@@ -36,7 +36,7 @@ func StaticMutatingBindings() []*admissionv1.MutatingAdmissionPolicyBinding {
 // MutatingBindings returns the bindings of mutating policies that place a gate before its target. Every field that the API
 // server would default is set.
 func MutatingBindings(g gate.Gate) []*admissionv1.MutatingAdmissionPolicyBinding {
-	if !needed(workloads, modes[0], g) || len(g.Windows) == 0 {
+	if !takesOverrides(g) {
 		return nil
 	}
 	b := mutatingBinding(stampWorkloads+"-"+g.Name, admissionv1.MutatingAdmissionPolicyBindingSpec{

@@ -4,7 +4,6 @@ package held
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -41,11 +40,6 @@ type Workload struct {
 	Verdict gate.Verdict
 }
 
-// Name is how people call it: Deployment osthammar/web.
-func Name(kind string, o metav1.Object) string {
-	return fmt.Sprintf("%s %s/%s", kind, o.GetNamespace(), o.GetName())
-}
-
 // List reads every held or released workload and judges it. The reader is a cache that holds nothing else, or the API itself.
 func List(ctx context.Context, reader client.Reader, set *gate.Set, now time.Time) ([]Workload, error) {
 	var all []Workload
@@ -80,25 +74,20 @@ func List(ctx context.Context, reader client.Reader, set *gate.Set, now time.Tim
 // Judge works out what the marks of a workload mean at now, in its namespace.
 func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, set *gate.Set, now time.Time) {
 	labels, annotations := w.Meta.Labels, w.Meta.Annotations
-	w.Object = release.Object{Key: Name(w.Kind, w.Meta), Released: labels[doors.HeldLabel] == doors.HeldReleasing}
+	w.Object = release.Object{Key: override.ObjectName(w.Kind, w.Meta.Namespace, w.Meta.Name), Released: labels[doors.HeldLabel] == doors.HeldReleasing}
 	// What cannot be read is none.
 	w.Priority, _ = strconv.Atoi(annotations[doors.ReleasePriority])
 	w.Since, _ = time.Parse(doors.HeldTime, labels[doors.HeldSinceLabel])
-	w.Overridden = stands(annotations, now)
+	w.Overridden = override.Parse(annotations).Stands(now)
 	var namespaceLabels map[string]string
 	if namespace != nil {
 		namespaceLabels = namespace.Labels
-		w.Overridden = w.Overridden || stands(namespace.Annotations, now)
+		w.Overridden = w.Overridden || override.Parse(namespace.Annotations).Stands(now)
 	}
-	if !slices.Contains(doors.ProtectedNamespaces, w.Meta.Namespace) {
+	if !doors.Protected(w.Meta.Namespace) {
 		w.Verdict = set.Governing(namespaceLabels, labels, gate.Rollout, now)
 	}
 	w.Windows, w.Open, w.Accepting, w.Frozen = w.Verdict.Windows, w.Verdict.Open, w.Verdict.Accepting, w.Verdict.Freeze != ""
-}
-
-func stands(annotations map[string]string, now time.Time) bool {
-	o, found := override.Parse(annotations)
-	return found && o.Stands(now)
 }
 
 // Windows says how the windows release, as of now.

@@ -5,7 +5,6 @@ package metrics
 import (
 	"context"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -204,7 +203,7 @@ func collectGates(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
 		gauge(ch, gateOpen, boolean(open), g.Name)
 		n := 0
 		for name, labels := range s.Namespaces {
-			if g.Target.Namespaces.Matches(labels) && !slices.Contains(doors.ProtectedNamespaces, name) {
+			if g.Target.Namespaces.Matches(labels) && !doors.Protected(name) {
 				n++
 			}
 		}
@@ -243,7 +242,7 @@ func collectNamespaces(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) 
 		}
 	}
 	for name, labels := range s.Namespaces {
-		if slices.Contains(doors.ProtectedNamespaces, name) {
+		if doors.Protected(name) {
 			continue
 		}
 		var has, open, frozen bool

@@ -27,17 +27,25 @@ type Override struct {
 	Notice string
 }
 
-// Parse reads the annotations of an object; false where there is no reason. An Until that cannot be read is none.
-func Parse(annotations map[string]string) (Override, bool) {
+// Parse reads the annotations of an object. Without a Reason there is no override, but maybe notes of one that was taken away.
+// An Until that cannot be read is none.
+func Parse(annotations map[string]string) Override {
 	o := Override{Reason: annotations[Reason], By: annotations[By], Spent: annotations[Spent], Notice: annotations[Notice]}
-	if o.Reason == "" {
-		return Override{}, false
-	}
 	if until, err := time.Parse(time.RFC3339, annotations[Until]); err == nil {
 		o.Until = until
 	}
-	return o, true
+	return o
+}
+
+// ObjectName names an object for people, such as "Deployment osthammar/web" or "Namespace osthammar".
+func ObjectName(kind, namespace, name string) string {
+	if namespace == "" {
+		return kind + " " + name
+	}
+	return kind + " " + namespace + "/" + name
 }
 
 // Stands says whether an override lets changes pass at now.
-func (o Override) Stands(now time.Time) bool { return o.Reason != o.Spent && now.Before(o.Until) }
+func (o Override) Stands(now time.Time) bool {
+	return o.Reason != "" && o.Reason != o.Spent && now.Before(o.Until)
+}
