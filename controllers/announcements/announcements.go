@@ -23,7 +23,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -60,9 +59,9 @@ type Reconciler struct {
 // SetupWithManager registers the reconciler.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("announcements").
-		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(compile.Changes)).
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(windowOf)).
-		Watches(&v1alpha1.ChangeFreeze{}, handler.EnqueueRequestsFromMapFunc(r.everyWindow), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.ChangeFreeze{}, handler.EnqueueRequestsFromMapFunc(r.everyWindow), builder.WithPredicates(compile.Changes)).
 		WithOptions(controller.Options{
 			NeedLeaderElection: new(false),
 			RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, time.Minute),
@@ -101,14 +100,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	old := parse(stored)
 	var next *record.Record
+	var window *v1alpha1.MaintenanceWindow
 	for _, reader := range []client.Reader{r.Client, r.Live} {
-		window, freezes, err := r.read(ctx, reader, req.Name)
-		if err != nil {
+		var freezes string
+		var err error
+		if window, freezes, err = r.read(ctx, reader, req.Name); err != nil {
 			return ctrl.Result{}, err
 		}
 		next = record.Next(old, window, freezes, now)
 		if next == old && (next != nil || stored.ResourceVersion == "") {
-			return wait(next, now), nil
+			return wait(next, window, now), nil
 		}
 	}
 	switch err := r.write(ctx, stored, req.Name, next); {
@@ -117,7 +118,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	case err != nil:
 		return ctrl.Result{}, err
 	}
-	return wait(next, now), nil
+	return wait(next, window, now), nil
 }
 
 // read returns a window, nil where there is none or it is on its way out, and what identifies the freezes over it.
@@ -167,12 +168,24 @@ func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, window
 	return r.Client.Update(ctx, object)
 }
 
-// wait comes back when the record changes by itself.
-func wait(r *record.Record, now time.Time) ctrl.Result {
-	if r == nil || r.Expires().IsZero() {
+// wait comes back when the record changes by itself: something in it expires, or an occurrence ends that was closed by a clock
+// which is ahead.
+func wait(r *record.Record, window *v1alpha1.MaintenanceWindow, now time.Time) ctrl.Result {
+	if r == nil {
 		return ctrl.Result{}
 	}
-	return ctrl.Result{RequeueAfter: min(max(r.Expires().Sub(now), again), maxWait)}
+	next := r.Expires()
+	if window != nil {
+		for _, closed := range compile.Closed(window) {
+			if closed.Start.After(now) && (next.IsZero() || closed.Start.Before(next)) {
+				next = closed.Start
+			}
+		}
+	}
+	if next.IsZero() {
+		return ctrl.Result{}
+	}
+	return ctrl.Result{RequeueAfter: min(max(next.Sub(now), again), maxWait)}
 }
 
 // parse reads a record; nil where there is none that can be read.

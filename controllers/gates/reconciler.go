@@ -18,10 +18,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -67,21 +65,14 @@ var everything = reconcile.Request{NamespacedName: types.NamespacedName{Name: "g
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=gates,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings;mutatingadmissionpolicybindings,verbs=get;list;watch;create;update;patch;delete
 
-// closings passes what closes a window early, which is no part of its spec.
-var closings = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	before, isWindow := e.ObjectOld.(*v1alpha1.MaintenanceWindow)
-	after, still := e.ObjectNew.(*v1alpha1.MaintenanceWindow)
-	return isWindow && still && compile.ClosedEarly(before) != compile.ClosedEarly(after)
-}}
-
 // SetupWithManager registers the reconciler.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
 		return []reconcile.Request{everything}
 	})
-	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	changed := builder.WithPredicates(compile.Changes) // of a gate: its generation
 	b := ctrl.NewControllerManagedBy(mgr).Named("gates").
-		Watches(&v1alpha1.MaintenanceWindow{}, all, builder.WithPredicates(predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, closings))).
+		Watches(&v1alpha1.MaintenanceWindow{}, all, changed).
 		Watches(&v1alpha1.ChangeFreeze{}, all, changed).
 		Watches(&v1alpha1.Gate{}, all, changed).
 		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, all)

@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	corev1 "k8s.io/api/core/v1"
@@ -95,7 +94,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	b := ctrl.NewControllerManagedBy(mgr).Named("releases").
 		Watches(&v1alpha1.MaintenanceWindow{}, all).
-		Watches(&v1alpha1.ChangeFreeze{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.ChangeFreeze{}, all, builder.WithPredicates(compile.Changes)).
 		WatchesMetadata(&corev1.Namespace{}, all)
 	for _, kind := range held.Kinds {
 		b = b.WatchesMetadata(held.Metadata(kind), all)

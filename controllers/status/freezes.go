@@ -22,7 +22,7 @@ type Freezes struct{ Common }
 // SetupWithManager registers the reconciler.
 func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("freeze-status").
-		For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(changes)).
+		For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(compile.Changes)).
 		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll("ChangeFreeze")).
 		WithOptions(options()).
 		Complete(r)

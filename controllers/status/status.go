@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -60,9 +59,6 @@ func options() controller.Options {
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, 30*time.Second),
 	}
 }
-
-// changes passes what changes a spec, and what takes it away.
-var changes = predicate.GenerationChangedPredicate{}
 
 // result comes back shortly after the next edge.
 func result(until, now time.Time) ctrl.Result {

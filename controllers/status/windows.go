@@ -14,7 +14,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -23,13 +22,6 @@ import (
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/schedule"
 )
-
-// closings passes what closes a window early, which is no part of its spec.
-var closings = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	before, isWindow := e.ObjectOld.(*v1alpha1.MaintenanceWindow)
-	after, still := e.ObjectNew.(*v1alpha1.MaintenanceWindow)
-	return isWindow && still && compile.ClosedEarly(before) != compile.ClosedEarly(after)
-}}
 
 // Windows writes the status of MaintenanceWindows.
 type Windows struct {
@@ -41,9 +33,9 @@ type Windows struct {
 // SetupWithManager registers the reconciler.
 func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named("window-status").
-		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(predicate.Or[client.Object](changes, closings))).
+		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(compile.Changes)).
 		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll("MaintenanceWindow")).
-		Watches(&v1alpha1.ChangeFreeze{}, r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(changes))
+		Watches(&v1alpha1.ChangeFreeze{}, r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(compile.Changes))
 	for _, kind := range held.Kinds {
 		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	}

@@ -100,9 +100,6 @@ func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input, from time.Ti
 		o.ShortNotice = slices.ContainsFunc(mw.Status.Upcoming, func(u v1alpha1.UpcomingOccurrence) bool {
 			return u.ShortNotice && u.Start.Time.Equal(occurrence.Start)
 		})
-		if last := mw.Status.LastOccurrence; last != nil && last.ClosedEarly && last.Start.Time.Equal(o.Start) {
-			o.State = EndedEarly
-		}
 		b.occurrences = append(b.occurrences, o)
 	}
 }

@@ -297,13 +297,23 @@ func TestEndedEarly(t *testing.T) {
 	if o := v.Changes[0]; o.OpenAt(at(5, 2, 13, 0)) || !o.EndedAt.Equal(at(5, 2, 12, 0)) {
 		t.Errorf("%+v", o)
 	}
-	closed := window("w", dates("09:00", "20:00", "2026-05-02"))
-	closed.Status.LastOccurrence = &v1alpha1.OccurrenceSummary{
-		Occurrence:  v1alpha1.Occurrence{Start: metav1.NewTime(at(5, 2, 9, 0)), End: metav1.NewTime(at(5, 2, 20, 0))},
-		ClosedEarly: true,
-	}
-	if diff := cmp.Diff([]string{"w 05-02 09:00 ended-early"}, brief(Draw(input([]v1alpha1.MaintenanceWindow{closed}), at(5, 2, 13, 0)).For("").Changes)); diff != "" {
+}
+
+// TestClosedEarly: what kubectl window close, or the operator, has ended is told as that, from the record and without it.
+func TestClosedEarly(t *testing.T) {
+	closed := window("w", dates("09:00", "20:00", "2026-05-02", "2026-05-09"))
+	closed.Annotations = map[string]string{v1alpha1.ClosedAnnotation: compile.Closing(at(5, 2, 12, 0), at(5, 2, 20, 0))}
+	in := input([]v1alpha1.MaintenanceWindow{closed})
+	if diff := cmp.Diff([]string{"w 05-02 09:00 past", "w 05-09 09:00 upcoming"}, brief(Draw(in, at(5, 2, 12, 0)).For("").All)); diff != "" {
 		t.Error(diff)
+	}
+	in.Records = map[string]*record.Record{"w": record.Next(nil, &closed, "", at(5, 2, 12, 0))}
+	v := Draw(in, at(5, 2, 12, 0)).For("")
+	if diff := cmp.Diff([]string{"w 05-02 09:00 ended-early", "w 05-09 09:00 upcoming"}, brief(v.All)); diff != "" {
+		t.Error(diff)
+	}
+	if o := v.All[0]; !o.End.Equal(at(5, 2, 20, 0)) || !o.EndedAt.Equal(at(5, 2, 12, 0)) || o.OpenAt(at(5, 2, 12, 0)) || !o.OpenAt(at(5, 2, 11, 59)) {
+		t.Errorf("%+v", o)
 	}
 }
 

@@ -59,7 +59,7 @@ type version struct {
 }
 
 func versionOf(mw *v1alpha1.MaintenanceWindow) version {
-	return version{uid: mw.UID, generation: mw.Generation, closed: ClosedEarly(mw)}
+	return version{uid: mw.UID, generation: mw.Generation, closed: ClosedVersion(mw)}
 }
 
 // Compile returns the windows and freezes compiled. It returns the very same pointer as long as they are the same.

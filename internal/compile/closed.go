@@ -10,9 +10,9 @@ import (
 	"fonster.dev/fonster/internal/schedule"
 )
 
-// closedEarly lists the rests of occurrences that have ended early: what a person has closed, in an annotation, and what the
+// Closed lists the rests of occurrences that have ended early: what a person has closed, in an annotation, and what the
 // operator has, in the status. Both survive restarts, and every replica reads them alike. What cannot be read is none.
-func closedEarly(mw *v1alpha1.MaintenanceWindow) []schedule.Occurrence {
+func Closed(mw *v1alpha1.MaintenanceWindow) []schedule.Occurrence {
 	var list []schedule.Occurrence
 	if from, until, found := strings.Cut(mw.Annotations[v1alpha1.ClosedAnnotation], "/"); found {
 		start, startErr := time.Parse(time.RFC3339, from)
@@ -27,10 +27,10 @@ func closedEarly(mw *v1alpha1.MaintenanceWindow) []schedule.Occurrence {
 	return list
 }
 
-// ClosedEarly tells what has been closed early of a window; equal texts mean the same.
-func ClosedEarly(mw *v1alpha1.MaintenanceWindow) string {
+// ClosedVersion tells versions of a window apart by what has been closed early of it, which is no part of its spec.
+func ClosedVersion(mw *v1alpha1.MaintenanceWindow) string {
 	var b strings.Builder
-	for _, o := range closedEarly(mw) {
+	for _, o := range Closed(mw) {
 		fmt.Fprintf(&b, "%d-%d ", o.Start.Unix(), o.End.Unix())
 	}
 	return b.String()
@@ -39,7 +39,7 @@ func ClosedEarly(mw *v1alpha1.MaintenanceWindow) string {
 // ClosedWithin says whether an occurrence has been ended early, and when.
 func ClosedWithin(mw *v1alpha1.MaintenanceWindow, start, end time.Time) (time.Time, bool) {
 	var at time.Time
-	for _, o := range closedEarly(mw) {
+	for _, o := range Closed(mw) {
 		if !o.Start.Before(start) && o.Start.Before(end) && (at.IsZero() || o.Start.Before(at)) {
 			at = o.Start
 		}
@@ -49,7 +49,7 @@ func ClosedWithin(mw *v1alpha1.MaintenanceWindow, start, end time.Time) (time.Ti
 
 // ClosedAt returns the rest of the occurrence that would be in progress at now, had it not ended early.
 func ClosedAt(mw *v1alpha1.MaintenanceWindow, now time.Time) (schedule.Occurrence, bool) {
-	list := closedEarly(mw)
+	list := Closed(mw)
 	i := slices.IndexFunc(list, func(o schedule.Occurrence) bool { return !now.Before(o.Start) && now.Before(o.End) })
 	if i < 0 {
 		return schedule.Occurrence{}, false

@@ -75,7 +75,7 @@ func Window(mw *v1alpha1.MaintenanceWindow) (gate.Window, Problems) {
 	if err != nil {
 		return window, append(problems, scheduleProblems(err)...)
 	}
-	for _, closed := range closedEarly(mw) {
+	for _, closed := range Closed(mw) {
 		parsed = parsed.Without(closed.Start, closed.End)
 	}
 	window.Schedule = parsed

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"fonster.dev/fonster/api/v1alpha1"
 )
@@ -27,3 +29,11 @@ func (s *Source) Compiled(ctx context.Context) (*Compiled, error) {
 	}
 	return s.cache.Compile(windows.Items, freezes.Items), nil
 }
+
+// Changes passes the updates of a window or freeze that change what it is compiled to: its spec, or that an occurrence is
+// closed early.
+var Changes = predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, isWindow := e.ObjectOld.(*v1alpha1.MaintenanceWindow)
+	after, still := e.ObjectNew.(*v1alpha1.MaintenanceWindow)
+	return isWindow && still && ClosedVersion(before) != ClosedVersion(after)
+}})

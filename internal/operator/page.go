@@ -96,8 +96,8 @@ func announcedInput(ctx context.Context, reader client.Reader, source *compile.S
 	}, nil
 }
 
-// whenChanged calls back when an object comes, goes, or says something else to people: its spec, a record, or what became of an
-// occurrence. Other status is not announced.
+// whenChanged calls back when an object comes, goes, or says something else to people: its spec, a record, or that an occurrence
+// was closed early. Other status is not announced.
 func whenChanged(changed func()) toolscache.ResourceEventHandler {
 	return toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { changed() },
@@ -114,11 +114,7 @@ func whenChanged(changed func()) toolscache.ResourceEventHandler {
 func says(object any) string {
 	switch o := object.(type) {
 	case *v1alpha1.MaintenanceWindow:
-		last := v1alpha1.OccurrenceSummary{}
-		if o.Status.LastOccurrence != nil {
-			last = *o.Status.LastOccurrence
-		}
-		return fmt.Sprint(o.UID, o.Generation, last.Start.Unix(), last.ClosedEarly)
+		return fmt.Sprint(o.UID, o.Generation, compile.ClosedVersion(o))
 	case *v1alpha1.ChangeFreeze:
 		return fmt.Sprint(o.UID, o.Generation)
 	case *corev1.ConfigMap:

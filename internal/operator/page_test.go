@@ -47,7 +47,7 @@ func TestWhenChanged(t *testing.T) {
 		"a status write": {mw(nil), mw(func(w *v1alpha1.MaintenanceWindow) { w.ResourceVersion, w.Status.Namespaces = "2", 7 }), false},
 		"a spec":         {mw(nil), mw(func(w *v1alpha1.MaintenanceWindow) { w.Generation = 2 }), true},
 		"closed early": {mw(nil), mw(func(w *v1alpha1.MaintenanceWindow) {
-			w.Status.LastOccurrence = &v1alpha1.OccurrenceSummary{Occurrence: v1alpha1.Occurrence{Start: metav1.NewTime(time.Unix(1, 0))}, ClosedEarly: true}
+			w.Status.ClosedEarly = &v1alpha1.Occurrence{Start: metav1.NewTime(time.Unix(1, 0)), End: metav1.NewTime(time.Unix(2, 0))}
 		}), true},
 		"a freeze": {&v1alpha1.ChangeFreeze{}, &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Generation: 2}}, true},
 		"a record": {&corev1.ConfigMap{}, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "2"}}, true},

@@ -64,7 +64,9 @@ func Next(old *Record, mw *v1alpha1.MaintenanceWindow, freezes string, now time.
 		if mw == nil {
 			return nil
 		}
-		return &Record{Window: mw.Name, ChangedAt: mw.CreationTimestamp.UTC(), Announced: announced(mw), Freezes: freezes}
+		first := &Record{Window: mw.Name, ChangedAt: mw.CreationTimestamp.UTC(), Announced: announced(mw), Freezes: freezes}
+		first.endEarly(compile.Closed(mw), now)
+		return first
 	}
 	next := *old
 	next.Withdrawn = slices.DeleteFunc(slices.Clone(old.Withdrawn), func(w Withdrawn) bool { return now.Sub(w.End) >= Memory })
@@ -72,10 +74,16 @@ func Next(old *Record, mw *v1alpha1.MaintenanceWindow, freezes string, now time.
 	if mw != nil {
 		next.Freezes = freezes
 	}
-	if !equal(old.Announced, next.Announced) || old.Freezes != next.Freezes {
+	changed := !equal(old.Announced, next.Announced) || old.Freezes != next.Freezes
+	if changed {
+		next.withdraw(old.Announced, now)
+	}
+	if mw != nil {
+		changed = next.endEarly(compile.Closed(mw), now) || changed
+	}
+	if changed {
 		next.Sequence++
 		next.ChangedAt = now.UTC()
-		next.withdraw(old.Announced, now)
 	}
 	switch {
 	case next.Announced == nil && len(next.Withdrawn) == 0:
@@ -136,29 +144,78 @@ func (r *Record) withdraw(before *v1alpha1.MaintenanceWindowSpec, now time.Time)
 		if o.Start.IsZero() || o.End.IsZero() {
 			continue // it had no day that people could have been told
 		}
+		if r.endedEarly(o) {
+			continue
+		}
 		running := !o.Start.After(now)
 		if still[o.Start.Unix()] && (!running || inProgress(is, now)) {
 			continue
 		}
-		w := Withdrawn{
-			Start: o.Start, End: o.End, At: now.UTC(), Title: before.Title, Class: before.Class, TimeZone: before.TimeZone, Audiences: before.Audiences,
-		}
+		w := withdrawn(before, o, now)
 		if i := slices.IndexFunc(added, func(a schedule.Occurrence) bool { return near(a, o) && (!running || !a.Start.After(now)) }); i >= 0 {
 			w.MovedTo = new(added[i].Start)
 			added = slices.Delete(added, i, i+1)
 		} else {
 			w.Early = running
 		}
-		r.Withdrawn = append(r.Withdrawn, w)
+		r.add(w)
 	}
-	slices.SortStableFunc(r.Withdrawn, func(a, b Withdrawn) int { return a.Start.Compare(b.Start) })
+}
+
+// endEarly adds the occurrences that were closed before their end, and forgets those that are open again. It says whether
+// there were any.
+func (r *Record) endEarly(closed []schedule.Occurrence, now time.Time) bool {
+	changed := false
+	for _, c := range closed {
+		if c.Start.After(now) {
+			continue
+		}
+		for _, o := range occurrences(r.Announced, c.Start, c.End) {
+			if o.Start.IsZero() || o.End.IsZero() || o.Start.After(c.Start) || now.Sub(o.End) >= Memory || r.endedEarly(o) {
+				continue
+			}
+			w := withdrawn(r.Announced, o, c.Start)
+			w.Early, changed = true, true
+			r.add(w)
+		}
+	}
+	if slices.ContainsFunc(closed, func(c schedule.Occurrence) bool { return within(c, now) }) {
+		return changed
+	}
+	kept := len(r.Withdrawn)
+	for _, o := range occurrences(r.Announced, now, now.Add(time.Second)) {
+		r.Withdrawn = slices.DeleteFunc(r.Withdrawn, func(w Withdrawn) bool { return w.Early && w.Start.Equal(o.Start) && within(o, now) })
+	}
+	return changed || len(r.Withdrawn) < kept
+}
+
+// endedEarly says whether an occurrence is known to have ended early.
+func (r *Record) endedEarly(o schedule.Occurrence) bool {
+	return slices.ContainsFunc(r.Withdrawn, func(w Withdrawn) bool { return w.Early && w.Start.Equal(o.Start) })
+}
+
+// withdrawn is an occurrence as it was announced, withdrawn at an instant.
+func withdrawn(announced *v1alpha1.MaintenanceWindowSpec, o schedule.Occurrence, at time.Time) Withdrawn {
+	return Withdrawn{
+		Start: o.Start, End: o.End, At: at.UTC(), Title: announced.Title, Class: announced.Class, TimeZone: announced.TimeZone,
+		Audiences: announced.Audiences,
+	}
+}
+
+func (r *Record) add(w Withdrawn) {
+	i, _ := slices.BinarySearchFunc(r.Withdrawn, w.Start, func(w Withdrawn, start time.Time) int { return w.Start.Compare(start) })
+	r.Withdrawn = slices.Insert(r.Withdrawn, i, w)
 	r.Withdrawn = r.Withdrawn[:min(len(r.Withdrawn), MaxWithdrawn)]
 }
 
 func near(a, b schedule.Occurrence) bool { return a.Start.Sub(b.Start).Abs() <= moveWithin }
 
 func inProgress(list []schedule.Occurrence, now time.Time) bool {
-	return slices.ContainsFunc(list, func(o schedule.Occurrence) bool { return !o.Start.After(now) && (o.End.IsZero() || o.End.After(now)) })
+	return slices.ContainsFunc(list, func(o schedule.Occurrence) bool { return within(o, now) })
+}
+
+func within(o schedule.Occurrence, now time.Time) bool {
+	return !o.Start.After(now) && (o.End.IsZero() || o.End.After(now))
 }
 
 // occurrences are those of a spec that overlap [from, to); none where it has no schedule that can be read.

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
 )
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -141,6 +142,50 @@ func TestNextInTheCourseOfTime(t *testing.T) {
 	}
 	if Next(nil, nil, "", now) != nil {
 		t.Error("a record of nothing")
+	}
+}
+
+// TestNextEndedEarly: what was closed before its end stays known, whatever is closed after it; and is forgotten when it is open again.
+func TestNextEndedEarly(t *testing.T) {
+	clock := func(day, hour int) time.Time { return time.Date(2026, 11, day, hour, 0, 0, 0, time.UTC) }
+	closed := func(day, hour int) *v1alpha1.MaintenanceWindow {
+		mw := window("2026-11-21", "2026-11-23", "2026-11-28")
+		mw.Annotations = map[string]string{v1alpha1.ClosedAnnotation: compile.Closing(clock(day, hour), clock(day, 20))}
+		return mw
+	}
+	open := window("2026-11-21", "2026-11-23", "2026-11-28")
+	first := stored(t, Next(nil, open, "", clock(20, 9)))
+	for _, step := range []struct {
+		title    string
+		mw       *v1alpha1.MaintenanceWindow
+		now      time.Time
+		sequence int
+		want     []string
+	}{
+		{"closed", closed(21, 11), clock(21, 11), 1, []string{"2026-11-21 ended 11:00"}},
+		{"looked at again", closed(21, 11), clock(21, 12), 1, []string{"2026-11-21 ended 11:00"}},
+		{"by a clock that is ahead", closed(23, 15), clock(23, 14), 1, []string{"2026-11-21 ended 11:00"}},
+		{"when that time has come", closed(23, 15), clock(23, 15), 2, []string{"2026-11-21 ended 11:00", "2026-11-23 ended 15:00"}},
+		{"opened again", open, clock(23, 16), 3, []string{"2026-11-21 ended 11:00"}},
+		{"closed again", closed(23, 17), clock(23, 17), 4, []string{"2026-11-21 ended 11:00", "2026-11-23 ended 17:00"}},
+		{"closed at its first second, told later", closed(28, 9), clock(29, 0), 5, []string{"2026-11-21 ended 11:00", "2026-11-23 ended 17:00", "2026-11-28 ended 09:00"}},
+		{"deleted", nil, clock(29, 1), 6, []string{"2026-11-21 ended 11:00", "2026-11-23 ended 17:00", "2026-11-28 ended 09:00"}},
+	} {
+		next := stored(t, Next(first, step.mw, "", step.now))
+		if diff := cmp.Diff(step.want, tell(next)); diff != "" || next.Sequence != step.sequence {
+			t.Errorf("%s: sequence %d, want %d; -want +got:\n%s", step.title, next.Sequence, step.sequence, diff)
+		}
+		first = next
+	}
+	late := clock(21, 20).Add(Memory)
+	if r := Next(first, nil, "", late); len(r.Withdrawn) != 2 {
+		t.Errorf("after a month: %s", tell(r))
+	}
+	if r := Next(nil, closed(21, 11), "", late); len(r.Withdrawn) != 0 {
+		t.Errorf("a closing of long ago: %s", tell(r))
+	}
+	if gone := Next(stored(t, Next(nil, closed(23, 11), "", clock(23, 11))), nil, "", clock(23, 12)); cmp.Diff([]string{"2026-11-23 ended 11:00", "2026-11-28 cancelled"}, tell(gone)) != "" {
+		t.Errorf("closed, and then deleted: %s", tell(gone))
 	}
 }
 

@@ -302,9 +302,19 @@ func TestTrainRules(t *testing.T) {
 		ns := testName(t)
 		namespace(t, ns)
 		d := deployment(t, ns, "web", 1)
-		mw := window(t, ns, ns, always())
+		mw := window(t, ns, ns, always(), func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Audiences = []string{ns} })
 		dry := client.NewDryRunClient(shared.Admin)
 		wantPassed(t, setImage(t.Context(), dry, d, "app:2"))
+		wantAnnounced := func(state string) {
+			t.Helper()
+			eventually(t, 2*time.Second, func() error {
+				if got := states(t, "/"+ns+"/windows.json", ns); len(got) != 1 || got[day(time.Now().AddDate(0, 0, -1))] != state {
+					return fmt.Errorf("the page says %v, want %s", got, state)
+				}
+				return nil
+			})
+		}
+		wantAnnounced("open")
 		out := plugin(t, "close", ns)
 		if !strings.Contains(out, "window "+ns+" is closed; it was planned until ") {
 			t.Errorf("kubectl window close: %s", out)
@@ -315,9 +325,11 @@ func TestTrainRules(t *testing.T) {
 			}
 			return nil
 		})
+		wantAnnounced("ended-early")
 		wantClosedEarly(t, mw, 0)
 		restartOperator(t)
 		time.Sleep(time.Second)
+		wantAnnounced("ended-early")
 		wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "Rollout of Deployment")
 	})
 }
