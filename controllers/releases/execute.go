@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -88,9 +89,6 @@ type run struct {
 	compiled *compile.Compiled
 	windows  map[string]*v1alpha1.MaintenanceWindow
 	byKey    map[string]*held.Workload
-
-	mu      sync.Mutex
-	changes map[string]*change
 }
 
 // change is what a plan adds to the account of a window.
@@ -101,11 +99,11 @@ type change struct {
 	close            bool
 }
 
-func (r *run) account(window string) *change {
-	c, known := r.changes[window]
+func (r *Reconciler) account(window string) *change {
+	c, known := r.unbooked[window]
 	if !known {
 		c = &change{}
-		r.changes[window] = c
+		r.unbooked[window] = c
 	}
 	return c
 }
@@ -201,6 +199,9 @@ func (r *run) step(ctx context.Context, s step) error {
 	r.tell(w, eventType, s.reason, s.action.action, message)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if window == "" {
+		return nil
+	}
 	account := r.account(window)
 	switch s.reason {
 	case v1alpha1.ReasonReleased:
@@ -211,7 +212,7 @@ func (r *run) step(ctx context.Context, s step) error {
 		account.failed++
 		account.ended = true
 	}
-	if s.outcome != "" && window != "" {
+	if s.outcome != "" {
 		r.Observer.ObserveRelease(window, s.outcome)
 	}
 	return nil
@@ -291,27 +292,37 @@ func (r *run) stamp(ctx context.Context, w *held.Workload) error {
 }
 
 // book writes the account of each window where it has changed: the occurrence in progress, and what became of the last one.
+// What cannot be written now is counted when the next plan is carried out.
 func (r *run) book(ctx context.Context) error {
 	var errs []error
 	for name, mw := range r.windows {
-		c := r.changes[name]
-		delete(r.changes, name)
-		before := mw.Status.DeepCopy()
-		ended, told := r.settle(mw, c)
-		if equal(before, &mw.Status) {
-			continue
-		}
-		base := mw.DeepCopy()
-		base.Status = *before
-		err := r.Client.Status().Patch(ctx, mw, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}), client.FieldOwner(apply.FieldManager))
-		if err != nil {
-			if c != nil && !apierrors.IsNotFound(err) { // kept for the next try of this run
-				r.changes[name] = c
+		c := r.unbooked[name]
+		var ended *v1alpha1.OccurrenceSummary
+		var told map[string]string
+		err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+			base := mw.DeepCopy()
+			ended, told = r.settle(mw, c)
+			if equal(&base.Status, &mw.Status) {
+				return nil
 			}
-			errs = append(errs, client.IgnoreNotFound(err))
-			mw.Status = *before
+			err := r.Client.Status().Patch(ctx, mw, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}), client.FieldOwner(apply.FieldManager))
+			if err != nil {
+				*mw = *base
+			}
+			if apierrors.IsConflict(err) { // the cache is a moment behind
+				*mw = v1alpha1.MaintenanceWindow{}
+				return errors.Join(r.Reader.Get(ctx, types.NamespacedName{Name: name}, mw), err)
+			}
+			return err
+		})
+		if err != nil && !apierrors.IsNotFound(err) {
+			errs = append(errs, err)
+			if c != nil { // the next plan says these anew, of what is open then
+				c.stoppedBy, c.close = "", false
+			}
 			continue
 		}
+		delete(r.unbooked, name)
 		if ended != nil {
 			r.Observer.ObserveOccurrence(name, ended.End.Sub(ended.Start.Time), time.Duration(ended.UsedSeconds)*time.Second)
 		}

@@ -55,6 +55,8 @@ type Reconciler struct {
 	written map[types.UID]written
 	// checked is what was found out about a version of a workload.
 	checked map[types.UID]checked
+	// unbooked is what the accounts of windows lack.
+	unbooked map[string]*change
 }
 
 type written struct {
@@ -83,7 +85,7 @@ var train = reconcile.Request{NamespacedName: types.NamespacedName{Name: "train"
 
 // SetupWithManager registers the reconciler, on the leader alone.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.written, r.checked = map[types.UID]written{}, map[types.UID]checked{}
+	r.written, r.checked, r.unbooked = map[types.UID]written{}, map[types.UID]checked{}, map[string]*change{}
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	soon := func(q queue) { q.AddAfter(train, gather) }
 	all := handler.Funcs{
@@ -125,7 +127,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	checkErr := r.check(ctx, all, now)
 	run := &run{
 		Reconciler: r, now: now, compiled: compiled, windows: map[string]*v1alpha1.MaintenanceWindow{}, byKey: map[string]*held.Workload{},
-		changes: map[string]*change{},
 	}
 	objects := make([]release.Object, len(all))
 	for i := range all {
@@ -135,6 +136,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	for i := range windows.Items {
 		run.windows[windows.Items[i].Name] = &windows.Items[i]
 	}
+	maps.DeleteFunc(r.unbooked, func(window string, _ *change) bool { return run.windows[window] == nil })
 	err = run.execute(ctx, release.Next(objects, held.Windows(compiled, windows.Items, now)))
 	return ctrl.Result{RequeueAfter: wait(compiled.Set.Until(now), r.Now())}, errors.Join(checkErr, err)
 }

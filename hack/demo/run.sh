@@ -5,7 +5,7 @@
 set -uo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
-name=fonster-demo-$$
+cluster=fonster-demo-$$
 work=$(mktemp -d)
 export KUBECONFIG=$work/kubeconfig PATH=$root/.local/bin:$root/bin:$PATH
 bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' plain=$'\e[0m'
@@ -16,7 +16,7 @@ command -v curl >/dev/null || { echo "demo: curl is missing: install it, the dem
 
 cleanup() {
   [[ -n $operator ]] && { kill -9 "$operator" && wait "$operator"; } 2>/dev/null
-  KUBECONFIG_OUT=$work/kubeconfig hack/controlplane/cluster.sh down "$name"
+  KUBECONFIG_OUT=$work/kubeconfig hack/controlplane/cluster.sh down "$cluster"
   rm -rf "$work"
 }
 trap cleanup EXIT
@@ -66,7 +66,7 @@ free_port() {
 }
 
 say "1. A cluster: real API server, controllers and scheduler; nodes and pods simulated by kwok"
-KUBECONFIG_OUT=$KUBECONFIG hack/controlplane/cluster.sh up "$name" >/dev/null || fail "the cluster did not start"
+KUBECONFIG_OUT=$KUBECONFIG hack/controlplane/cluster.sh up "$cluster" >/dev/null || fail "the cluster did not start"
 passes kubectl get nodes
 
 say "2. Fonster: CRDs, policies, RBAC; and the operator, with no rights but those of its own ServiceAccount"
@@ -218,9 +218,9 @@ spec:
 END
 cat "$work/hold.yaml"
 kubectl create namespace hold-demo >/dev/null && kubectl label namespace hold-demo demo=hold >/dev/null || fail "creating a namespace"
-for name in web api; do
-  kubectl -n hold-demo create deployment $name --image=app:1 --replicas=2 >/dev/null || fail "creating a deployment"
-  kubectl -n hold-demo rollout status deployment/$name --timeout=60s >/dev/null || fail "the deployment did not come up"
+for workload in web api; do
+  kubectl -n hold-demo create deployment $workload --image=app:1 --replicas=2 >/dev/null || fail "creating a deployment"
+  kubectl -n hold-demo rollout status deployment/$workload --timeout=60s >/dev/null || fail "the deployment did not come up"
 done
 passes kubectl apply -f "$work/hold.yaml"
 sleep 2 # the API server reads new bindings each second
@@ -234,12 +234,12 @@ says "Deployment hold-demo/web" "Deployment hold-demo/api" "opens"
 passes kubectl wait --for=condition=Holding --timeout=10s mw/heby-hold
 echo "waiting for the opening: both roll out, one at a time, and then the window closes ..."
 while [[ $(date +%s) -lt $opens ]]; do sleep 0.2; done
-for name in web api; do
+for workload in web api; do
   for _ in $(seq 300); do
-    [[ $(kubectl -n hold-demo get deployment $name -o 'jsonpath={.spec.paused}{.metadata.labels.maintenance\.fonster\.dev/held}') == "" ]] && break
+    [[ $(kubectl -n hold-demo get deployment $workload -o 'jsonpath={.spec.paused}{.metadata.labels.maintenance\.fonster\.dev/held}') == "" ]] && break
     sleep 0.1
   done
-  passes kubectl -n hold-demo rollout status deployment/$name --timeout=60s
+  passes kubectl -n hold-demo rollout status deployment/$workload --timeout=60s
   says "successfully rolled out"
 done
 for _ in $(seq 100); do

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/doors"
 )
 
@@ -293,9 +294,17 @@ func TestRelease(t *testing.T) {
 	mw.Spec.Schedules = nil
 	mw.Spec.Schedules = append(mw.Spec.Schedules, always())
 	wantPassed(t, shared.Admin.Update(t.Context(), mw))
+	busy, done := context.WithCancel(t.Context())
+	defer done()
+	go func() { // the account of the window is right also while others write it
+		for i := 0; busy.Err() == nil; i++ {
+			_ = shared.Admin.Patch(busy, &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: ns}}, mergePatch(`{"metadata":{"annotations":{"written":"%d"}}}`, i))
+		}
+	}()
 	for _, h := range all {
 		wantPlain(t, h, "app:3")
 	}
+	done()
 	s := all[1].object.(*appsv1.StatefulSet)
 	if p := *s.Spec.UpdateStrategy.RollingUpdate.Partition; p != 2 || s.Status.UpdatedReplicas != 1 {
 		t.Errorf("partition %d, %d updated: want the user's 2 and 1", p, s.Status.UpdatedReplicas)
