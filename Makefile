@@ -13,7 +13,6 @@ IMG ?= fonster:latest
 CLUSTER ?= fonster
 # Where commands on a cluster go: yours, or else the local one.
 export KUBECONFIG ?= $(LOCAL)/$(if $(filter fonster,$(CLUSTER)),kubeconfig,$(CLUSTER).kubeconfig)
-CRDS := $(addsuffix .maintenance.fonster.dev,maintenancewindows changefreezes gates)
 
 ##@ General
 
@@ -112,11 +111,7 @@ run: build kubectl ## Run the operator in the foreground, as its own ServiceAcco
 
 .PHONY: install
 install: kubectl ## Install CRDs, policies and RBAC into the cluster.
-	@kubectl apply --server-side -k config/crd
-	@kubectl wait --for=condition=Established --timeout=60s $(addprefix crd/,$(CRDS))
-	@kubectl apply --server-side -k config/policies
-	@! $(knows-mutating) || kubectl apply --server-side -k config/mutating
-	@kubectl apply --server-side -k config/rbac
+	@hack/install.sh
 
 # Below Kubernetes 1.36 there are no mutating policies.
 knows-mutating = kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'

@@ -88,19 +88,10 @@ func StartPlain(name string, environment ...string) (*Cluster, error) {
 }
 
 func (c *Cluster) install() error {
-	folders := []string{"config/crd", "config/policies", "config/rbac"}
-	if served, err := c.Kubectl("get", "--raw", "/apis/admissionregistration.k8s.io/v1"); err == nil && strings.Contains(served, `"mutatingadmissionpolicies"`) {
-		folders = append(folders, "config/mutating")
-	}
-	for _, folder := range folders {
-		if out, err := c.Kubectl("apply", "--server-side", "-k", filepath.Join(c.root, folder)); err != nil {
-			return fmt.Errorf("installing %s: %w\n%s", folder, err, out)
-		}
-	}
-	out, err := c.Kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/maintenancewindows.maintenance.fonster.dev",
-		"crd/changefreezes.maintenance.fonster.dev", "crd/gates.maintenance.fonster.dev")
-	if err != nil {
-		return fmt.Errorf("waiting for the CRDs: %w\n%s", err, out)
+	install := exec.Command(filepath.Join(c.root, "hack/install.sh"))
+	install.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	if out, err := install.CombinedOutput(); err != nil {
+		return fmt.Errorf("installing: %w\n%s", err, out)
 	}
 	return nil
 }

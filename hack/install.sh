@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Installs CRDs, RBAC and policies into the cluster of KUBECONFIG, and returns when the API server evaluates them. The
+# namespace comes before the policies: until the API server has read the new CRDs, it refuses whatever they match.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+export PATH=$root/.local/bin:$PATH
+for part in crd rbac policies; do kubectl apply --server-side -k "$root/config/$part"; done
+kubectl wait --for=condition=Established --timeout=60s -f "$root/config/crd/bases"
+# Below Kubernetes 1.36 there are no mutating policies.
+if kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'; then
+  kubectl apply --server-side -k "$root/config/mutating"
+fi
+for _ in $(seq 60); do
+  answer=$(kubectl create namespace fonster-install --dry-run=server 2>&1) || true
+  [[ $answer == *"not yet synced"* ]] || exit 0
+  sleep 0.5
+done
+echo "the policies are installed, but not in force after 30 seconds: $answer" >&2
+exit 1
