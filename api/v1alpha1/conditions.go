@@ -77,6 +77,8 @@ const (
 	ReasonRolloutFailed = "RolloutFailed"
 	// ReasonHoldDropped: there is nothing to roll out any more, or the user has stopped it.
 	ReasonHoldDropped = "HoldDropped"
+	// ReasonReleaseRefused: an Event of a workload: somebody else's policy or quota refuses its release.
+	ReasonReleaseRefused = "ReleaseRefused"
 	// ReasonHeldAgain: the window closed, and the unfinished rollout is held again (onClose Pause).
 	ReasonHeldAgain = "HeldAgain"
 	// ReasonReleasesStopped: an Event of a window: a rollout failed, and nothing more is released (onFailure Stop).

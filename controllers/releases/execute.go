@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,8 +32,8 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 	var stale []*held.Workload
 	for i := range all {
 		w := &all[i]
-		if c, known := r.checked[w.Meta.UID]; known && c.version == w.Meta.ResourceVersion {
-			w.Progress = c.progress
+		if c, known := r.checked[w.Meta.UID]; known && c.version == w.Meta.ResourceVersion && (c.until.IsZero() || now.Before(c.until)) {
+			c.judge(w, now)
 			next[w.Meta.UID] = c
 			continue
 		}
@@ -50,15 +51,16 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 		if o.GetUID() != w.Meta.UID || o.GetLabels()[doors.HeldLabel] != w.Meta.Labels[doors.HeldLabel] {
 			return nil // the cache is a moment behind, and will say so
 		}
-		progress, message := progress(o, w.Released)
-		w.Progress = progress
 		// What was found out is of that version, and what is written next must rest on it.
 		w.Meta = w.Meta.DeepCopy()
 		w.Meta.ResourceVersion = o.GetResourceVersion()
+		c := checked{version: o.GetResourceVersion(), releasedAt: releasedAt(o)}
+		c.progress, c.message, c.until = progress(o, w.Released, now)
+		c.judge(w, now)
 		mu.Lock()
 		defer mu.Unlock()
 		_, before := r.checked[w.Meta.UID]
-		next[w.Meta.UID] = checked{o.GetResourceVersion(), progress, message}
+		next[w.Meta.UID] = c
 		if !before && !w.Released && now.Sub(w.Since) < time.Minute {
 			r.tell(w, corev1.EventTypeNormal, v1alpha1.ReasonHeld, "Hold", "the rollout waits"+opensText(w))
 		}
@@ -66,6 +68,13 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 	})
 	r.checked = next
 	return err
+}
+
+// judge writes into a workload what was found out about it.
+func (c checked) judge(w *held.Workload, now time.Time) {
+	w.Progress = c.progress
+	w.Overdue = w.Released && now.Sub(c.releasedAt) > overdue
+	w.Refused = !w.Released && now.Before(c.refusedUntil)
 }
 
 func opensText(w *held.Workload) string {
@@ -89,6 +98,7 @@ type run struct {
 	compiled *compile.Compiled
 	windows  map[string]*v1alpha1.MaintenanceWindow
 	byKey    map[string]*held.Workload
+	replan   bool // at once: the queue goes on without what was refused
 }
 
 // change is what a plan adds to the account of a window.
@@ -127,10 +137,9 @@ func (r *run) execute(ctx context.Context, plan release.Plan) error {
 	if err := r.book(ctx); err != nil {
 		return err
 	}
-	finish := append(r.items(plan.Finish, finished), r.items(plan.Fail, failed)...)
-	err := parallel(append(finish, r.items(plan.Hold, again)...), func(s step) error { return r.step(ctx, s) })
-	let := append(r.items(plan.Release, let), r.items(plan.Drop, dropped)...)
-	err = errors.Join(err, parallel(append(let, r.items(plan.Yield, yielded)...), func(s step) error { return r.step(ctx, s) }))
+	do := func(s step) error { return r.step(ctx, s) }
+	err := parallel(slices.Concat(r.items(plan.Finish, finished), r.items(plan.Fail, failed), r.items(plan.Yield, yielded), r.items(plan.Hold, again)), do)
+	err = errors.Join(err, parallel(slices.Concat(r.items(plan.Release, let), r.items(plan.Pass, passed), r.items(plan.Drop, dropped)), do))
 	for _, w := range r.byKey {
 		if !w.Released && w.Since.IsZero() {
 			err = errors.Join(err, r.stamp(ctx, w))
@@ -142,26 +151,37 @@ func (r *run) execute(ctx context.Context, plan release.Plan) error {
 	return errors.Join(err, r.book(ctx))
 }
 
-// action is what happens to one workload: the labels that it is given, and what is told.
+// action is what happens to one workload: the labels that it is given, what is told, and how the window accounts for it.
 type action struct {
 	labels         map[string]any
 	reason, action string
 	outcome        string
 	warning        bool
+	count          func(*change)
 }
 
 var (
-	let = action{labels: map[string]any{doors.HeldLabel: doors.HeldReleasing, doors.HeldPartitionLabel: nil}, reason: v1alpha1.ReasonReleased, action: "Release"}
+	let = action{
+		labels: letGo(doors.HeldReleasing), reason: v1alpha1.ReasonReleased, action: "Release", count: func(c *change) { c.released++ },
+	}
 	// What has nothing to roll out is let go like the rest: its marks go when its controller has seen it.
-	dropped  = action{labels: let.labels, reason: v1alpha1.ReasonHoldDropped, action: "Release"}
-	finished = action{labels: noMarks, reason: v1alpha1.ReasonRolledOut, action: "Release", outcome: "Done"}
-	failed   = action{labels: noMarks, reason: v1alpha1.ReasonRolloutFailed, action: "Release", outcome: "Failed", warning: true}
-	again    = action{labels: map[string]any{doors.HeldLabel: doors.HeldWaiting}, reason: v1alpha1.ReasonHeldAgain, action: "Hold", outcome: "HeldAgain", warning: true}
+	passed   = action{labels: letGo(doors.HeldLetGo), reason: v1alpha1.ReasonReleased, action: "Release"}
+	dropped  = action{labels: letGo(doors.HeldLetGo), reason: v1alpha1.ReasonHoldDropped, action: "Release"}
+	finished = action{labels: noMarks, reason: v1alpha1.ReasonRolledOut, action: "Release", outcome: "Done", count: func(c *change) { c.ended = true }}
+	failed   = action{
+		labels: noMarks, reason: v1alpha1.ReasonRolloutFailed, action: "Release", outcome: "Failed", warning: true,
+		count: func(c *change) { c.failed, c.ended = c.failed+1, true },
+	}
+	again = action{labels: map[string]any{doors.HeldLabel: doors.HeldWaiting}, reason: v1alpha1.ReasonHeldAgain, action: "Hold", outcome: "HeldAgain", warning: true}
 	// What the user has stopped keeps what stops it.
 	yielded = action{labels: noMarks, reason: v1alpha1.ReasonHoldDropped, action: "Hold", outcome: "Stopped"}
 
 	noMarks = map[string]any{doors.HeldLabel: nil, doors.HeldSinceLabel: nil, doors.HeldPartitionLabel: nil}
 )
+
+func letGo(mark string) map[string]any {
+	return map[string]any{doors.HeldLabel: mark, doors.HeldPartitionLabel: nil}
+}
 
 type step struct {
 	action
@@ -171,7 +191,7 @@ type step struct {
 func (r *run) items(keys []string, a action) []step {
 	var steps []step
 	for _, key := range keys {
-		if w := r.byKey[key]; r.Reconciler.checked[w.Meta.UID].version != "" { // else it could not be read, or is gone
+		if w := r.byKey[key]; r.checked[w.Meta.UID].version != "" { // else it could not be read, or is gone
 			steps = append(steps, step{a, w})
 		}
 	}
@@ -185,9 +205,13 @@ func (r *run) step(ctx context.Context, s step) error {
 		if apierrors.IsConflict(err) || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) && r.moved(ctx, w) {
 			return nil
 		}
+		if refused(err) && !w.Released {
+			r.refuse(w, err)
+			return nil
+		}
 		return fmt.Errorf("%s: %w", w.Key, err)
 	}
-	message := r.Reconciler.checked[w.Meta.UID].message
+	message := r.checked[w.Meta.UID].message
 	eventType := corev1.EventTypeNormal
 	if s.warning {
 		eventType = corev1.EventTypeWarning
@@ -202,20 +226,29 @@ func (r *run) step(ctx context.Context, s step) error {
 	if window == "" {
 		return nil
 	}
-	account := r.account(window)
-	switch s.reason {
-	case v1alpha1.ReasonReleased:
-		account.released++
-	case v1alpha1.ReasonRolledOut:
-		account.ended = true
-	case v1alpha1.ReasonRolloutFailed:
-		account.failed++
-		account.ended = true
+	if s.count != nil && !w.LetGo {
+		s.count(r.account(window))
 	}
 	if s.outcome != "" {
 		r.Observer.ObserveRelease(window, s.outcome)
 	}
 	return nil
+}
+
+// refused says whether somebody else's policy, quota or webhook refuses a write, and will do so the next time as well.
+func refused(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsInternalError(err)
+}
+
+// refuse lets the queue pass over a workload for a while whose release is refused, and says so.
+func (r *run) refuse(w *held.Workload, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.checked[w.Meta.UID]
+	c.refusedUntil = r.now.Add(maxWait)
+	r.checked[w.Meta.UID] = c
+	r.replan = true
+	r.tell(w, corev1.EventTypeWarning, v1alpha1.ReasonReleaseRefused, "Release", "its release is refused, and tried again in a minute: "+err.Error())
 }
 
 // moved says whether a workload is another one by now.
@@ -235,7 +268,7 @@ func (r *run) mark(ctx context.Context, w *held.Workload, labels map[string]any)
 	if err := r.patch(ctx, w, map[string]any{"metadata": r.metadata(w, labels)}, o); err != nil {
 		return err
 	}
-	if labels[doors.HeldLabel] != doors.HeldReleasing || !stillParked(o, doors.HeldPartition) {
+	if labels[doors.HeldLabel] == nil || !stillParked(o, doors.HeldPartition) {
 		return nil
 	}
 	return r.patch(ctx, w, map[string]any{"spec": unparked(w)}, o)
@@ -299,6 +332,9 @@ func (r *run) book(ctx context.Context) error {
 		c := r.unbooked[name]
 		var ended *v1alpha1.OccurrenceSummary
 		var told map[string]string
+		if c == nil && !r.turns(mw) {
+			continue
+		}
 		err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
 			base := mw.DeepCopy()
 			ended, told = r.settle(mw, c)
@@ -323,6 +359,7 @@ func (r *run) book(ctx context.Context) error {
 			continue
 		}
 		delete(r.unbooked, name)
+		r.booked[name] = mw.DeepCopy()
 		if ended != nil {
 			r.Observer.ObserveOccurrence(name, ended.End.Sub(ended.Start.Time), time.Duration(ended.UsedSeconds)*time.Second)
 		}
@@ -359,6 +396,29 @@ func (r *run) closedUnseen(mw *v1alpha1.MaintenanceWindow) *v1alpha1.OccurrenceS
 	return nil
 }
 
+// turns says whether an occurrence of a window has begun or ended that its account does not know of.
+func (r *run) turns(mw *v1alpha1.MaintenanceWindow) bool {
+	if early := mw.Status.ClosedEarly; early != nil && !r.now.Before(early.End.Time) {
+		return true
+	}
+	current, account := held.Occurrence(r.compiled, mw.Name, r.now), mw.Status.CurrentOccurrence
+	if account == nil {
+		_, closed := compile.ClosedAt(mw, r.now)
+		return !current.Start.IsZero() || closed
+	}
+	return !account.Start.Time.Equal(current.Start) || !account.End.Time.Equal(current.End)
+}
+
+// inProgress says whether a window has released what was not known to be done before now.
+func (r *run) inProgress(window string) bool {
+	for _, w := range r.byKey {
+		if w.Released && !w.LetGo && slices.Contains(w.Windows, window) {
+			return true
+		}
+	}
+	return false
+}
+
 // settle brings the account of a window to now. It returns the occurrence that has ended, if one has, and what to tell.
 func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1.OccurrenceSummary, told map[string]string) {
 	status := &mw.Status
@@ -372,7 +432,7 @@ func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1
 	if o := status.CurrentOccurrence; o != nil && (!open || !o.Start.Equal(&start)) {
 		closedAt, early := compile.ClosedWithin(mw, o.Start.Time, o.End.Time)
 		o.ClosedEarly = early
-		if mw.Spec.Enforcement != v1alpha1.Hold {
+		if mw.Spec.Enforcement != v1alpha1.Hold || r.inProgress(mw.Name) {
 			o.UsedSeconds = int64(o.End.Sub(o.Start.Time).Seconds())
 			if early {
 				o.UsedSeconds = int64(closedAt.Sub(o.Start.Time).Seconds())
@@ -398,7 +458,7 @@ func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1
 	}
 	account.Released += c.released
 	account.Failed += c.failed
-	if c.ended && mw.Spec.Enforcement == v1alpha1.Hold {
+	if c.ended && open && mw.Spec.Enforcement == v1alpha1.Hold {
 		account.UsedSeconds = int64(r.now.Sub(account.Start.Time).Round(time.Second).Seconds())
 	}
 	if c.stoppedBy != "" {

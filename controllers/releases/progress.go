@@ -1,42 +1,77 @@
 package releases
 
 import (
-	"encoding/json"
+	"cmp"
+	"strconv"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
+	"fonster.dev/fonster/internal/apply"
+	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/release"
 )
 
-// progress is how far the rollout of a workload is, by the whole object.
+// progress is how far the rollout of a workload is at now, by the whole object; until, when set, is when that is to be asked
+// again though nothing has changed.
 //
 // Done and failed are kstatus' to say: it judges as kubectl rollout status does (observed generation, updated, available and
 // old replicas, the progress deadline, partitions), and unlike kubectl's own package it is made to be imported: that one brings
 // kubectl's printers and describers along, most of a hundred packages, for the same answer.
-func progress(o *unstructured.Unstructured, released bool) (release.Progress, string) {
+func progress(o *unstructured.Unstructured, released bool, now time.Time) (progress release.Progress, message string, until time.Time) {
 	if !released {
-		switch {
-		case stoppedByUser(o):
-			return release.Stopped, "its manifest says that it is stopped"
-		case nothingToRollOut(o):
-			return release.TakenBack, "nothing is left to roll out"
+		if nothingToRollOut(o) {
+			return release.TakenBack, "nothing is left to roll out", until
 		}
-		return release.Running, ""
+		return release.Running, "", until
 	}
-	if paused, _, _ := unstructured.NestedBool(o.Object, "spec", "paused"); paused {
-		return release.Stopped, "its user has paused it"
+	if paused, _, _ := unstructured.NestedBool(o.Object, "spec", "paused"); paused || text(o, "spec", "updateStrategy", "type") == "OnDelete" {
+		return release.Stopped, "its user has stopped it", until
 	}
 	result, err := status.Compute(o)
 	switch {
 	case err != nil:
-		return release.Running, err.Error()
+		return release.Running, err.Error(), until
 	case result.Status == status.CurrentStatus:
-		return release.Done, result.Message
-	case result.Status == status.FailedStatus:
-		return release.Failed, result.Message
+		return release.Done, result.Message, until
+	case result.Status != status.FailedStatus:
+		return release.Running, result.Message, until
 	}
-	return release.Running, result.Message
+	if until := mayRecover(o); now.Before(until) {
+		return release.Running, result.Message, until
+	}
+	return release.Failed, result.Message, until
+}
+
+// mayRecover is until when a Deployment that failed before it was let go is given time: its controller keeps the condition of a
+// rollout that came before, also while it is paused, until the new one has got somewhere. Zero where it failed since.
+func mayRecover(o *unstructured.Unstructured) (until time.Time) {
+	released := releasedAt(o)
+	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
+	for _, c := range conditions {
+		condition, _ := c.(map[string]any)
+		if condition["type"] != "Progressing" {
+			continue
+		}
+		updated, _ := condition["lastUpdateTime"].(string)
+		if at, err := time.Parse(time.RFC3339, updated); err == nil && at.Before(released) {
+			deadline := cmp.Or(number(o, "spec", "progressDeadlineSeconds"), 600)
+			return released.Add(time.Duration(deadline) * time.Second)
+		}
+	}
+	return until
+}
+
+// releasedAt is when the operator last wrote a workload: to let it go, where it has been.
+func releasedAt(o metav1.Object) (at time.Time) {
+	for _, m := range o.GetManagedFields() {
+		if m.Manager == apply.FieldManager && m.Time != nil && m.Time.After(at) {
+			at = m.Time.Time
+		}
+	}
+	return at
 }
 
 // number reads an integer of the object; 0 where there is none.
@@ -60,36 +95,14 @@ func nothingToRollOut(o *unstructured.Unstructured) bool {
 	case "Deployment":
 		return number(o, "status", "updatedReplicas") >= number(o, "status", "replicas")
 	case "StatefulSet":
-		return text(o, "status", "currentRevision") == text(o, "status", "updateRevision")
+		wanted := number(o, "status", "replicas")
+		if text(o, "status", "currentRevision") != text(o, "status", "updateRevision") { // its user's partition keeps some as they are
+			partition, _ := strconv.ParseInt(o.GetLabels()[doors.HeldPartitionLabel], 10, 64)
+			wanted -= max(0, partition-number(o, "spec", "ordinals", "start"))
+		}
+		return number(o, "status", "updatedReplicas") >= wanted
 	}
 	return number(o, "status", "updatedNumberScheduled") >= number(o, "status", "desiredNumberScheduled")
-}
-
-// stoppedByUser says whether the manifest that was applied last stops the rollout itself. Holding has put the same value there,
-// so the object alone does not tell.
-func stoppedByUser(o *unstructured.Unstructured) bool {
-	applied := o.GetAnnotations()["kubectl.kubernetes.io/last-applied-configuration"]
-	if applied == "" {
-		return false
-	}
-	var manifest struct {
-		Spec struct {
-			Paused         bool `json:"paused"`
-			UpdateStrategy struct {
-				Type string `json:"type"`
-			} `json:"updateStrategy"`
-		} `json:"spec"`
-	}
-	if json.Unmarshal([]byte(applied), &manifest) != nil {
-		return false
-	}
-	switch o.GetKind() {
-	case "Deployment":
-		return manifest.Spec.Paused
-	case "DaemonSet":
-		return manifest.Spec.UpdateStrategy.Type == "OnDelete"
-	}
-	return false // a policy sees a StatefulSet's, and lets go of it
 }
 
 // stillParked says whether holding has not been undone: then no policy has done so.

@@ -55,8 +55,9 @@ type Reconciler struct {
 	written map[types.UID]written
 	// checked is what was found out about a version of a workload.
 	checked map[types.UID]checked
-	// unbooked is what the accounts of windows lack.
+	// unbooked is what the accounts of windows lack; booked are windows as their accounts were written last.
 	unbooked map[string]*change
+	booked   map[string]*v1alpha1.MaintenanceWindow
 }
 
 type written struct {
@@ -65,14 +66,21 @@ type written struct {
 }
 
 type checked struct {
-	version  string
-	progress release.Progress
-	message  string
+	version    string
+	progress   release.Progress
+	message    string
+	until      time.Time // when to look again though it has not changed; zero: never
+	releasedAt time.Time
+	// refusedUntil is how long its release is not tried again.
+	refusedUntil time.Time
 }
 
 const (
 	// maxWait bounds the wait for the next edge, so that a step of the clock is noticed.
 	maxWait = time.Minute
+	// overdue is how long what no window governs waits for one that was let go, and never gets done: as long as a Deployment has
+	// for progress.
+	overdue = 10 * time.Minute
 	// gather lets what happens at once be planned at once.
 	gather = 20 * time.Millisecond
 	// parallelism bounds the requests in flight.
@@ -85,7 +93,8 @@ var train = reconcile.Request{NamespacedName: types.NamespacedName{Name: "train"
 
 // SetupWithManager registers the reconciler, on the leader alone.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.written, r.checked, r.unbooked = map[types.UID]written{}, map[types.UID]checked{}, map[string]*change{}
+	r.written, r.checked = map[types.UID]written{}, map[types.UID]checked{}
+	r.unbooked, r.booked = map[string]*change{}, map[string]*v1alpha1.MaintenanceWindow{}
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	soon := func(q queue) { q.AddAfter(train, gather) }
 	all := handler.Funcs{
@@ -118,6 +127,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if err := r.Client.List(ctx, &windows); err != nil {
 		return ctrl.Result{}, err
 	}
+	r.overlay(windows.Items)
 	cached := fresh{r, map[types.UID]bool{}}
 	all, err := held.List(ctx, cached, compiled.Set, now)
 	if err != nil {
@@ -137,8 +147,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 		run.windows[windows.Items[i].Name] = &windows.Items[i]
 	}
 	maps.DeleteFunc(r.unbooked, func(window string, _ *change) bool { return run.windows[window] == nil })
+	maps.DeleteFunc(r.booked, func(window string, _ *v1alpha1.MaintenanceWindow) bool { return run.windows[window] == nil })
 	err = run.execute(ctx, release.Next(objects, held.Windows(compiled, windows.Items, now)))
-	return ctrl.Result{RequeueAfter: wait(compiled.Set.Until(now), r.Now())}, errors.Join(checkErr, err)
+	next := wait(compiled.Set.Until(now), r.Now())
+	if run.replan {
+		next = gather
+	}
+	return ctrl.Result{RequeueAfter: next}, errors.Join(checkErr, err)
 }
 
 // wait is how long to sleep until the next edge; never zero, which would mean not at all.
@@ -147,6 +162,21 @@ func wait(until, now time.Time) time.Duration {
 		return maxWait
 	}
 	return max(min(until.Sub(now), maxWait), time.Millisecond)
+}
+
+// overlay puts what was booked over windows of which the cache has not heard it: a train that was stopped goes on in no plan.
+func (r *Reconciler) overlay(windows []v1alpha1.MaintenanceWindow) {
+	for i := range windows {
+		mw := &windows[i]
+		booked := r.booked[mw.Name]
+		switch {
+		case booked == nil:
+		case booked.UID == mw.UID && versionOf(mw.ResourceVersion) < versionOf(booked.ResourceVersion):
+			*mw = *booked.DeepCopy()
+		default:
+			delete(r.booked, mw.Name)
+		}
+	}
 }
 
 // fresh is the cache, with what was written since laid over it.

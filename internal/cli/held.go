@@ -102,12 +102,12 @@ func (o *heldCommand) execute(ctx context.Context, names []string) error {
 // whenReleased tells people when a rollout that waits will be released.
 func whenReleased(w held.Workload) string {
 	switch {
-	case w.Overridden:
-		return "now: an override stands"
 	case w.Verdict.Freeze != "" && w.Verdict.OpensAt.IsZero():
 		return "frozen by " + w.Verdict.Freeze
 	case w.Verdict.Freeze != "":
 		return "frozen by " + w.Verdict.Freeze + "; opens " + compile.Human(w.Verdict.OpensAt)
+	case w.Overridden:
+		return "now: an override stands"
 	case len(w.Windows) == 0:
 		return "soon: no window governs it any more"
 	case len(w.Accepting) > 0:

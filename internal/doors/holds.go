@@ -14,8 +14,9 @@ import (
 // A held rollout is marked by labels, never by annotations: the controllers of Kubernetes copy a workload's annotations to its
 // ReplicaSets and ControllerRevisions, where ours would stay for ever; its labels they leave alone.
 const (
-	// HeldLabel says that the rollout of a workload waits (HeldWaiting), or has been let go and is not yet done (HeldReleasing).
-	// Informers select by it, so that the operator reads nothing but what is held.
+	// HeldLabel says that the rollout of a workload waits (HeldWaiting), or has been let go and is not yet done: in its turn
+	// (HeldReleasing), or outside the queue (HeldLetGo), and then nothing holds it again. Informers select by it, so that the
+	// operator reads nothing but what is held.
 	HeldLabel = group + "/held"
 	// HeldSinceLabel is when it was held, by the API server's clock, as in HeldTime.
 	HeldSinceLabel = group + "/held-since"
@@ -24,9 +25,10 @@ const (
 	// ReleasePriority is the annotation by which the owner of a workload places it in the queue: an integer, higher goes first.
 	ReleasePriority = group + "/release-priority"
 
-	// HeldWaiting and HeldReleasing are the values of HeldLabel.
+	// HeldWaiting, HeldReleasing and HeldLetGo are the values of HeldLabel.
 	HeldWaiting   = "true"
 	HeldReleasing = "releasing"
+	HeldLetGo     = "let-go"
 
 	// HeldTime is how HeldSinceLabel writes a time of UTC: RFC 3339, but for the colons, which a label must not have.
 	HeldTime = "2006-01-02T15.04.05Z"
@@ -64,8 +66,16 @@ const (
 	// the latest: a forged one can only send its object further back in the queue.
 	latestNewStamp = `variables.newStamps.filter(t, variables.newStamps.all(u, u <= t)).map(t, string(t).replace(':', '.'))`
 
-	// userParked: the user has stopped the rollouts of a StatefulSet by a strategy that has no partition.
-	userParked = `(` + isStatefulSet + ` && object.spec.updateStrategy.?type.orValue('') == 'OnDelete')`
+	// released says whether the value of HeldLabel is one of what has been let go.
+	released = ` in ['` + HeldReleasing + `', '` + HeldLetGo + `']`
+
+	lastApplied = `metadata.?annotations[?'kubectl.kubernetes.io/last-applied-configuration'].orValue('')`
+
+	// userParked: its user has stopped what is held. Of a StatefulSet it is the strategy that has no partition. Holding has put
+	// the same values into the others, so there it is a manifest that newly says so, as kubectl apply leaves it behind.
+	userParked = `(` + isStatefulSet + ` ? object.spec.updateStrategy.?type.orValue('') == 'OnDelete' : object.` + lastApplied + ` != oldObject.` + lastApplied + ` && (` +
+		isDeployment + ` ? object.spec.?paused.orValue(false) && object.` + lastApplied + `.contains('"paused":true')` +
+		` : object.spec.updateStrategy.?type.orValue('') == 'OnDelete' && object.` + lastApplied + `.contains('"type":"OnDelete"')))`
 )
 
 var (
@@ -165,7 +175,7 @@ func heldKeepPolicy() *admissionv1.MutatingAdmissionPolicy {
 		` + (` + isStatefulSet + ` ? [` + setLabel(HeldPartitionLabel, wish) + `] : ` + clearLabel(HeldPartitionLabel) + `) + ` + park
 	drop := clearLabel(HeldLabel) + ` + ` + clearLabel(HeldSinceLabel) + ` + ` + clearLabel(HeldPartitionLabel)
 	// What is released and not yet done keeps its mark; a new hold of it is holdPolicy's.
-	mark := addLabels + ` + [` + setLabel(HeldLabel, `'`+HeldReleasing+`'`) + `] + ` + keepLabel(HeldSinceLabel)
+	mark := addLabels + ` + ` + keepLabel(HeldLabel) + ` + ` + keepLabel(HeldSinceLabel)
 	again := `(` + isStatefulSet + ` ? [` + setLabel(HeldPartitionLabel, newPartition) + `] : []) + ` + park
 	return mutatingPolicy(heldKeepPolicyName, "Keeps what is held, until the operator releases it. Generated from internal/doors.",
 		admissionv1.MutatingAdmissionPolicySpec{
@@ -173,15 +183,15 @@ func heldKeepPolicy() *admissionv1.MutatingAdmissionPolicy {
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name: "held-or-released",
 				Expression: byOperator + ` ? ` + heldBefore + ` != ` + heldAfter + ` : ` +
-					heldBefore + ` == '` + HeldWaiting + `' && !(` + overrideStands() + `) || ` + heldBefore + ` == '` + HeldReleasing + `' && ` + heldAfter + ` == ''`,
+					heldBefore + ` == '` + HeldWaiting + `' && !(` + overrideStands() + `) || ` + heldBefore + released + ` && ` + heldAfter + ` == ''`,
 			}},
 			ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
 			Mutations: []admissionv1.Mutation{{
 				PatchType: admissionv1.PatchTypeJSONPatch,
 				JSONPatch: &admissionv1.JSONPatch{Expression: byOperator + ` ? (` +
-					heldBefore + ` == '` + HeldWaiting + `' && ` + heldAfter + ` == '` + HeldReleasing + `' ? ` + clearLabel(HeldPartitionLabel) + ` + ` + unpark + ` : ` +
+					heldBefore + ` == '` + HeldWaiting + `' && ` + heldAfter + released + ` ? ` + clearLabel(HeldPartitionLabel) + ` + ` + unpark + ` : ` +
 					heldBefore + ` == '` + HeldReleasing + `' && ` + heldAfter + ` == '` + HeldWaiting + `' && !` + userParked + ` ? ` + again + ` : []) : ` +
-					heldBefore + ` == '` + HeldReleasing + `' ? ` + mark + ` : ` +
+					heldBefore + released + ` ? ` + mark + ` : ` +
 					userParked + ` ? ` + drop + ` : ` + keep},
 			}},
 		})

@@ -99,7 +99,9 @@ const (
 )
 
 const (
-	statefulSetUnfinished = `(!(` + settled + `) || oldObject.status.?currentRevision != oldObject.status.?updateRevision)`
+	// A change that is taken back in the middle leaves one revision, and pods that are not of it.
+	statefulSetUnfinished = `(!(` + settled + `) || oldObject.status.?currentRevision != oldObject.status.?updateRevision` +
+		` || oldObject.status.?updatedReplicas.orValue(0) < oldObject.status.?replicas.orValue(0))`
 
 	newPartition = `object.spec.updateStrategy.?rollingUpdate.?partition.orValue(0)`
 	oldPartition = `oldObject.spec.updateStrategy.?rollingUpdate.?partition.orValue(0)`

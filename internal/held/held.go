@@ -50,7 +50,9 @@ func List(ctx context.Context, reader client.Reader, set *gate.Set, now time.Tim
 			return nil, err
 		}
 		for i := range list.Items {
-			all = append(all, Workload{Kind: kind, Meta: &list.Items[i]})
+			if list.Items[i].DeletionTimestamp == nil { // what is on its way out rolls out nothing more
+				all = append(all, Workload{Kind: kind, Meta: &list.Items[i]})
+			}
 		}
 	}
 	if len(all) == 0 {
@@ -74,7 +76,8 @@ func List(ctx context.Context, reader client.Reader, set *gate.Set, now time.Tim
 // Judge works out what the marks of a workload mean at now, in its namespace.
 func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, set *gate.Set, now time.Time) {
 	labels, annotations := w.Meta.Labels, w.Meta.Annotations
-	w.Object = release.Object{Key: override.ObjectName(w.Kind, w.Meta.Namespace, w.Meta.Name), Released: labels[doors.HeldLabel] == doors.HeldReleasing}
+	w.Object = release.Object{Key: override.ObjectName(w.Kind, w.Meta.Namespace, w.Meta.Name)}
+	w.Released, w.LetGo = labels[doors.HeldLabel] != doors.HeldWaiting, labels[doors.HeldLabel] == doors.HeldLetGo
 	// What cannot be read is none.
 	w.Priority, _ = strconv.Atoi(annotations[doors.ReleasePriority])
 	w.Since, _ = time.Parse(doors.HeldTime, labels[doors.HeldSinceLabel])

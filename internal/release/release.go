@@ -20,7 +20,7 @@ const (
 	Failed
 	// TakenBack is, of one that waits, that nothing is left to roll out.
 	TakenBack
-	// Stopped is a rollout that the user has stopped the rollout on purpose.
+	// Stopped is a released rollout that its user has stopped on purpose.
 	Stopped
 )
 
@@ -28,8 +28,12 @@ const (
 type Object struct {
 	// Key tells objects apart, and orders what is equal otherwise.
 	Key string
-	// Released says that it has been let go.
-	Released bool
+	// Released says that it has been let go; LetGo, that it was so outside the queue: no window counts it, or holds it again.
+	Released, LetGo bool
+	// Refused says that its release was refused a moment ago: the others do not wait for it.
+	Refused bool
+	// Overdue says that it was let go so long ago that what no window governs does not wait for it.
+	Overdue bool
 	// Priority: higher goes first; then the longest held. A zero Since goes last.
 	Priority int
 	Since    time.Time
@@ -61,10 +65,11 @@ type Window struct {
 
 // Plan is what to do now, by the keys of objects and the names of windows.
 type Plan struct {
-	// Release lets go, in this order. Drop does so with what has nothing to roll out; Yield leaves to the user what they stopped.
-	Release, Drop, Yield []string
-	// Finish takes the marks off what is done, Fail off what has failed.
-	Finish, Fail []string
+	// Release lets go, in this order. Pass does so outside the queue, with what an override lets through; Drop with what has
+	// nothing to roll out.
+	Release, Pass, Drop []string
+	// Finish takes the marks off what is done, Fail off what has failed, Yield off what its user has stopped.
+	Finish, Fail, Yield []string
 	// Hold holds again.
 	Hold []string
 	// Stop names the windows whose train ends, with the object that failed.
@@ -90,30 +95,32 @@ func Next(objects []Object, windows map[string]Window) Plan {
 			continue
 		}
 		switch {
-		case o.Progress == Done, o.Progress == Stopped:
+		case o.Progress == Done:
 			plan.Finish = append(plan.Finish, o.Key)
+		case o.Progress == Stopped:
+			plan.Yield = append(plan.Yield, o.Key)
 		case o.Progress == Failed:
 			plan.Fail = append(plan.Fail, o.Key)
 			for _, name := range o.Windows {
-				if w := windows[name]; w.StopOnFailure && w.Open && !w.Stopped {
+				if w := windows[name]; w.StopOnFailure && w.Open && !w.Stopped && !o.LetGo {
 					plan.Stop[name] = o.Key
 				}
 			}
 		case paused(o, windows):
 			plan.Hold = append(plan.Hold, o.Key)
 			count(waiting, o)
+		case o.LetGo, o.Overdue && len(o.Windows) == 0:
 		default:
 			count(running, o)
 		}
 	}
 	for _, o := range queue {
 		switch {
-		case o.Progress == Stopped:
-			plan.Yield = append(plan.Yield, o.Key)
+		case o.Refused:
 		case o.Progress == TakenBack:
 			plan.Drop = append(plan.Drop, o.Key)
-		case o.Overridden:
-			plan.Release = append(plan.Release, o.Key)
+		case o.Overridden && !o.Frozen:
+			plan.Pass = append(plan.Pass, o.Key)
 		case mayBegin(o, windows, running, plan.Stop):
 			plan.Release = append(plan.Release, o.Key)
 			count(running, o)
@@ -158,7 +165,7 @@ func (o Object) governing() []string {
 
 // paused says whether a rollout in progress is held again: none of its windows is open any more, and one of them says so.
 func paused(o Object, windows map[string]Window) bool {
-	if o.Overridden || len(o.Windows) == 0 || len(o.Open) > 0 && !o.Frozen {
+	if o.LetGo || len(o.Windows) == 0 || (len(o.Open) > 0 || o.Overridden) && !o.Frozen {
 		return false
 	}
 	return slices.ContainsFunc(o.Windows, func(name string) bool { return windows[name].PauseOnClose })

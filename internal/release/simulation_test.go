@@ -173,15 +173,20 @@ func TestNext(t *testing.T) {
 		"no window governs it any more":  {waiting(func(o *Object) { o.Windows = nil }), Window{}, Plan{Release: []string{"a"}}},
 		"none governs it but a freeze":   {waiting(func(o *Object) { o.Windows, o.Frozen = nil, true }), Window{}, Plan{}},
 		"frozen in an open window":       {waiting(func(o *Object) { o.Accepting, o.Frozen = o.Windows, true }), Window{}, Plan{}},
-		"overridden while frozen":        {waiting(func(o *Object) { o.Frozen, o.Overridden = true, true }), Window{}, Plan{Release: []string{"a"}}},
+		"overridden":                     {waiting(func(o *Object) { o.Overridden = true }), Window{}, Plan{Pass: []string{"a"}}},
+		"overridden while frozen":        {waiting(func(o *Object) { o.Frozen, o.Overridden = true, true }), Window{}, Plan{}},
+		"its release is refused":         {waiting(func(o *Object) { o.Open, o.Accepting, o.Refused = o.Windows, o.Windows, true }), Window{Open: true, Released: 1, CloseWhenDone: true}, Plan{}},
 		"in the cutoff":                  {waiting(func(o *Object) { o.Open = o.Windows }), Window{Open: true}, Plan{}},
 		"stopped":                        {waiting(func(o *Object) { o.Open, o.Accepting = o.Windows, o.Windows }), Window{Open: true, Stopped: true}, Plan{}},
 		"taken back":                     {waiting(func(o *Object) { o.Progress = TakenBack }), Window{}, Plan{Drop: []string{"a"}}},
-		"the user has stopped it":        {waiting(func(o *Object) { o.Progress = Stopped }), Window{}, Plan{Yield: []string{"a"}}},
+		"its user has stopped it":        {waiting(func(o *Object) { o.Released, o.Progress = true, Stopped }), Window{PauseOnClose: true}, Plan{Yield: []string{"a"}}},
 		"unfinished, and it closes":      {waiting(func(o *Object) { o.Released = true }), Window{PauseOnClose: true}, Plan{Hold: []string{"a"}}},
 		"unfinished, and it is frozen":   {waiting(func(o *Object) { o.Released, o.Open, o.Frozen = true, o.Windows, true }), Window{PauseOnClose: true, Open: true}, Plan{Hold: []string{"a"}}},
 		"unfinished, and it may finish":  {waiting(func(o *Object) { o.Released = true }), Window{}, Plan{}},
 		"overridden, and it closes":      {waiting(func(o *Object) { o.Released, o.Overridden = true, true }), Window{PauseOnClose: true}, Plan{}},
+		"overridden, then frozen":        {waiting(func(o *Object) { o.Released, o.Overridden, o.Frozen = true, true, true }), Window{PauseOnClose: true}, Plan{Hold: []string{"a"}}},
+		"let go, and it is closed":       {waiting(func(o *Object) { o.Released, o.LetGo = true, true }), Window{PauseOnClose: true}, Plan{}},
+		"let go, and it fails":           {waiting(func(o *Object) { o.Released, o.LetGo, o.Progress = true, true, Failed }), Window{Open: true, StopOnFailure: true}, Plan{Fail: []string{"a"}}},
 		"done after it has closed":       {waiting(func(o *Object) { o.Released, o.Progress = true, Done }), Window{PauseOnClose: true}, Plan{Finish: []string{"a"}}},
 		"one that waits, not yet closed": {waiting(func(o *Object) { o.Open = o.Windows }), Window{Open: true, CloseWhenDone: true, Released: 3}, Plan{}},
 	} {
@@ -190,6 +195,41 @@ func TestNext(t *testing.T) {
 			tc.want.Stop = map[string]string{}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNobodyWaitsForWhatIsNoneOfTheirs: a slot is taken only by what the queue has let go, and is still to be reckoned with.
+func TestNobodyWaitsForWhatIsNoneOfTheirs(t *testing.T) {
+	for title, tc := range map[string]struct {
+		before func(*Object)
+		want   []string
+	}{
+		"running":                             {func(*Object) {}, nil},
+		"let go by an override":               {func(o *Object) { o.LetGo = true }, []string{"next"}},
+		"overdue, in a window":                {func(o *Object) { o.Overdue = true }, nil},
+		"running, and no window governs":      {func(o *Object) { o.Windows = nil }, nil},
+		"overdue, and no window governs":      {func(o *Object) { o.Windows, o.Overdue = nil, true }, []string{"next"}},
+		"refused, and so not let go":          {func(o *Object) { o.Released, o.Refused = false, true }, []string{"next"}},
+		"waiting, and before it in the queue": {func(o *Object) { o.Released = false }, []string{"before0"}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			windows := map[string]Window{"w": {MaxConcurrent: 1, Open: true}}
+			objects := []Object{{Key: "next", Windows: []string{"w"}, Since: time.Unix(2000, 0)}}
+			for i := range DefaultMaxConcurrent {
+				o := Object{Key: fmt.Sprintf("before%d", i), Windows: []string{"w"}, Released: true, Since: time.Unix(1000, 0)}
+				tc.before(&o)
+				objects = append(objects, o)
+				if len(o.Windows) == 0 {
+					objects[0].Windows = nil
+				}
+			}
+			for i := range objects {
+				objects[i].Open, objects[i].Accepting = objects[i].Windows, objects[i].Windows
+			}
+			if got := Next(objects, windows).Release; !slices.Equal(got, tc.want) {
+				t.Errorf("released %v, want %v", got, tc.want)
 			}
 		})
 	}

@@ -1,0 +1,65 @@
+package releases
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"fonster.dev/fonster/internal/apply"
+	"fonster.dev/fonster/internal/release"
+)
+
+// TestProgress: what kstatus does not tell, or tells of another rollout.
+func TestProgress(t *testing.T) {
+	released := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
+	deployment := func(spec, updated string) string {
+		return fmt.Sprintf(`{"kind":"Deployment","spec":{"replicas":2,%s"progressDeadlineSeconds":60},"status":{"observedGeneration":1,"replicas":2,"updatedReplicas":1,
+			"conditions":[{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded","lastUpdateTime":%q}]}}`, spec, updated)
+	}
+	statefulSet := func(partition, current, update string, updated int) string {
+		return fmt.Sprintf(`{"kind":"StatefulSet","metadata":{"labels":{"maintenance.fonster.dev/held-partition":%q}},"spec":{"replicas":3,"ordinals":{"start":1}},
+			"status":{"observedGeneration":1,"replicas":3,"updatedReplicas":%d,"currentRevision":%q,"updateRevision":%q}}`, partition, updated, current, update)
+	}
+	const before, after = "2026-11-28T08:00:00Z", "2026-11-28T09:00:30Z"
+	for title, tc := range map[string]struct {
+		object   string
+		released bool
+		at       time.Duration // since the release
+		want     release.Progress
+	}{
+		"failed since its release":                    {deployment("", after), true, time.Minute, release.Failed},
+		"failed before its release":                   {deployment("", before), true, time.Second, release.Running},
+		"failed before, and never got anywhere":       {deployment("", before), true, time.Minute, release.Failed},
+		"paused by its user":                          {deployment(`"paused":true,`, before), true, time.Second, release.Stopped},
+		"a DaemonSet stopped by its user":             {`{"kind":"DaemonSet","spec":{"updateStrategy":{"type":"OnDelete"}},"status":{"observedGeneration":1,"desiredNumberScheduled":3,"updatedNumberScheduled":1}}`, true, 0, release.Stopped},
+		"taken back":                                  {statefulSet("0", "a", "a", 3), false, 0, release.TakenBack},
+		"taken back with a pod of the change":         {statefulSet("0", "a", "a", 2), false, 0, release.Running},
+		"a change":                                    {statefulSet("0", "a", "b", 0), false, 0, release.Running},
+		"taken back to what a partition keeps apart":  {statefulSet("3", "a", "b", 1), false, 0, release.TakenBack},
+		"another change behind a partition":           {statefulSet("3", "a", "c", 0), false, 0, release.Running},
+		"one revision, whatever the partition":        {statefulSet("3", "a", "a", 2), false, 0, release.Running},
+		"a change that the controller has not seen":   {`{"kind":"Deployment","metadata":{"generation":2},"status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1}}`, false, 0, release.Running},
+		"a Deployment whose change has been undone":   {`{"kind":"Deployment","metadata":{"generation":2},"status":{"observedGeneration":2,"replicas":2,"updatedReplicas":2}}`, false, 0, release.TakenBack},
+		"a DaemonSet of which one pod is not updated": {`{"kind":"DaemonSet","status":{"desiredNumberScheduled":2,"updatedNumberScheduled":1}}`, false, 0, release.Running},
+	} {
+		t.Run(title, func(t *testing.T) {
+			o := &unstructured.Unstructured{}
+			if err := o.UnmarshalJSON([]byte(`{"apiVersion":"apps/v1",` + tc.object[1:])); err != nil {
+				t.Fatal(err)
+			}
+			_ = unstructured.SetNestedSlice(o.Object, []any{
+				map[string]any{"manager": apply.FieldManager, "time": released.Format(time.RFC3339)},
+				map[string]any{"manager": "kubectl", "time": released.Add(time.Hour).Format(time.RFC3339)},
+			}, "metadata", "managedFields")
+			got, message, until := progress(o, tc.released, released.Add(tc.at))
+			if got != tc.want {
+				t.Errorf("%d (%s), want %d", got, message, tc.want)
+			}
+			if title == "failed before its release" && !until.Equal(released.Add(time.Minute)) {
+				t.Errorf("to be asked again at %s", until)
+			}
+		})
+	}
+}
