@@ -265,7 +265,7 @@ func TestRelease(t *testing.T) {
 		get(t, h.object)
 		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:3"))
 		wantHeld(t, h)
-		if h.kind != "Deployment" && h.object.GetLabels()[doors.HeldSinceLabel] != since {
+		if h.object.GetLabels()[doors.HeldSinceLabel] != since {
 			t.Errorf("%s has lost its place", h.resource())
 		}
 	}

@@ -357,6 +357,9 @@ func TestTrainKilled(t *testing.T) {
 	restartOperator(t)
 	tr.finish(5 * time.Minute)
 	fmt.Printf("train %s: killed %d times, %d of them before the last Deployment was done\n", t.Name(), kills, during)
+	if during < kills/2 {
+		t.Errorf("only %d of %d kills were during the train", during, kills)
+	}
 }
 
 // TestTrainAPIServerRestarts: the same with the API server killed and started again in the middle, twice.
@@ -369,7 +372,9 @@ func TestTrainAPIServerRestarts(t *testing.T) {
 		if err := shared.Admin.List(t.Context(), &waiting, client.InNamespace(tr.ns), client.MatchingLabels{doors.HeldLabel: doors.HeldWaiting}); err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%d Deployments wait when the API server is killed", len(waiting.Items))
+		if len(waiting.Items) == 0 {
+			t.Error("nothing waits any more when the API server is killed")
+		}
 		// Its controllers too: they would end by themselves when they cannot renew their leases.
 		if err := shared.Restart("kube-apiserver", "kube-controller-manager", "kube-scheduler"); err != nil {
 			t.Fatal(err)
