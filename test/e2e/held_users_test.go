@@ -34,7 +34,7 @@ func TestHeldAndItsUsers(t *testing.T) {
 		return func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Release = &policy }
 	}
 
-	t.Run("resumed, though the manifest says paused", func(t *testing.T) {
+	t.Run("resumed, against the manifest", func(t *testing.T) {
 		ns := testName(t)
 		namespace(t, ns)
 		h := holdable{deployment(t, ns, "web", 2), "Deployment", isParked}
