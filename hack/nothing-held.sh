@@ -2,7 +2,7 @@
 # Fails, and says what to do, while any rollout is held in the cluster of KUBECONFIG: without the operator nobody would release it.
 set -euo pipefail
 mark=maintenance.fonster.dev/held
-held=$(kubectl get deployments.apps,statefulsets.apps,daemonsets.apps -A -l "$mark" \
+held=$(kubectl get deployments.apps,statefulsets.apps,daemonsets.apps -A -l "$mark=true" \
   -o 'jsonpath={range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name} ({.kind}.apps/{.metadata.name}): {.metadata.labels.maintenance\.fonster\.dev/held}{"\n"}{end}' |
   sed -e 's/(Deployment\./(deployment./;s/(StatefulSet\./(statefulset./;s/(DaemonSet\./(daemonset./;s/: true$/: held/')
 [[ -z $held ]] && exit 0
