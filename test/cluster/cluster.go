@@ -174,7 +174,7 @@ type Operator struct {
 
 	command *exec.Cmd
 	log     *lockedBuffer
-	once    sync.Once
+	ended   chan struct{}
 }
 
 var build = sync.OnceValues(func() (string, error) {
@@ -206,10 +206,10 @@ func (c *Cluster) StartOperator(ctx context.Context, flags ...string) (*Operator
 		return nil, err
 	}
 	metrics, probes, page := addresses[0], addresses[1], addresses[2]
-	o := &Operator{MetricsURL: "https://" + metrics, ProbeURL: "http://" + probes, PageURL: "http://" + page, log: &lockedBuffer{}}
+	o := &Operator{MetricsURL: "https://" + metrics, ProbeURL: "http://" + probes, PageURL: "http://" + page, log: &lockedBuffer{}, ended: make(chan struct{})}
 	o.command = exec.Command(binary, append([]string{
 		"--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + probes, "--page-bind-address=" + page, "--page-audiences=heby=Heby,osthammar=Östhammar",
-		// A dead leader is not waited for long; one on a loaded machine must not lose its lease, for nobody starts it again here.
+		// A dead leader is not waited for long; one on a loaded machine must not lose its lease.
 		"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=5s", "--leader-elect-retry-period=500ms",
 	}, flags...)...)
 	o.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
@@ -218,6 +218,10 @@ func (c *Cluster) StartOperator(ctx context.Context, flags ...string) (*Operator
 	if err := o.command.Start(); err != nil {
 		return nil, err
 	}
+	go func() {
+		defer close(o.ended)
+		_ = o.command.Wait()
+	}()
 	c.operator = o
 	if err := o.waitReady(ctx); err != nil {
 		o.Kill()
@@ -260,6 +264,8 @@ func (o *Operator) waitReady(ctx context.Context) error {
 			return nil
 		}
 		select {
+		case <-o.ended:
+			return errors.New("the operator ended before it was ready")
 		case <-ctx.Done():
 			return errors.New("the operator did not become ready in 30 s")
 		case <-time.After(50 * time.Millisecond):
@@ -269,11 +275,12 @@ func (o *Operator) waitReady(ctx context.Context) error {
 
 // Kill ends the operator at once, as kill -9 does, and waits for its end.
 func (o *Operator) Kill() {
-	o.once.Do(func() {
-		_ = o.command.Process.Kill()
-		_ = o.command.Wait()
-	})
+	_ = o.command.Process.Kill()
+	<-o.ended
 }
+
+// Ended is closed when the process has ended, by whatever means.
+func (o *Operator) Ended() <-chan struct{} { return o.ended }
 
 // PID is the operator's process id.
 func (o *Operator) PID() int { return o.command.Process.Pid }

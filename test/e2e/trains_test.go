@@ -355,6 +355,7 @@ func TestTrainKilled(t *testing.T) {
 		}
 	}
 	restartOperator(t)
+	keepRunning(t)
 	tr.finish(5 * time.Minute)
 	fmt.Printf("train %s: killed %d times, %d of them before the last Deployment was done\n", t.Name(), kills, during)
 	if during < kills/2 {
@@ -362,9 +363,38 @@ func TestTrainKilled(t *testing.T) {
 	}
 }
 
+// keepRunning starts the operator again whenever it ends by itself, as a kubelet does: it ends when it cannot renew its lease.
+func keepRunning(t *testing.T) {
+	t.Helper()
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() {
+		close(stop)
+		<-stopped
+	})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-operator.Ended():
+			}
+			log := operator.Log()
+			t.Logf("the operator ended: %s", log[max(0, len(log)-500):])
+			if next, err := shared.StartOperator(context.Background()); err == nil {
+				operator = next
+			} else {
+				t.Logf("starting it again: %v", err)
+				time.Sleep(time.Second)
+			}
+		}
+	}()
+}
+
 // TestTrainAPIServerRestarts: the same with the API server killed and started again in the middle, twice.
 func TestTrainAPIServerRestarts(t *testing.T) {
 	tr := newTrain(t, trainSize{60, 10, 3}, 4)
+	keepRunning(t)
 	tr.open()
 	for range 2 {
 		time.Sleep(3 * time.Second)
