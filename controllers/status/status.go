@@ -44,6 +44,8 @@ const (
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
 // Common is what both reconcilers need.
 type Common struct {
 	Client   client.Client
@@ -71,7 +73,6 @@ func result(until, now time.Time) ctrl.Result {
 // enqueueAll enqueues, a little later, every object of a kind: what it shares with the others may have changed, such as the
 // number of namespaces it governs.
 func (c *Common) enqueueAll(kind string) handler.EventHandler {
-	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	enqueue := func(ctx context.Context, q queue) {
 		compiled, err := c.Source.Compiled(ctx)
 		if err != nil {

@@ -11,10 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
@@ -37,9 +41,36 @@ func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll("MaintenanceWindow")).
 		Watches(&v1alpha1.ChangeFreeze{}, r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(compile.Changes))
 	for _, kind := range held.Kinds {
-		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueGoverning(), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	}
 	return b.WithOptions(options()).Complete(r)
+}
+
+// enqueueGoverning enqueues, a little later, the windows that govern a workload, before or after a change: among many windows
+// a train concerns few.
+func (r *Windows) enqueueGoverning() handler.EventHandler {
+	enqueue := func(ctx context.Context, q queue, workloads ...client.Object) {
+		compiled, err := r.Source.Compiled(ctx)
+		if err != nil {
+			return // the cache is not filled yet: every window comes by itself
+		}
+		for _, o := range workloads {
+			ns := &metav1.PartialObjectMetadata{}
+			ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+			if err := r.Client.Get(ctx, client.ObjectKey{Name: o.GetNamespace()}, ns); err != nil {
+				continue // it comes by itself, and then every window
+			}
+			for _, name := range compiled.Set.Governing(ns.Labels, o.GetLabels(), gate.Rollout, r.Now()).Windows {
+				q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settle)
+			}
+		}
+	}
+	return handler.Funcs{
+		CreateFunc:  func(ctx context.Context, e event.CreateEvent, q queue) { enqueue(ctx, q, e.Object) },
+		UpdateFunc:  func(ctx context.Context, e event.UpdateEvent, q queue) { enqueue(ctx, q, e.ObjectOld, e.ObjectNew) },
+		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, q, e.Object) },
+		GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) { enqueue(ctx, q, e.Object) },
+	}
 }
 
 // Reconcile writes the status of one window where it has changed, and comes back at its next edge.
