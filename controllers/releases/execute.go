@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -142,7 +143,12 @@ func (r *run) execute(ctx context.Context, plan release.Plan) error {
 	err = errors.Join(err, parallel(slices.Concat(r.items(plan.Release, let), r.items(plan.Pass, passed), r.items(plan.Drop, dropped)), do))
 	for _, w := range r.byKey {
 		if !w.Released && w.Since.IsZero() {
-			err = errors.Join(err, r.stamp(ctx, w))
+			err = errors.Join(err, r.stamp(ctx, w, r.now, apply.FieldManager))
+		}
+	}
+	for _, key := range plan.Nudge { // the least write that a controller sees; its manager's name tells it from the release
+		if w := r.byKey[key]; !w.Since.IsZero() {
+			err = errors.Join(err, r.stamp(ctx, w, w.Since.Add(time.Second), apply.FieldManager+"-nudge"))
 		}
 	}
 	for _, name := range plan.Close {
@@ -211,7 +217,9 @@ func (r *run) step(ctx context.Context, s step) error {
 		}
 		return fmt.Errorf("%s: %w", w.Key, err)
 	}
+	r.mu.Lock()
 	message := r.checked[w.Meta.UID].message
+	r.mu.Unlock()
 	eventType := corev1.EventTypeNormal
 	if s.warning {
 		eventType = corev1.EventTypeWarning
@@ -235,9 +243,18 @@ func (r *run) step(ctx context.Context, s step) error {
 	return nil
 }
 
-// refused says whether somebody else's policy, quota or webhook refuses a write, and will do so the next time as well.
+// refused says whether somebody else's policy, quota or webhook refuses a write, and will do so the next time as well. An API
+// server that has just started refuses everything: until it has read the rights, and found the params of the policies.
 func refused(err error) bool {
-	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsInternalError(err)
+	switch message := err.Error(); {
+	case strings.Contains(message, "failed to configure"), strings.Contains(message, "not yet ready to handle request"):
+		return false
+	case apierrors.IsForbidden(err):
+		return !strings.Contains(message, "cannot patch resource")
+	case apierrors.IsInternalError(err):
+		return strings.Contains(message, "webhook")
+	}
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
 }
 
 // refuse lets the queue pass over a workload for a while whose release is refused, and says so.
@@ -294,7 +311,7 @@ func unparked(w *held.Workload) map[string]any {
 }
 
 // patch patches a workload, and reads the answer into an object where the whole of it is needed.
-func (r *run) patch(ctx context.Context, w *held.Workload, content map[string]any, whole *unstructured.Unstructured) error {
+func (r *run) patch(ctx context.Context, w *held.Workload, content map[string]any, whole *unstructured.Unstructured, options ...client.PatchOption) error {
 	patch, err := json.Marshal(content)
 	if err != nil {
 		return err
@@ -307,17 +324,18 @@ func (r *run) patch(ctx context.Context, w *held.Workload, content map[string]an
 	}
 	o.SetNamespace(w.Meta.Namespace)
 	o.SetName(w.Meta.Name)
-	if err := r.Client.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(apply.FieldManager)); err != nil {
+	options = append([]client.PatchOption{client.FieldOwner(apply.FieldManager)}, options...) // the last one counts
+	if err := r.Client.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), options...); err != nil {
 		return err
 	}
 	r.wrote(o)
 	return nil
 }
 
-// stamp writes since when a workload waits, where its request told no time.
-func (r *run) stamp(ctx context.Context, w *held.Workload) error {
-	labels := map[string]any{doors.HeldSinceLabel: r.now.UTC().Format(doors.HeldTime)}
-	err := r.patch(ctx, w, map[string]any{"metadata": r.metadata(w, labels)}, nil)
+// stamp writes since when a workload waits.
+func (r *run) stamp(ctx context.Context, w *held.Workload, since time.Time, manager string) error {
+	labels := map[string]any{doors.HeldSinceLabel: since.UTC().Format(doors.HeldTime)}
+	err := r.patch(ctx, w, map[string]any{"metadata": r.metadata(w, labels)}, nil, client.FieldOwner(manager))
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
 		return nil
 	}

@@ -36,6 +36,11 @@ func progress(o *unstructured.Unstructured, released bool, now time.Time) (progr
 		return release.Running, err.Error(), until
 	case result.Status == status.CurrentStatus:
 		return release.Done, result.Message, until
+	case result.Status != status.FailedStatus && onlyOldPodsLeft(o):
+		if until = lastWrite(o).Add(stallAfter); now.Before(until) {
+			return release.Running, result.Message, until
+		}
+		return release.Stalled, result.Message, now.Add(stallAfter)
 	case result.Status != status.FailedStatus:
 		return release.Running, result.Message, until
 	}
@@ -43,6 +48,28 @@ func progress(o *unstructured.Unstructured, released bool, now time.Time) (progr
 		return release.Running, result.Message, until
 	}
 	return release.Failed, result.Message, until
+}
+
+// stallAfter is how long a Deployment may have nothing to do but take old pods away, and not do it: its controller forgets it
+// where that one write is refused, as all are for some seconds while an API server starts, and would remember only when the
+// progress deadline passes (scaleDownOldReplicaSetsForRollingUpdate in k8s.io/kubernetes/pkg/controller/deployment).
+const stallAfter = 10 * time.Second
+
+// onlyOldPodsLeft says whether every new pod of a Deployment is available, and old ones are there still.
+func onlyOldPodsLeft(o *unstructured.Unstructured) bool {
+	updated := number(o, "status", "updatedReplicas")
+	return o.GetKind() == "Deployment" && number(o, "status", "observedGeneration") >= o.GetGeneration() && updated >= number(o, "spec", "replicas") &&
+		number(o, "status", "replicas") > updated && number(o, "status", "availableReplicas") == number(o, "status", "replicas")
+}
+
+// lastWrite is when anybody last wrote an object or its status.
+func lastWrite(o metav1.Object) (at time.Time) {
+	for _, m := range o.GetManagedFields() {
+		if m.Time != nil && m.Time.After(at) {
+			at = m.Time.Time
+		}
+	}
+	return at
 }
 
 // mayRecover is until when a Deployment that failed before it was let go is given time: its controller keeps the condition of a
@@ -91,11 +118,12 @@ func nothingToRollOut(o *unstructured.Unstructured) bool {
 	if number(o, "status", "observedGeneration") < o.GetGeneration() {
 		return false
 	}
+	// Pods that are missing for a moment are still to be: they will be of the new template, or not.
+	wanted := max(number(o, "spec", "replicas"), number(o, "status", "replicas"))
 	switch o.GetKind() {
 	case "Deployment":
-		return number(o, "status", "updatedReplicas") >= number(o, "status", "replicas")
+		return number(o, "status", "updatedReplicas") >= wanted
 	case "StatefulSet":
-		wanted := number(o, "status", "replicas")
 		if text(o, "status", "currentRevision") != text(o, "status", "updateRevision") { // its user's partition keeps some as they are
 			partition, _ := strconv.ParseInt(o.GetLabels()[doors.HeldPartitionLabel], 10, 64)
 			wanted -= max(0, partition-number(o, "spec", "ordinals", "start"))

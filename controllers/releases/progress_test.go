@@ -1,11 +1,14 @@
 package releases
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/release"
@@ -18,9 +21,15 @@ func TestProgress(t *testing.T) {
 		return fmt.Sprintf(`{"kind":"Deployment","spec":{"replicas":2,%s"progressDeadlineSeconds":60},"status":{"observedGeneration":1,"replicas":2,"updatedReplicas":1,
 			"conditions":[{"type":"Progressing","status":"False","reason":"ProgressDeadlineExceeded","lastUpdateTime":%q}]}}`, spec, updated)
 	}
-	statefulSet := func(partition, current, update string, updated int) string {
+	statefulSetOf := func(replicas int, partition, current, update string, updated int) string {
 		return fmt.Sprintf(`{"kind":"StatefulSet","metadata":{"labels":{"maintenance.fonster.dev/held-partition":%q}},"spec":{"replicas":3,"ordinals":{"start":1}},
-			"status":{"observedGeneration":1,"replicas":3,"updatedReplicas":%d,"currentRevision":%q,"updateRevision":%q}}`, partition, updated, current, update)
+			"status":{"observedGeneration":1,"replicas":%d,"updatedReplicas":%d,"currentRevision":%q,"updateRevision":%q}}`, partition, replicas, updated, current, update)
+	}
+	statefulSet := func(partition, current, update string, updated int) string {
+		return statefulSetOf(3, partition, current, update, updated)
+	}
+	oldLeft := func(available int) string {
+		return fmt.Sprintf(`{"kind":"Deployment","spec":{"replicas":1},"status":{"observedGeneration":1,"replicas":2,"updatedReplicas":1,"availableReplicas":%d}}`, available)
 	}
 	const before, after = "2026-11-28T08:00:00Z", "2026-11-28T09:00:30Z"
 	for title, tc := range map[string]struct {
@@ -32,6 +41,9 @@ func TestProgress(t *testing.T) {
 		"failed since its release":                    {deployment("", after), true, time.Minute, release.Failed},
 		"failed before its release":                   {deployment("", before), true, time.Second, release.Running},
 		"failed before, and never got anywhere":       {deployment("", before), true, time.Minute, release.Failed},
+		"only old pods are left, just now":            {oldLeft(2), true, time.Hour + time.Second, release.Running},
+		"only old pods are left, for long":            {oldLeft(2), true, time.Hour + time.Minute, release.Stalled},
+		"a new pod is not available, for long":        {oldLeft(1), true, time.Hour + time.Minute, release.Running},
 		"paused by its user":                          {deployment(`"paused":true,`, before), true, time.Second, release.Stopped},
 		"a DaemonSet stopped by its user":             {`{"kind":"DaemonSet","spec":{"updateStrategy":{"type":"OnDelete"}},"status":{"observedGeneration":1,"desiredNumberScheduled":3,"updatedNumberScheduled":1}}`, true, 0, release.Stopped},
 		"taken back":                                  {statefulSet("0", "a", "a", 3), false, 0, release.TakenBack},
@@ -42,6 +54,8 @@ func TestProgress(t *testing.T) {
 		"one revision, whatever the partition":        {statefulSet("3", "a", "a", 2), false, 0, release.Running},
 		"a change that the controller has not seen":   {`{"kind":"Deployment","metadata":{"generation":2},"status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1}}`, false, 0, release.Running},
 		"a Deployment whose change has been undone":   {`{"kind":"Deployment","metadata":{"generation":2},"status":{"observedGeneration":2,"replicas":2,"updatedReplicas":2}}`, false, 0, release.TakenBack},
+		"a Deployment whose only pod is missing":      {`{"kind":"Deployment","spec":{"replicas":1},"status":{"observedGeneration":1}}`, false, 0, release.Running},
+		"a StatefulSet whose pods are missing":        {statefulSetOf(1, "1", "a", "b", 0), false, 0, release.Running},
 		"a DaemonSet of which one pod is not updated": {`{"kind":"DaemonSet","status":{"desiredNumberScheduled":2,"updatedNumberScheduled":1}}`, false, 0, release.Running},
 	} {
 		t.Run(title, func(t *testing.T) {
@@ -61,5 +75,27 @@ func TestProgress(t *testing.T) {
 				t.Errorf("to be asked again at %s", until)
 			}
 		})
+	}
+}
+
+// TestRefused: whom a refusal is about.
+func TestRefused(t *testing.T) {
+	web := schema.GroupResource{Group: "apps", Resource: "deployments"}
+	for title, tc := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"a policy":                        {apierrors.NewForbidden(web, "web", errors.New("ValidatingAdmissionPolicy 'theirs' with binding 'theirs' denied request: no")), true},
+		"a quota":                         {apierrors.NewForbidden(web, "web", errors.New("exceeded quota")), true},
+		"a webhook that is down":          {apierrors.NewInternalError(errors.New("failed calling webhook theirs")), true},
+		"no rights, as read so far":       {apierrors.NewForbidden(web, "web", errors.New(`User "fonster" cannot patch resource "deployments" in API group "apps"`)), false},
+		"a policy whose param is unknown": {apierrors.NewForbidden(web, "web", errors.New("denied request: failed to configure policy: failed to find resource referenced by paramKind")), false},
+		"admission that begins":           {apierrors.NewForbidden(web, "web", errors.New("not yet ready to handle request")), false},
+		"storage":                         {apierrors.NewInternalError(errors.New("etcdserver: leader changed")), false},
+		"a conflict":                      {apierrors.NewConflict(web, "web", errors.New("modified")), false},
+	} {
+		if got := refused(tc.err); got != tc.want {
+			t.Errorf("%s: %v, want %v", title, got, tc.want)
+		}
 	}
 }

@@ -83,6 +83,7 @@ func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, set *gate.Set,
 	w.Since, _ = time.Parse(doors.HeldTime, labels[doors.HeldSinceLabel])
 	w.Overridden = override.Parse(annotations).Stands(now)
 	var namespaceLabels map[string]string
+	w.Unknown = namespace == nil // a cache that is behind
 	if namespace != nil {
 		namespaceLabels = namespace.Labels
 		w.Overridden = w.Overridden || override.Parse(namespace.Annotations).Stands(now)

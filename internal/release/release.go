@@ -22,6 +22,8 @@ const (
 	TakenBack
 	// Stopped is a released rollout that its user has stopped on purpose.
 	Stopped
+	// Stalled is a released rollout in progress that its controller seems to have forgotten.
+	Stalled
 )
 
 // Object is a workload whose rollout is held, or released and not yet known to be done.
@@ -42,6 +44,8 @@ type Object struct {
 	Windows, Open, Accepting []string
 	// Frozen says that a freeze governs it that is in force.
 	Frozen bool
+	// Unknown says that it is not known what governs it, and so it stays as it is.
+	Unknown bool
 	// Overridden says that an emergency override stands for it.
 	Overridden bool
 }
@@ -72,6 +76,8 @@ type Plan struct {
 	Finish, Fail, Yield []string
 	// Hold holds again.
 	Hold []string
+	// Nudge writes to what has stalled, so that its controller looks again.
+	Nudge []string
 	// Stop names the windows whose train ends, with the object that failed.
 	Stop map[string]string
 	// Close names the windows that close early.
@@ -109,14 +115,18 @@ func Next(objects []Object, windows map[string]Window) Plan {
 		case paused(o, windows):
 			plan.Hold = append(plan.Hold, o.Key)
 			count(waiting, o)
-		case o.LetGo, o.Overdue && len(o.Windows) == 0:
 		default:
-			count(running, o)
+			if o.Progress == Stalled {
+				plan.Nudge = append(plan.Nudge, o.Key)
+			}
+			if !o.LetGo && !(o.Overdue && len(o.Windows) == 0) {
+				count(running, o)
+			}
 		}
 	}
 	for _, o := range queue {
 		switch {
-		case o.Refused:
+		case o.Refused, o.Unknown:
 		case o.Progress == TakenBack:
 			plan.Drop = append(plan.Drop, o.Key)
 		case o.Overridden && !o.Frozen:

@@ -188,6 +188,9 @@ func TestNext(t *testing.T) {
 		"let go, and it is closed":       {waiting(func(o *Object) { o.Released, o.LetGo = true, true }), Window{PauseOnClose: true}, Plan{}},
 		"let go, and it fails":           {waiting(func(o *Object) { o.Released, o.LetGo, o.Progress = true, true, Failed }), Window{Open: true, StopOnFailure: true}, Plan{Fail: []string{"a"}}},
 		"done after it has closed":       {waiting(func(o *Object) { o.Released, o.Progress = true, Done }), Window{PauseOnClose: true}, Plan{Finish: []string{"a"}}},
+		"its namespace is not known":     {waiting(func(o *Object) { o.Windows, o.Unknown = nil, true }), Window{}, Plan{}},
+		"forgotten by its controller":    {waiting(func(o *Object) { o.Released, o.Progress = true, Stalled }), Window{Open: true}, Plan{Nudge: []string{"a"}}},
+		"forgotten, and it closes":       {waiting(func(o *Object) { o.Released, o.Progress = true, Stalled }), Window{PauseOnClose: true}, Plan{Hold: []string{"a"}}},
 		"one that waits, not yet closed": {waiting(func(o *Object) { o.Open = o.Windows }), Window{Open: true, CloseWhenDone: true, Released: 3}, Plan{}},
 	} {
 		t.Run(title, func(t *testing.T) {
