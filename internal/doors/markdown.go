@@ -40,14 +40,11 @@ A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + `
 
 | what | how |
 |---|---|
-| a Namespace is deleted, or given other owners | refused while a gate is closed for ` + "`Delete`" + ` that governs it, or anything in it |
-| a Namespace is relabelled out of a gate, or into a window that is open | refused while any disruption of the gate is closed. Only labels that windows select on count |
-| labels, ownerReferences or annotations of ours are changed through the status of a workload, pod or Namespace, or through namespaces/finalize | refused to everybody but the control plane and the operator: metadata is changed through the resource itself, where doors and guards see it |
-| the labels ` + "`held`, `held-since`, `held-partition`" + ` are written | restored on what is held, and refused elsewhere, to everybody but the operator; at creation too |
-| ` + "`override-until`, `override-by`, `override-spent`" + ` are written | refused to everybody but the operator, on workloads and namespaces, at creation too; who sets an override may name an earlier end |
-| what another target's gate would hold, while this one is closed for ` + "`Deny`" + ` or frozen | refused: the strictest counts |
-| a Gate is written | refused to everybody but the operator and the garbage collector |
-
+`)
+	for _, g := range Guards {
+		fmt.Fprintf(&b, "| %s | %s |\n", g.What, g.How)
+	}
+	b.WriteString(`
 None of it needs a running operator.
 
 ## Never gated

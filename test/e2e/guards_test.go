@@ -21,6 +21,29 @@ func mergePatch(format string, args ...any) client.Patch {
 	return client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, format, args...))
 }
 
+// guardTests are the tests of the guards, by name.
+var guardTests = map[string]func(*testing.T){
+	"namespace-deleted": TestNamespaceGuard, "namespace-relabelled": TestNamespaceGuard, "status-metadata": TestStatusGuard,
+	"held-labels": TestReservedKeys, "override-notes": TestReservedKeys, "strictest": TestHold, "gate-written": TestGateGuard,
+	"selectors": TestSelectorBounds,
+}
+
+// TestEveryGuardIsTried keeps the list of guards and their tests together.
+func TestEveryGuardIsTried(t *testing.T) {
+	known := map[string]bool{}
+	for _, g := range doors.Guards {
+		known[g.Name] = true
+		if guardTests[g.Name] == nil {
+			t.Errorf("guard %s has no test", g.Name)
+		}
+	}
+	for name := range guardTests {
+		if !known[name] {
+			t.Errorf("there is no guard %s", name)
+		}
+	}
+}
+
 // TestNamespaceGuard: a namespace is neither deleted nor relabelled out of a closed or frozen gate, also while no operator
 // runs; into one, out of an open one, and with labels that no gate selects on, it is.
 func TestNamespaceGuard(t *testing.T) {
