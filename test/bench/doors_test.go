@@ -32,7 +32,7 @@ const passesBy = 1.15
 // open, so that it passes after the evaluation; in one whose window is closed, so that it is refused; in one that nothing
 // governs; and what merely passes by. The requests take turns.
 func BenchmarkDoors(b *testing.B) {
-	const rounds = 300
+	const rounds = 150
 	plain, governed := start(b, "doors-plain", cluster.StartPlain), start(b, "doors", cluster.Start)
 	for _, c := range []*cluster.Cluster{plain, governed} {
 		for _, ns := range []string{"governed", "closed", "free"} {
@@ -95,11 +95,11 @@ func BenchmarkDoors(b *testing.B) {
 			return &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: fmt.Sprintf("rs-%d", i)}, Spec: appsv1.ReplicaSetSpec{Selector: d.Spec.Selector, Template: d.Spec.Template}}
 		}, remove},
 		{"delete a pod", fresh, remove},
-		{"evict a pod", fresh, func(c client.Client, _ string, o client.Object, _ int) error {
+		{"evict a pod", func(ns string, i int) client.Object { return pod(ns, fmt.Sprintf("evicted-%d", i)) }, func(c client.Client, _ string, o client.Object, _ int) error {
 			return c.SubResource("eviction").Create(b.Context(), o, &policyv1.Eviction{DeleteOptions: &metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}})
 		}},
 		{"another image of a pod", nil, func(c client.Client, ns string, _ client.Object, i int) error {
-			return c.Patch(b.Context(), pod(ns, "web"), client.RawPatch("application/strategic-merge-patch+json", fmt.Appendf(nil, `{"spec":{"containers":[{"name":"main","image":"app:%d"}]}}`, i)))
+			return c.Patch(b.Context(), pod(ns, "web"), client.RawPatch("application/strategic-merge-patch+json", fmt.Appendf(nil, `{"spec":{"containers":[{"name":"main","image":"app:%d"}]}}`, i+2)))
 		}},
 		{"another label of a pod", nil, func(c client.Client, ns string, _ client.Object, i int) error {
 			return patch(pod(ns, "web"), `{"metadata":{"labels":{"app":"web-%d"}}}`, i)(c)
