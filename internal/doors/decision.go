@@ -50,6 +50,12 @@ func alsoOpen(reaches, attempted string) string {
 	return `params.spec.?alsoOpen.orValue([]).filter(o, o.disruptions.exists(d, ` + attempted + `) && ` + reaches + `)`
 }
 
+// entered is CEL that says whether new labels bring an object into an opening of another target that did not reach it before.
+// What lies in a closed gate must not be opened by a change of its own labels.
+func entered(reachesNew, reachesOld string) string {
+	return `params.spec.?alsoOpen.orValue([]).exists(o, ` + reachesNew + ` && !(` + reachesOld + `))`
+}
+
 // open is CEL: ownOpen, or a window of another target is open that governs the object too.
 const open = `(` + ownOpen + ` || variables.alsoOpen.exists(o, d.disruption in o.disruptions && !(has(o.closesAt) && variables.clock.exists(t, t >= o.closesAt))))`
 

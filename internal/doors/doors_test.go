@@ -71,6 +71,20 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// TestGuards: every policy that guards is told of.
+func TestGuards(t *testing.T) {
+	for _, p := range guards() {
+		if !slices.ContainsFunc(Guards, func(g Guard) bool { return g.Policy == p.Name }) {
+			t.Errorf("%s is not on the list of guards", p.Name)
+		}
+	}
+	for _, g := range Guards {
+		if !slices.ContainsFunc(Policies(), func(p *admissionv1.ValidatingAdmissionPolicy) bool { return p.Name == g.Policy }) {
+			t.Errorf("guard %s: there is no policy %s", g.Name, g.Policy)
+		}
+	}
+}
+
 func TestExemptIdentitiesAreExactNames(t *testing.T) {
 	users := ExemptUsers()
 	for _, name := range []string{"system:kube-controller-manager", "system:serviceaccount:kube-system:generic-garbage-collector", OperatorUser} {

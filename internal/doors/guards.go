@@ -9,11 +9,11 @@ import (
 
 // guards are the policies that keep the gates themselves: their bindings are static, see StaticBindings.
 func guards() []*admissionv1.ValidatingAdmissionPolicy {
-	return []*admissionv1.ValidatingAdmissionPolicy{namespacesPolicy(), heldPolicy(), overridesPolicy(), gatesPolicy(), selectorsPolicy()}
+	return []*admissionv1.ValidatingAdmissionPolicy{namespacesPolicy(), statusPolicy(), heldPolicy(), overridesPolicy(), gatesPolicy(), selectorsPolicy()}
 }
 
 // namespacesPolicy keeps a namespace from being deleted while a gate is closed that governs what is in it, and from being
-// relabelled out of one. Its binding is static, and reads every gate: the label selector of a binding on namespaces would
+// relabelled out of one, or into a window that is open. Its binding is static, and reads every gate: the label selector of a binding on namespaces would
 // see the new labels only. Such requests are rare.
 func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	reaches := namespaceOnly + " && " + matchesLabels("o.namespaceSelector", "variables.namespaceLabels")
@@ -26,9 +26,13 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	governs := matchesLabels("params.spec.namespaceSelector", "variables.namespaceLabels")
 	ofDelete := `d.disruption == '` + string(gate.Delete) + `' && `
 	const (
-		attempted = `(request.operation == 'DELETE' ? 'Delete of Namespace ' + oldObject.metadata.name` +
-			` : 'relabelling Namespace ' + oldObject.metadata.name + ', which would take it out of ' + params.metadata.name + ',')`
-		relabelWhen = `(request.operation == 'DELETE' ? ' In an emergency: kubectl annotate namespace ' + oldObject.metadata.name + ' maintenance.fonster.dev/override=REASON' ` + annotateEnd + ` : ' Relabel it while the gate is open, or change the window.')`
+		// deletes: the garbage collector deletes what has owners that do not exist.
+		deletes = `(request.operation == 'DELETE' || request.operation == 'UPDATE' && ` + ownersChanged + ` && object.metadata.?ownerReferences.orValue([]).size() > 0)`
+
+		attempted = `(variables.leaves ? 'relabelling Namespace ' + oldObject.metadata.name + ', which would take it out of ' + params.metadata.name + ','` +
+			` : variables.enters ? 'relabelling Namespace ' + oldObject.metadata.name + ', which would bring it into a window that is open now,'` +
+			` : 'Delete of Namespace ' + oldObject.metadata.name + (request.operation == 'DELETE' ? '' : ' by other owner references, which may make the garbage collector delete it,'))`
+		relabelWhen = `(!variables.leaves && !variables.enters ? ' In an emergency: kubectl annotate namespace ' + oldObject.metadata.name + ' maintenance.fonster.dev/override=REASON' ` + annotateEnd + ` : ' Relabel it while the gate is open, or change the window.')`
 	)
 	return policy("fonster-namespaces", "Keeps a namespace from being deleted, or relabelled out, while a gate that governs it is closed. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
@@ -38,7 +42,7 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 			}},
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name: "deleted-relabelled-or-overridden",
-				Expression: "(request.operation == 'DELETE' ? !has(oldObject.metadata.deletionTimestamp) : " + sets + " || request.operation == 'UPDATE' && " + labelsChanged + ")" +
+				Expression: "(request.operation == 'DELETE' ? !has(oldObject.metadata.deletionTimestamp) : " + sets + " || request.operation == 'UPDATE' && (" + labelsChanged + " || " + ownersChanged + "))" +
 					" && !(request.name in " + list(ProtectedNamespaces) + ") && " + notExempt(),
 			}},
 			Variables: append([]admissionv1.Variable{
@@ -50,11 +54,13 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 				{Name: "newStamps", Expression: varNewStamps},
 				{Name: "clock", Expression: varClock},
 				{Name: "now", Expression: varNow},
-				{Name: "leaves", Expression: `request.operation != 'CREATE' && ` + governs +
-					` && (request.operation == 'DELETE' || !(` + matchesLabels("params.spec.namespaceSelector", "variables.newLabels") + `))`},
+				{Name: "leaves", Expression: `request.operation == 'UPDATE' && ` + governs + ` && !(` + matchesLabels("params.spec.namespaceSelector", "variables.newLabels") + `)`},
+				{Name: "enters", Expression: `request.operation == 'UPDATE' && ` + labelsChanged + ` && ` + governs +
+					` && ` + entered(matchesLabels("o.namespaceSelector", "variables.newLabels"), matchesLabels("o.namespaceSelector", "variables.namespaceLabels"))},
+				{Name: "deleted", Expression: deletes + ` && ` + governs},
 				{Name: "alsoOpen", Expression: alsoOpen(reaches, "true")},
-				{Name: "outside", Expression: `!variables.leaves ? [] : request.operation == 'DELETE' ? ` + closed(ofDelete) + ` : ` + closed("")},
-				{Name: "freezing", Expression: `!variables.leaves ? [] : request.operation == 'DELETE' ? ` + frozen(ofDelete) + ` : ` + frozen("")},
+				{Name: "outside", Expression: `variables.leaves || variables.enters ? ` + closed("") + ` : variables.deleted ? ` + closed(ofDelete) + ` : []`},
+				{Name: "freezing", Expression: `variables.leaves ? ` + frozen("") + ` : variables.deleted ? ` + frozen(ofDelete) + ` : []`},
 				{Name: "frozen", Expression: `variables.freezing.map(d, d.freezes.filter(f, f.enforcement == 'Deny' && ` + inForce + `))`},
 				{Name: "openings", Expression: openings(reaches)},
 				{Name: "sets", Expression: sets},
@@ -74,6 +80,32 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 					Reason:            new(metav1.StatusReasonForbidden),
 				},
 			}...),
+		})
+}
+
+// statusPolicy keeps everybody but the control plane from changing, by a write to the status of an object or to the finalizers
+// of a namespace, what the doors and guards watch of its metadata: the API server takes metadata there too. It reads no gate,
+// so that no status ever waits for one, and lets the control plane pass before it looks at anything.
+func statusPolicy() *admissionv1.ValidatingAdmissionPolicy {
+	annotations := list([]string{"override", "override-until", "override-by", "override-spent", "override-notice", "release-priority"})
+	return policy("fonster-status", "Metadata is changed through the resource itself, not through its status. Generated from internal/doors.",
+		admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
+				rule("apps", "v1", []string{"deployments/status", "statefulsets/status", "daemonsets/status", "replicasets/status"}, admissionv1.Update),
+				rule("", "v1", []string{"replicationcontrollers/status", "pods/status", "namespaces/status", "namespaces/finalize"}, admissionv1.Update),
+			}},
+			MatchConditions: []admissionv1.MatchCondition{{
+				Name: "metadata-changed",
+				Expression: notControlPlane() + " && !(request.?namespace.orValue(request.name) in " + list(ProtectedNamespaces) + ") && (" + labelsChanged + " || " + ownersChanged + " || " +
+					annotations + ".exists(k, object.metadata.?annotations[?'" + group + "/' + k] != oldObject.metadata.?annotations[?'" + group + "/' + k]))",
+			}},
+			Validations: []admissionv1.Validation{{
+				Expression: "false",
+				MessageExpression: `'labels, ownerReferences and annotations of ' + request.kind.kind + ' ' + oldObject.metadata.name + ' are not changed through its ' + request.subResource` +
+					` + ': metadata is changed through the resource itself, not through its status'`,
+				Message: "metadata is changed through the resource itself, not through its status",
+				Reason:  new(metav1.StatusReasonForbidden),
+			}},
 		})
 }
 

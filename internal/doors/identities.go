@@ -39,9 +39,14 @@ func ExemptUsers() []string {
 // ExemptGroup is the group of the kubelets.
 const ExemptGroup = "system:nodes"
 
+// notControlPlane is true unless the control plane itself asks.
+func notControlPlane() string {
+	return "!(request.userInfo.username in " + list(ExemptUsers()) + ") && !('" + ExemptGroup + "' in request.userInfo.?groups.orValue([]))"
+}
+
 // notExempt is true unless the control plane itself asks, or somebody whom the administrator lets pass. params is a Gate.
 func notExempt() string {
-	return "!(request.userInfo.username in " + list(ExemptUsers()) + ") && !('" + ExemptGroup + "' in request.userInfo.?groups.orValue([]))" +
+	return notControlPlane() +
 		" && !(request.userInfo.username in params.spec.?exempt.?users.orValue([]))" +
 		" && !params.spec.?exempt.?groups.orValue([]).exists(g, g in request.userInfo.?groups.orValue([]))"
 }

@@ -21,11 +21,11 @@ type LeftAlone struct {
 // that a new version of Kubernetes cannot open a door unseen.
 var Reviewed = []LeftAlone{
 	{
-		Way: "status", Why: "the controllers' and kubelets' own; never gated, so that they always work. Keep the right to write it to them: a forged status can hide pods, or end them",
+		Way: "status", Why: "the controllers' and kubelets' own; no change of status is ever refused, so that they always work. Metadata that is written along with it is guarded, below. Keep the right to write status to them: a forged one can hide pods, or end them",
 		Resources: []string{"*/status"},
 	},
 	{
-		Way: "creating workloads and pods", Why: "disturbs nothing that runs, and healing is creating",
+		Way: "creating workloads and pods", Why: "healing is creating. One whose selector fits pods that have no owner adopts them, and removes those that are too many",
 		Operations: []string{"CREATE"},
 		Resources: []string{
 			"apps/deployments", "apps/statefulsets", "apps/daemonsets", "apps/replicasets", "apps/controllerrevisions",
@@ -43,7 +43,7 @@ var Reviewed = []LeftAlone{
 		},
 	},
 	{
-		Way: "finalizing a namespace", Why: "comes after its deletion, which is gated",
+		Way: "finalizing a namespace", Why: "comes after its deletion, which is gated; metadata that is written along with it is guarded, below",
 		Resources: []string{"core/namespaces/finalize"},
 	},
 	{

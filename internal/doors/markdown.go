@@ -40,13 +40,11 @@ A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + `
 
 | what | how |
 |---|---|
-| a Namespace is deleted | refused while a gate is closed for ` + "`Delete`" + ` that governs it, or anything in it |
-| a Namespace is relabelled out of a gate | refused while any disruption of the gate is closed. Only labels that the gate's windows select on count |
-| the labels ` + "`held`, `held-since`, `held-partition`" + ` are written | restored on what is held, and refused elsewhere, to everybody but the operator; at creation too |
-| ` + "`override-until`, `override-by`, `override-spent`" + ` are written | refused to everybody but the operator, on workloads and namespaces, at creation too; who sets an override may name an earlier end |
-| what another target's gate would hold, while this one is closed for ` + "`Deny`" + ` or frozen | refused: the strictest counts |
-| a Gate is written | refused to everybody but the operator and the garbage collector |
-
+`)
+	for _, g := range Guards {
+		fmt.Fprintf(&b, "| %s | %s |\n", g.What, g.How)
+	}
+	b.WriteString(`
 None of it needs a running operator.
 
 ## Never gated
@@ -83,7 +81,9 @@ of a StatefulSet, other nodes of a DaemonSet.
 |---|---|
 | a finalizer dropped outside the window from what was deleted inside it | healing must never be blocked |
 | impersonation of one of the identities below | admission sees only the impersonated: keep the right to impersonate narrow, and read the audit log |
-| a DELETE or a Scale after closing time, while no operator runs | such a request carries no time: the gate as last written decides. Everything else closes on its second |
+| a DELETE or a Scale after closing time, while no operator runs | such a request carries no time: the gate as last written decides |
+| a change that only takes fields away, or that empties managedFields, after closing time, while no operator runs | it leaves no time either. Every other change is refused from that second on |
+| the token of the operator's own service account, in the hands of somebody else | it passes as the operator does: keep its namespace closed to everybody who need not be there |
 | priority preemption, node failure, kubelet restart, static pods, etcd, the cloud's API | no request, or the scheduler's own |
 
 ## Who always passes

@@ -16,14 +16,14 @@ var pods = Family{
 		},
 		{
 			Name: "pod-resize", Disruption: gate.Rollout, Resource: "pods/resize", Kind: "Pod", Operation: "UPDATE",
-			Summary:  "other resources of a container that restarts for it (resizePolicy RestartContainer)",
+			Summary:  "other resources of a container that restarts for it (resizePolicy RestartContainer), or of the pod as a whole, which that container shares",
 			Disrupts: running + ` && (` + resized("containers") + ` || ` + resized("initContainers") + `)`,
 			Because:  "by a resize that restarts a container",
 		},
 		{
 			Name: "pod-label", Disruption: gate.Delete, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
-			Summary:  "a label changed or taken away: its workload replaces it, or its Service drops it. A new label passes, and so does the pod's own service account (leader election)",
-			Disrupts: running + ` && ` + labelsChanged + ` && !` + ownAccount + ` && !` + oldLabels + `.all(k, object.metadata.?labels[?k] == oldObject.metadata.?labels[?k])`,
+			Summary:  "a label changed or taken away: its workload replaces it, or its Service drops it; pod-template-hash or controller-revision-hash added. Another new label passes, and so does the pod's own service account (leader election)",
+			Disrupts: running + ` && ` + labelsChanged + ` && !` + ownAccount + ` && !(` + oldLabels + `.all(k, ` + labelKept + `) && ` + list(adoptingLabels) + `.all(k, ` + labelKept + `))`,
 			Because:  "by a changed label, for which its workload may replace it or its Service drop it",
 		},
 		{
@@ -37,6 +37,14 @@ var pods = Family{
 			Summary:  "another activeDeadlineSeconds: the kubelet ends the pod when it has passed",
 			Disrupts: running + ` && object.spec.?activeDeadlineSeconds != oldObject.spec.?activeDeadlineSeconds`,
 			Because:  "by a deadline",
+		},
+		{
+			Name: "pod-toleration", Disruption: gate.Delete, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
+			Summary: "fewer tolerationSeconds, or a new toleration with less: a taint that was tolerated ends the pod",
+			Disrupts: running + ` && object.spec.?tolerations.orValue([]).exists(n, has(n.tolerationSeconds) && !(n in oldObject.spec.?tolerations.orValue([]))` +
+				` && oldObject.spec.?tolerations.orValue([]).exists(o, o.?effect.orValue('') in ['', 'NoExecute'] && (o.?key == n.?key || !has(o.key) || !has(n.key))` +
+				` && (!has(o.tolerationSeconds) || o.tolerationSeconds > n.tolerationSeconds)))`,
+			Because: "by tolerating a taint for less time",
 		},
 		{
 			Name: "pod-delete", Disruption: gate.Delete, Resource: "pods", Kind: "Pod", Operation: "DELETE",
@@ -54,6 +62,11 @@ const (
 	ownAccount = `(request.userInfo.username == 'system:serviceaccount:' + oldObject.metadata.namespace + ':' + oldObject.spec.?serviceAccountName.orValue('default'))`
 )
 
+const labelKept = `object.metadata.?labels[?k] == oldObject.metadata.?labels[?k]`
+
+// adoptingLabels mark the pods of workloads: one that gains such a label may be adopted, and then removed as one too many.
+var adoptingLabels = []string{"pod-template-hash", "controller-revision-hash"}
+
 // images is CEL that lists the images of containers, in order; containers are neither added nor reordered in a pod.
 func images(object, containers string) string {
 	return object + `.spec.?` + containers + `.orValue([]).map(c, c.?image.orValue(''))`
@@ -62,5 +75,6 @@ func images(object, containers string) string {
 // resized is CEL that says whether the resources of some container change that restarts for it.
 func resized(containers string) string {
 	return `oldObject.spec.?` + containers + `.orValue([]).exists(c, c.?resizePolicy.orValue([]).exists(p, p.restartPolicy == 'RestartContainer')` +
-		` && !object.spec.?` + containers + `.orValue([]).exists(n, n.name == c.name && n.?resources == c.?resources))`
+		` && (object.spec.?resources != oldObject.spec.?resources` +
+		` || !object.spec.?` + containers + `.orValue([]).exists(n, n.name == c.name && n.?resources == c.?resources)))`
 }

@@ -9,10 +9,24 @@ var replicas = Family{
 	Doors: []Door{
 		{
 			Name: "replicaset-rollout", Disruption: gate.Rollout, Group: "apps", Resource: "replicasets", Kind: "ReplicaSet", Operation: "UPDATE",
-			Summary: "of a Deployment: another pod template, or fewer replicas; of anybody: other labels or owners",
-			Disrupts: labelsChanged + ` || ` + ownersChanged + ` || ` + ofDeployment +
-				` && (` + templateChanged + ` || object.spec.?replicas.orValue(1) < oldObject.spec.?replicas.orValue(1))`,
+			// Without pods too: a Deployment takes the oldest of its ReplicaSets that has its template for the current one.
+			Summary: "of a Deployment: another pod template, or fewer replicas; with pods: other labels or owners",
+			Disrupts: ofDeployment + ` && (` + templateChanged + ` || object.spec.?replicas.orValue(1) < oldObject.spec.?replicas.orValue(1)` +
+				` || ` + podsExist + ` && (` + labelsChanged + ` || ` + ownersChanged + `))`,
 			Because: "(its Deployment would replace the pods)",
+		},
+		leavesSelector("apps", "replicaset", "replicasets", "ReplicaSet"),
+		{
+			Name: "replicaset-adoption", Disruption: gate.Rollout, Group: "apps", Resource: "replicasets", Kind: "ReplicaSet", Operation: "UPDATE",
+			Summary:  "of no Deployment, or without pods: other labels",
+			Disrupts: `!(` + ofDeployment + ` && ` + podsExist + `) && ` + labelsChanged,
+			Because:  "(a Deployment that its labels fit would take it over, and may replace pods)",
+		},
+		{
+			Name: "replicaset-owner", Disruption: gate.Delete, Group: "apps", Resource: "replicasets", Kind: "ReplicaSet", Operation: "UPDATE",
+			Summary:  "with pods: changed ownerReferences, unless all of them go",
+			Disrupts: podsExist + ` && ` + ownersChanged + ` && object.metadata.?ownerReferences.orValue([]).size() > 0`,
+			Because:  "by other owner references, which may make the garbage collector delete it",
 		},
 		{
 			Name: "replicaset-scale-down", Disruption: gate.ScaleDown, Group: "apps", Resource: "replicasets", Kind: "ReplicaSet", Operation: "UPDATE",

@@ -45,7 +45,8 @@ func scale(group, name, resource, kind string) Door {
 }
 
 const (
-	scaledDown = `oldObject.status.?replicas.orValue(0) > 0 && object.spec.?replicas.orValue(0) < oldObject.spec.?replicas.orValue(0)`
+	// A Scale does not tell whether its controller has seen the last change: what should have pods counts as having them.
+	scaledDown = `object.spec.?replicas.orValue(0) < oldObject.spec.?replicas.orValue(0)`
 
 	// A Scale has no owner references, but only the Deployment controller selects by this label.
 	scaleOfDeployment = `oldObject.status.?selector.orValue('').contains('pod-template-hash=')`

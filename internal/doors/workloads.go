@@ -64,16 +64,21 @@ func newOwner(group, name, resource, kind string) Door {
 	}
 }
 
-// leavesSelector: what a window selects by label must not walk out of it.
+// leavesSelector: what a window selects by label must not walk out of it, nor into another that is open.
 func leavesSelector(group, name, resource, kind string) Door {
 	return Door{
 		Name: name + "-relabel", Group: group, Resource: resource, Kind: kind, Operation: "UPDATE",
-		Summary: "labels that take it out of the objectSelector of the window",
-		Disrupts: labelsChanged + ` && has(params.spec.objectSelector) && ` +
-			matchesLabels("params.spec.objectSelector", oldLabels) + ` && !(` + matchesLabels("params.spec.objectSelector", newLabels) + `)`,
-		Because: "(its labels would take it out of the window)",
+		Summary: "labels that take it out of the objectSelector of the window, or into that of another one that is open",
+		Disrupts: labelsChanged + ` && (has(params.spec.objectSelector) && ` +
+			matchesLabels("params.spec.objectSelector", oldLabels) + ` && !(` + matchesLabels("params.spec.objectSelector", newLabels) + `) || ` +
+			entered(`has(o.objectSelector) && `+matchesLabels("o.objectSelector", newLabels)+` && (`+namespaceUnknown+` || `+matchesLabels("o.namespaceSelector", varNamespaceLabels)+`)`,
+				matchesLabels("o.objectSelector", oldLabels)) + `)`,
+		Because: "(its labels would take it out of the window, or into another that is open)",
 	}
 }
+
+// namespaceUnknown: a match condition is not told the namespace. It lets through what the namespace then decides.
+const namespaceUnknown = `namespaceObject == null || !has(namespaceObject.metadata)`
 
 const (
 	oldLabels     = `oldObject.metadata.?labels.orValue({})`

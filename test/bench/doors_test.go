@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,13 +25,18 @@ type errand struct {
 	do   func(c client.Client, namespace string, o client.Object, round int) error
 }
 
-// BenchmarkDoors compares each kind of request in a governed namespace, whose window is open so that it passes after the
-// evaluation, with the same where no policy exists; and what merely passes by. The requests take turns.
+// passesBy is how much longer a request may take that merely passes by, at the median. The aim is 1.05; two shared cores are
+// noisier than that, so that only what is plainly more fails. An annotation is looked at: it might be an override.
+const passesBy = 1.15
+
+// BenchmarkDoors compares each kind of request with the same where no policy exists: in a governed namespace whose window is
+// open, so that it passes after the evaluation; in one whose window is closed, so that it is refused; in one that nothing
+// governs; and what merely passes by. The requests take turns.
 func BenchmarkDoors(b *testing.B) {
-	const rounds = 400
+	const rounds = 150
 	plain, governed := start(b, "doors-plain", cluster.StartPlain), start(b, "doors", cluster.Start)
 	for _, c := range []*cluster.Cluster{plain, governed} {
-		for _, ns := range []string{"governed", "free"} {
+		for _, ns := range []string{"governed", "closed", "free"} {
 			create(b, c, namespace(ns, map[string]string{"kommun": ns}), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "default"}})
 			d := deployment(ns)
 			d.Spec.Replicas = new(int32(1000000))
@@ -42,12 +49,23 @@ func BenchmarkDoors(b *testing.B) {
 	}
 	w := window("w", metav1.LabelSelector{MatchLabels: map[string]string{"kommun": "governed"}})
 	w.Spec.Disruptions = []v1alpha1.Disruption{v1alpha1.Rollout, v1alpha1.ScaleDown, v1alpha1.Delete, v1alpha1.Evict}
-	create(b, governed, w)
+	closed := w.DeepCopy()
+	closed.Name, closed.Spec.NamespaceSelector.MatchLabels = "closed", map[string]string{"kommun": "closed"}
+	closed.Spec.Schedules = []v1alpha1.Schedule{{Dates: []string{"2099-05-13"}, StartTime: new("09:00"), EndTime: new("20:00")}}
+	create(b, governed, w, closed)
 	if _, err := governed.StartOperator(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	time.Sleep(5 * time.Second) // the bindings are in force after a second
 
+	controllers := map[client.Client]client.Client{} // by the administrator's client of the same cluster
+	for _, c := range []*cluster.Cluster{plain, governed} {
+		controller, err := c.As("system:kube-controller-manager", "system:masters")
+		if err != nil {
+			b.Fatal(err)
+		}
+		controllers[c.Admin] = controller
+	}
 	web := func(ns string) *appsv1.Deployment {
 		return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "web"}}
 	}
@@ -70,10 +88,10 @@ func BenchmarkDoors(b *testing.B) {
 			return patch(web(ns), `{"spec":{"template":{"metadata":{"annotations":{"restarted":"%d"}}}}}`, i)(c)
 		}},
 		{"scale down: replicas", nil, func(c client.Client, ns string, _ client.Object, i int) error {
-			return patch(web(ns), `{"spec":{"replicas":%d}}`, 1000000-2*i)(c)
+			return patch(web(ns), `{"spec":{"replicas":%d}}`, 1000000-2*i-1)(c)
 		}},
 		{"scale down: a Scale", nil, func(c client.Client, ns string, _ client.Object, i int) error {
-			s := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "web"}, Spec: autoscalingv1.ScaleSpec{Replicas: int32(1000000 - 2*i - 1)}}
+			s := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "web"}, Spec: autoscalingv1.ScaleSpec{Replicas: int32(1000000 - 2*i - 2)}}
 			return c.SubResource("scale").Update(b.Context(), web(ns), client.WithSubResourceBody(s))
 		}},
 		{"delete a Deployment", func(ns string, i int) client.Object {
@@ -86,11 +104,11 @@ func BenchmarkDoors(b *testing.B) {
 			return &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: fmt.Sprintf("rs-%d", i)}, Spec: appsv1.ReplicaSetSpec{Selector: d.Spec.Selector, Template: d.Spec.Template}}
 		}, remove},
 		{"delete a pod", fresh, remove},
-		{"evict a pod", fresh, func(c client.Client, _ string, o client.Object, _ int) error {
+		{"evict a pod", func(ns string, i int) client.Object { return pod(ns, fmt.Sprintf("evicted-%d", i)) }, func(c client.Client, _ string, o client.Object, _ int) error {
 			return c.SubResource("eviction").Create(b.Context(), o, &policyv1.Eviction{DeleteOptions: &metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}})
 		}},
 		{"another image of a pod", nil, func(c client.Client, ns string, _ client.Object, i int) error {
-			return c.Patch(b.Context(), pod(ns, "web"), client.RawPatch("application/strategic-merge-patch+json", fmt.Appendf(nil, `{"spec":{"containers":[{"name":"main","image":"app:%d"}]}}`, i)))
+			return c.Patch(b.Context(), pod(ns, "web"), client.RawPatch("application/strategic-merge-patch+json", fmt.Appendf(nil, `{"spec":{"containers":[{"name":"main","image":"app:%d"}]}}`, i+2)))
 		}},
 		{"another label of a pod", nil, func(c client.Client, ns string, _ client.Object, i int) error {
 			return patch(pod(ns, "web"), `{"metadata":{"labels":{"app":"web-%d"}}}`, i)(c)
@@ -103,8 +121,17 @@ func BenchmarkDoors(b *testing.B) {
 		{"a Deployment's annotation", nil, func(c client.Client, ns string, _ client.Object, i int) error {
 			return patch(web(ns), `{"metadata":{"annotations":{"note":"%d"}}}`, i)(c)
 		}},
+		{"a pod's status, by a controller", nil, func(c client.Client, ns string, _ client.Object, i int) error {
+			return patchStatus(pod(ns, "web"), `{"status":{"reason":"R%d"}}`, i)(controllers[c])
+		}},
+		{"a Deployment's status, by its controller", nil, func(c client.Client, ns string, _ client.Object, i int) error {
+			return patchStatus(web(ns), `{"status":{"readyReplicas":%d}}`, i)(controllers[c])
+		}},
 		{"a pod's status", nil, func(c client.Client, ns string, _ client.Object, i int) error {
 			return patchStatus(pod(ns, "web"), `{"status":{"message":"%d"}}`, i)(c)
+		}},
+		{"a Namespace's status", nil, func(c client.Client, ns string, _ client.Object, i int) error {
+			return patchStatus(namespace(ns, nil), `{"status":{"conditions":[{"type":"Note","status":"True","message":"%d"}]}}`, i)(c)
 		}},
 		{"a pod's annotation", nil, func(c client.Client, ns string, _ client.Object, i int) error {
 			return patch(pod(ns, "web"), `{"metadata":{"annotations":{"note":"%d"}}}`, i)(c)
@@ -115,21 +142,24 @@ func BenchmarkDoors(b *testing.B) {
 		{"a ConfigMap", nil, func(c client.Client, ns string, _ client.Object, i int) error {
 			return c.Create(b.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: fmt.Sprintf("c-%d", i)}})
 		}},
-		{"a namespace's annotation", nil, func(c client.Client, ns string, _ client.Object, i int) error {
+		{"a Namespace's annotation", nil, func(c client.Client, ns string, _ client.Object, i int) error {
 			return patch(namespace(ns, nil), `{"metadata":{"annotations":{"note":"%d"}}}`, i)(c)
 		}},
 	}
 	type row struct {
 		title, namespace string
 		errand           errand
+		refused, by      bool
 		plain, governed  []time.Duration
 	}
 	var rows []*row
 	for _, e := range through {
-		rows = append(rows, &row{title: "governed: " + e.name, namespace: "governed", errand: e}, &row{title: "ungoverned: " + e.name, namespace: "free", errand: e})
+		rows = append(rows, &row{title: "governed: " + e.name, namespace: "governed", errand: e},
+			&row{title: "refused: " + e.name, namespace: "closed", errand: e, refused: true},
+			&row{title: "ungoverned: " + e.name, namespace: "free", errand: e, by: true})
 	}
 	for _, e := range by {
-		rows = append(rows, &row{title: "passes by: " + e.name, namespace: "governed", errand: e})
+		rows = append(rows, &row{title: "passes by: " + e.name, namespace: "governed", errand: e, by: e.name == "a pod's annotation" || !strings.HasSuffix(e.name, "annotation")})
 	}
 	one := func(c *cluster.Cluster, r *row, round int) time.Duration {
 		var o client.Object
@@ -138,10 +168,12 @@ func BenchmarkDoors(b *testing.B) {
 			create(b, c, o)
 		}
 		begin := time.Now()
-		if err := r.errand.do(c.Admin, r.namespace, o, round); err != nil {
+		err := r.errand.do(c.Admin, r.namespace, o, round)
+		took := time.Since(begin)
+		if refused := r.refused && c == governed; refused && !apierrors.IsForbidden(err) || !refused && err != nil {
 			b.Fatalf("%s: %v", r.title, err)
 		}
-		return time.Since(begin)
+		return took
 	}
 	for b.Loop() {
 		for round := range rounds + 20 {
@@ -158,9 +190,14 @@ func BenchmarkDoors(b *testing.B) {
 			}
 		}
 	}
+	fmt.Print("| request | median, ms | with no policy, ms | ratio |\n|---|---|---|---|\n")
 	for _, r := range rows {
 		p, g := quantile(r.plain, .5), quantile(r.governed, .5)
-		b.Logf("%-40s p50 %5.2f ms, %5.2f ms with no policy: %.2f", r.title, ms(g), ms(p), float64(g)/float64(p))
+		ratio := float64(g) / float64(p)
+		fmt.Printf("| %s | %.2f | %.2f | %.2f |\n", r.title, ms(g), ms(p), ratio)
+		if r.by && ratio > passesBy {
+			b.Errorf("%s takes %.2f times as long as with no policy, want at most %.2f", r.title, ratio, passesBy)
+		}
 	}
 }
 

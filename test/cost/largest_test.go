@@ -32,6 +32,7 @@ func requests() []request {
 	overriding.Annotations["maintenance.fonster.dev/override"], overriding.Generation = strings.Repeat("x", 256), 2
 	overriding.Annotations["maintenance.fonster.dev/override-until"] = "2099-01-01T00:00:00Z"
 	newDeployment.Generation, newDeployment.Spec.Replicas = 2, new(int32(1))
+	newDeployment.Labels["another"] = "label"
 	heldDeployment := newDeployment.DeepCopy()
 	heldDeployment.Labels[doors.HeldLabel], heldDeployment.Labels[doors.HeldSinceLabel], heldDeployment.Spec.Paused = doors.HeldWaiting, "2026-11-23T12.00.00Z", true
 	heldDeployment.ManagedFields[63].Time = new(metav1.NewTime(now.Add(time.Hour)))
@@ -49,6 +50,17 @@ func requests() []request {
 	namespace := largestNamespace()
 	newNamespace := namespace.DeepCopy()
 	newNamespace.Labels["k0"] = "other"
+	overriddenNamespace := namespace.DeepCopy()
+	overriddenNamespace.Annotations = overriding.Annotations
+	rc := &corev1.ReplicationController{ObjectMeta: deployment.ObjectMeta, Spec: corev1.ReplicationControllerSpec{Template: &deployment.Spec.Template, Replicas: new(int32(3))}}
+	newRC := &corev1.ReplicationController{ObjectMeta: newDeployment.ObjectMeta, Spec: corev1.ReplicationControllerSpec{Template: &newDeployment.Spec.Template, Replicas: new(int32(1))}}
+	revision, newRevision := &appsv1.ControllerRevision{ObjectMeta: deployment.ObjectMeta}, &appsv1.ControllerRevision{ObjectMeta: newDeployment.ObjectMeta}
+	large := selector(requirements, values)
+	window := &v1alpha1.MaintenanceWindow{ObjectMeta: deployment.ObjectMeta, Spec: v1alpha1.MaintenanceWindowSpec{NamespaceSelector: &large, ObjectSelector: &large}}
+	ours := schema.GroupVersion{Group: "maintenance.fonster.dev", Version: "v1alpha1"}
+	create := func(policy string, gvk schema.GroupVersionKind, resource string, object runtime.Object) request {
+		return request{"CREATE " + resource, policy, gvk, resource, "", admission.Create, object, nil}
+	}
 	update := func(policy string, gvk schema.GroupVersionKind, resource, subresource string, object, old runtime.Object) request {
 		return request{"UPDATE " + resource + "/" + subresource, policy, gvk, resource, subresource, admission.Update, object, old}
 	}
@@ -76,6 +88,18 @@ func requests() []request {
 		update("holds", apps.WithKind("Deployment"), "deployments", "", heldDeployment, deployment),
 		update("fonster-hold", apps.WithKind("Deployment"), "deployments", "", newDeployment, deployment),
 		update("fonster-hold", apps.WithKind("StatefulSet"), "statefulsets", "", newStatefulSet, statefulSet),
+		update("replicas", core.WithKind("ReplicationController"), "replicationcontrollers", "", newRC, rc),
+		update("replicas", apps.WithKind("ControllerRevision"), "controllerrevisions", "", newRevision, revision),
+		update("fonster-status", apps.WithKind("Deployment"), "deployments", "status", newDeployment, deployment),
+		{"UPDATE namespaces/ with an override", "fonster-namespaces", core.WithKind("Namespace"), "namespaces", "", admission.Update, overriddenNamespace, namespace},
+		{"CREATE namespaces with an override", "fonster-namespaces", core.WithKind("Namespace"), "namespaces", "", admission.Create, overriddenNamespace, nil},
+		{"CREATE deployments with an override", "fonster-overrides-create", apps.WithKind("Deployment"), "deployments", "", admission.Create, overriding, nil},
+		update("fonster-overrides-note", apps.WithKind("Deployment"), "deployments", "", overriding, deployment),
+		update("fonster-overrides-stamp", apps.WithKind("Deployment"), "deployments", "", overriding, deployment),
+		create("fonster-overrides-stamp", apps.WithKind("Deployment"), "deployments", overriding),
+		update("fonster-overrides-stamp-namespaces", core.WithKind("Namespace"), "namespaces", "", overriddenNamespace, namespace),
+		create("fonster-selectors", ours.WithKind("MaintenanceWindow"), "maintenancewindows", window),
+		create("fonster-gates", ours.WithKind("Gate"), "gates", &v1alpha1.Gate{ObjectMeta: deployment.ObjectMeta}),
 		update("fonster-hold", apps.WithKind("DaemonSet"), "daemonsets", "", newDaemonSet, daemonSet),
 	}
 }
@@ -158,11 +182,16 @@ func selector(requirements, values int) metav1.LabelSelector {
 	return s
 }
 
-// holding is a gate that holds where it would refuse, and is not frozen.
-func holding(g *v1alpha1.Gate) *v1alpha1.Gate {
+// enforcing is a gate whose windows hold, or warn, where they would refuse; and whose freezes warn, where its windows do.
+func enforcing(g *v1alpha1.Gate, e v1alpha1.Enforcement) *v1alpha1.Gate {
 	g = g.DeepCopy()
 	for i := range g.Spec.Disruptions {
-		g.Spec.Disruptions[i].Enforcement = v1alpha1.Hold
+		g.Spec.Disruptions[i].Enforcement = e
+		for j := range g.Spec.Disruptions[i].Freezes {
+			if e == v1alpha1.Warn {
+				g.Spec.Disruptions[i].Freezes[j].Enforcement = v1alpha1.Warn
+			}
+		}
 	}
 	return g
 }

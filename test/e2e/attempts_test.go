@@ -69,6 +69,15 @@ var attempts = map[string]attempt{
 	"replicaset: delete one without pods passes":            beside("replicaset-delete", newReplicaSet(0), nil, remove),
 	"replicaset: fewer replicas of its own":                 through("replicaset-scale-down", newReplicaSet(2), nil, update(replicas(1)), "ScaleDown of ReplicaSet"),
 	"replicaset: another template of its own passes":        beside("replicaset-rollout", newReplicaSet(1), nil, update(newImage)),
+	"replicaset: the hash of an old one":                    through("replicaset-adoption", newDeployment(2), steps(newImage), ofOldReplicaSet(update(relabel("pod-template-hash", "0"))), "Rollout of ReplicaSet", "would take it over"),
+	"replicaset: an owner of an old one passes":             beside("replicaset-owner", newDeployment(2), steps(newImage), ofOldReplicaSet(update(deadOwner))),
+	"replicaset: another template of an old one":            through("replicaset-rollout", newDeployment(2), steps(newImage), ofOldReplicaSet(update(thirdImage)), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
+	"replicaset: another label of its own":                  through("replicaset-adoption", newReplicaSet(1), nil, update(note), "Rollout of ReplicaSet", "would take it over"),
+	"replicaset: an annotation of its own passes":           beside("replicaset-adoption", newReplicaSet(1), nil, update(annotate)),
+	"replicaset: an owner that does not exist":              through("replicaset-owner", newReplicaSet(1), nil, update(deadOwner), "Delete of ReplicaSet", "garbage collector"),
+	"replicaset: no owner any more passes":                  beside("replicaset-owner", newReplicaSet(1), steps(liveOwner), update(noOwner)),
+	"replicaset: out of the selector":                       through("replicaset-relabel", newReplicaSet(1), nil, update(leave), "of ReplicaSet", "take it out of the window"),
+	"replicaset: a finalizer passes":                        beside("replicaset-relabel", newReplicaSet(1), nil, update(func(o client.Object) { o.SetFinalizers([]string{"example.com/guard"}) })),
 	"replicationcontroller: fewer replicas":                 through("replicationcontroller-scale-down", newReplicationController(2), nil, update(replicas(1)), "ScaleDown of ReplicationController"),
 	"replicationcontroller: another template passes":        beside("replicationcontroller-scale-down", newReplicationController(1), nil, update(newImage)),
 	"replicationcontroller: delete":                         through("replicationcontroller-delete", newReplicationController(1), nil, remove, "Delete of ReplicationController"),
@@ -99,6 +108,11 @@ var attempts = map[string]attempt{
 	"pod: a label less":                                       through("pod-label", newPod(), nil, update(func(o client.Object) { delete(o.GetLabels(), "app") }), "Delete of Pod", "by a changed label"),
 	"pod: another value of a label by its own account passes": beside("pod-label", newPod(), nil, asOwnAccount(update(relabel("app", "leader")))),
 	"pod: out of the selector by its own account":             through("pod-relabel", newPod(), nil, asOwnAccount(update(leave)), "of Pod", "take it out of the window"),
+	"pod: the hash of a workload":                             through("pod-label", newPod(), nil, update(relabel("pod-template-hash", "0")), "Delete of Pod", "by a changed label"),
+	"pod: the revision of a workload":                         through("pod-label", newPod(), nil, update(relabel("controller-revision-hash", "0")), "Delete of Pod", "by a changed label"),
+	"pod: tolerating a taint for less time":                   through("pod-toleration", newPod(), nil, update(tolerateFor(0, "node.kubernetes.io/not-ready")), "Delete of Pod", "by tolerating a taint for less time"),
+	"pod: tolerating a taint for longer passes":               beside("pod-toleration", newPod(), nil, update(tolerateFor(600, "node.kubernetes.io/not-ready"))),
+	"pod: tolerating another taint for a time passes":         beside("pod-toleration", newPod(), nil, update(tolerateFor(1, "example.com/other"))),
 	"pod: an owner that does not exist":                       through("pod-owner", newPod(), nil, update(deadOwner), "Delete of Pod", "garbage collector"),
 	"pod: a deadline":                                         through("pod-deadline", newPod(), nil, update(onPod(func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(1)) })), "Delete of Pod", "by a deadline"),
 	"pod: a resize that restarts":                             through("pod-resize", newPod(corev1.RestartContainer), steps(resizable), resize, "Rollout of Pod", "by a resize that restarts a container"),
@@ -179,6 +193,22 @@ func ofReplicaSet(act action) action {
 			return fmt.Errorf("%d ReplicaSets", len(list.Items))
 		}
 		return act(ctx, c, &list.Items[0])
+	}
+}
+
+// ofOldReplicaSet acts on the ReplicaSet that a Deployment has scaled to nothing.
+func ofOldReplicaSet(act action) action {
+	return func(ctx context.Context, c client.Client, o client.Object) error {
+		var list appsv1.ReplicaSetList
+		if err := shared.Admin.List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingLabels{"app": o.GetName()}); err != nil {
+			return err
+		}
+		for i := range list.Items {
+			if *list.Items[i].Spec.Replicas == 0 && list.Items[i].Status.Replicas == 0 {
+				return act(ctx, c, &list.Items[i])
+			}
+		}
+		return fmt.Errorf("no old one among %d ReplicaSets", len(list.Items))
 	}
 }
 
@@ -344,6 +374,8 @@ func podSpec(o client.Object) *corev1.PodSpec {
 
 func newImage(o client.Object) { podSpec(o).Containers[0].Image = "app:2" }
 
+func thirdImage(o client.Object) { podSpec(o).Containers[0].Image = "app:3" }
+
 func replicas(n int32) func(client.Object) {
 	return func(o client.Object) {
 		switch w := o.(type) {
@@ -372,6 +404,20 @@ func resizable(o client.Object) {
 func tolerate(o client.Object) {
 	p := o.(*corev1.Pod)
 	p.Spec.Tolerations = append(p.Spec.Tolerations, corev1.Toleration{Key: "note", Operator: corev1.TolerationOpExists})
+}
+
+// tolerateFor makes a pod tolerate a taint for some seconds.
+func tolerateFor(seconds int64, key string) func(client.Object) {
+	return func(o client.Object) {
+		p := o.(*corev1.Pod)
+		for i := range p.Spec.Tolerations {
+			if p.Spec.Tolerations[i].Key == key {
+				p.Spec.Tolerations[i].TolerationSeconds = &seconds
+				return
+			}
+		}
+		p.Spec.Tolerations = append(p.Spec.Tolerations, corev1.Toleration{Key: key, Operator: corev1.TolerationOpExists, Effect: corev1.TaintEffectNoExecute, TolerationSeconds: &seconds})
+	}
 }
 
 func note(o client.Object)     { o.GetLabels()["note"] = "seen" }

@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
@@ -305,7 +306,7 @@ func TestDeleteCollection(t *testing.T) {
 	wantRefused(t, err, "Delete of Pod "+ns+"/"+d.Name+"-")
 }
 
-// TestMidRollout is the rest of row 3: more at once in the middle of a rollout.
+// TestMidRollout is the rest of row 3: more at once in the middle of a rollout that cannot finish.
 func TestMidRollout(t *testing.T) {
 	ns := testName(t)
 	namespace(t, ns)
@@ -322,7 +323,39 @@ func TestMidRollout(t *testing.T) {
 		}
 		return nil
 	})
+	s := newStatefulSet(3)(ns).(*appsv1.StatefulSet)
+	name(s, "db")
+	set := newDaemonSet()(ns).(*appsv1.DaemonSet)
+	name(set, "agent")
+	for _, o := range []client.Object{s, set} {
+		create(t, o)
+		eventually(t, 60*time.Second, func() error { return isSettled(t.Context(), o) })
+		eventually(t, 10*time.Second, func() error {
+			get(t, o)
+			// Its new pods find room on no node.
+			podSpec(o).Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1000")}
+			return shared.Admin.Update(t.Context(), o)
+		})
+	}
+	eventually(t, 30*time.Second, func() error {
+		get(t, s)
+		get(t, set)
+		if s.Status.ObservedGeneration < s.Generation || s.Status.UpdatedReplicas == 0 || s.Status.UpdatedReplicas == s.Status.Replicas {
+			return fmt.Errorf("the rollout has not begun: %+v", s.Status)
+		}
+		if set.Status.ObservedGeneration < set.Generation || set.Status.UpdatedNumberScheduled == 0 || set.Status.UpdatedNumberScheduled == set.Status.DesiredNumberScheduled {
+			return fmt.Errorf("the rollout has not begun: %+v", set.Status)
+		}
+		return nil
+	})
 	window(t, ns, ns, nextYear())
+	refused := func(o client.Object, patch, says string) {
+		t.Helper()
+		wantRefused(t, shared.Admin.Patch(t.Context(), o.DeepCopyObject().(client.Object), mergePatch("%s", patch)), says)
+	}
+	refused(s, `{"spec":{"updateStrategy":{"rollingUpdate":{"maxUnavailable":2}}}}`, "Rollout of StatefulSet")
+	refused(set, `{"spec":{"updateStrategy":{"rollingUpdate":{"maxUnavailable":2}}}}`, "Rollout of DaemonSet")
+	refused(set, `{"spec":{"updateStrategy":{"rollingUpdate":{"maxUnavailable":0,"maxSurge":1}}}}`, "Rollout of DaemonSet")
 	surge(d)
 	wantRefused(t, shared.Admin.Update(t.Context(), d), "Rollout of Deployment")
 	eventually(t, 5*time.Second, func() error { return shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(d), d) })

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -44,18 +45,24 @@ func TestHealing(t *testing.T) {
 	stranded := deployment(t, ns, "stranded", 1, on(lost))
 	deployment(t, dying, "web", 2)
 
-	now := time.Now()
-	closes := now.Add(6 * time.Second).Truncate(time.Second)
-	if day(now) != day(closes) {
-		t.Skip("midnight is near")
-	}
-	window(t, ns, ns, between(now.Add(-time.Minute), closes), everything)
-	wantPassed(t, setImage(t.Context(), shared.Admin, slow, "app:2"))
+	mw := window(t, ns, ns, always(), everything)
 	owner := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "owner"}}
 	create(t, owner)
 	wantPassed(t, shared.Admin.Patch(t.Context(), owned, mergePatch(`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"owner","uid":%q}]}}`, owner.UID)))
-	time.Sleep(time.Until(closes.Add(200 * time.Millisecond)))
-	wantRefused(t, setImage(t.Context(), client.NewDryRunClient(shared.Admin), crashing, "app:2"), "Rollout of Deployment")
+	before := denied(t)
+	wantPassed(t, setImage(t.Context(), shared.Admin, slow, "app:2"))
+	wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"schedules":[{"dates":["2021-05-13"],"startTime":"09:00","endTime":"20:00"}]}}`)))
+	eventually(t, 10*time.Second, func() error {
+		err := setImage(t.Context(), client.NewDryRunClient(shared.Admin), crashing, "app:2")
+		if err == nil {
+			return errors.New("the window is still open")
+		}
+		wantRefused(t, err, "Rollout of Deployment")
+		return nil
+	})
+	if denied(t) <= before {
+		t.Fatal("the API server has not counted a refusal: its metric is another one now")
+	}
 	get(t, slow)
 	if slow.Status.UpdatedReplicas == *slow.Spec.Replicas {
 		t.Fatalf("the rollout ended before the window: %+v", slow.Status)
@@ -162,6 +169,7 @@ func denied(t *testing.T) int {
 	return sum
 }
 
+// policyRefusal finds a refusal in the log of a controller; TestPolicyRefusal holds it against what the API server says.
 var policyRefusal = regexp.MustCompile(`.*ValidatingAdmissionPolicy.*denied.*`)
 
 // controllerRefusals are the lines in the logs of the controllers, the scheduler and kwok that speak of a refusal.
@@ -176,6 +184,19 @@ func controllerRefusals(t *testing.T) []string {
 		lines = append(lines, policyRefusal.FindAllString(log, -1)...)
 	}
 	return lines
+}
+
+// TestPolicyRefusal: what a controller would log of a refusal is found.
+func TestPolicyRefusal(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, nextYear())
+	err := setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:2")
+	wantRefused(t, err)
+	if line := fmt.Sprintf("E1125 10:00:00.000000 1 controller.go:1] \"Unhandled Error\" err=%q", err); !policyRefusal.MatchString(line) {
+		t.Errorf("not seen as a refusal: %s", line)
+	}
 }
 
 // node is a node that kwok simulates.
@@ -340,9 +361,11 @@ func TestOperatorLast(t *testing.T) {
 	restarted := time.Now()
 	eventually(t, 30*time.Second, func() error { // until the API server has read what a Gate is, it refuses to everybody
 		err := setImage(t.Context(), c.Admin, d, "app:2")
-		wantRefused(t, err)
-		if !strings.Contains(err.Error(), "Rollout of Deployment cold/web") {
-			return err
+		if err == nil {
+			t.Fatal("a rollout passed the closed gate after the restart")
+		}
+		if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "Rollout of Deployment cold/web") {
+			return err // 503, or the policy is not ready
 		}
 		return nil
 	})
