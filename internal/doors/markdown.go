@@ -43,7 +43,7 @@ A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + `
 | a Namespace is deleted | refused while a gate is closed for ` + "`Delete`" + ` that governs it, or anything in it |
 | a Namespace is relabelled out of a gate | refused while any disruption of the gate is closed. Only labels that the gate's windows select on count |
 | the labels ` + "`held`, `held-since`, `held-partition`" + ` are written | restored on what is held, and refused elsewhere, to everybody but the operator; at creation too |
-| ` + "`override-until`, `override-by`, `override-spent`" + ` are written | refused to everybody but the operator, on workloads and namespaces, at creation too; who sets an override may name an earlier end |
+| ` + "`override-until`, `override-by`, `override-from`, `override-spent`" + ` are written | put back as they were, by whomever but the operator, on workloads and namespaces, at creation too; refused where the API server has no mutating policies; who sets an override may name an earlier end |
 | what another target's gate would hold, while this one is closed for ` + "`Deny`" + ` or frozen | refused: the strictest counts |
 | a Gate is written | refused to everybody but the operator and the garbage collector |
 
