@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -225,6 +226,7 @@ func (r *Reconciler) writeRecords(ctx context.Context, windows []string, change 
 		if err := apply.Status(ctx, r.Client, update); err != nil {
 			return fmt.Errorf("window %s: %w", name, err)
 		}
+		r.tellEnded(&mw, records)
 		if added {
 			r.Observe(name)
 			if tell != nil {
@@ -244,6 +246,18 @@ func (r *Reconciler) tell(window *v1alpha1.MaintenanceWindow, o *metav1.PartialO
 	args := []any{record.Object, clip(record.By, maxEventText), record.Until.UTC().Format(time.RFC3339), clip(record.Reason, maxEventText)}
 	r.Recorder.Eventf(window, o, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", format, args...)
 	r.Recorder.Eventf(o, window, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", format, args...)
+}
+
+// tellEnded tells, in Events of a window, of the overrides that have ended since its status was written.
+func (r *Reconciler) tellEnded(window *v1alpha1.MaintenanceWindow, records []v1alpha1.OverrideRecord) {
+	for _, record := range records {
+		known := slices.ContainsFunc(window.Status.Overrides, func(e v1alpha1.OverrideRecord) bool {
+			return e.Object == record.Object && e.Reason == record.Reason && e.From.Equal(&record.From) && e.EndedAt != nil
+		})
+		if record.EndedAt != nil && !known {
+			r.Recorder.Eventf(window, nil, corev1.EventTypeNormal, v1alpha1.ReasonOverrideEnded, "Override", "the override of %s has ended (%s): %s", record.Object, record.Ended, clip(record.Reason, maxEventText))
+		}
+	}
 }
 
 // patch writes a decision into the object, if it is still the one that was decided about.
@@ -272,7 +286,7 @@ func (r *Reconciler) patch(ctx context.Context, o *metav1.PartialObjectMetadata,
 	if err := r.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, content), client.FieldOwner(fieldManager)); err != nil {
 		return err
 	}
-	if d.end && d.record != nil {
+	if (d.end || d.clean) && d.record != nil {
 		r.Recorder.Eventf(o, nil, corev1.EventTypeNormal, v1alpha1.ReasonOverrideEnded, "Override", "the override of %s has ended: %s", d.record.Object, clip(d.record.Reason, maxEventText))
 	}
 	return nil

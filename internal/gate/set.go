@@ -246,21 +246,25 @@ func (g *group) overrides() Overrides {
 			o.MaxDuration = d
 		}
 	}
+	match := func(pattern string) {
+		if pattern != "" && len(o.ReasonPatterns) < MaxWindowNames && !slices.Contains(o.ReasonPatterns, pattern) {
+			o.ReasonPatterns = append(o.ReasonPatterns, pattern)
+		}
+	}
 	for _, w := range g.windows {
 		if w.Enforcement == Warn { // there is nothing to pass
 			continue
 		}
 		shorten(w.MaxOverride)
+		match(w.ReasonPattern)
 		if len(o.Windows) < MaxWindowNames {
 			o.Windows = append(o.Windows, w.Name)
-		}
-		if w.ReasonPattern != "" && len(o.ReasonPatterns) < MaxWindowNames && !slices.Contains(o.ReasonPatterns, w.ReasonPattern) {
-			o.ReasonPatterns = append(o.ReasonPatterns, w.ReasonPattern)
 		}
 	}
 	for _, f := range g.freezes {
 		if f.Overridable && f.Enforcement != Warn {
 			shorten(f.MaxOverride)
+			match(f.ReasonPattern)
 		}
 	}
 	return o

@@ -110,7 +110,7 @@ func testOverrides(t *testing.T, up bool) {
 		wantPassed(t, shared.Admin.Delete(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "revoked-" + ns}}))
 		open(t, deployer, d, "app:2") // it stands until its end
 		eventually(t, 5*time.Second, func() error {
-			if err := set(revoked, d, "INC-2"); err == nil {
+			if err := set(client.NewDryRunClient(revoked), d, "INC-2"); err == nil { // what passes once would be no new reason
 				return fmt.Errorf("set again without the right")
 			}
 			return nil
@@ -403,6 +403,15 @@ func testRecord(t *testing.T, ns string, workloads map[string]*appsv1.Deployment
 	if err != nil || !strings.Contains(out, "deployment/right") || !strings.Contains(out, "INC-1 disken full") {
 		t.Errorf("%v\n%s", err, out)
 	}
+	eventually(t, 10*time.Second, func() error {
+		out, err := shared.Kubectl("get", "events", "-A", "--field-selector", "reason=OverrideEnded,involvedObject.kind=MaintenanceWindow,involvedObject.name="+ns)
+		for _, how := range []string{"expired has ended (Expired)", "removed has ended (Removed)", "two has ended (Replaced)", "delete has ended (Deleted)"} {
+			if err != nil || !strings.Contains(out, how) {
+				return fmt.Errorf("no %q: %v\n%s", how, err, out)
+			}
+		}
+		return nil
+	})
 	metrics := scrapeMetrics(t)
 	if !strings.Contains(metrics, `fonster_overrides_total{window="`+ns+`"}`) || !strings.Contains(metrics, "fonster_overrides_active ") || strings.Contains(metrics, "INC-") {
 		t.Errorf("metrics:\n%s", metrics)
