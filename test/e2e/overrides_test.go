@@ -405,7 +405,7 @@ func testRecord(t *testing.T, ns string, workloads map[string]*appsv1.Deployment
 	}
 	eventually(t, 10*time.Second, func() error {
 		out, err := shared.Kubectl("get", "events", "-A", "--field-selector", "reason=OverrideEnded,involvedObject.kind=MaintenanceWindow,involvedObject.name="+ns)
-		for _, how := range []string{"expired has ended (Expired)", "removed has ended (Removed)", "two has ended (Replaced)", "delete has ended (Deleted)"} {
+		for _, how := range []string{"expired has ended (Expired)", "removed has ended (Removed)", "delete has ended (Deleted)"} {
 			if err != nil || !strings.Contains(out, how) {
 				return fmt.Errorf("no %q: %v\n%s", how, err, out)
 			}
