@@ -30,14 +30,16 @@ type decision struct {
 func decide(o *metav1.PartialObjectMetadata, longest time.Duration, now time.Time) decision {
 	current := override.Parse(o.Annotations)
 	switch {
-	case current.Reason == "" || current.Reason == current.Spent: // taken away, or used up
+	case current.Reason == "" || current.IsSpent(): // taken away, or used up
 		d := decision{clean: true}
-		if current.Spent != "" && !current.Until.IsZero() {
-			current.Reason = current.Spent
+		if len(current.Spent) > 0 && !current.Until.IsZero() {
+			current.Reason = current.Spent[0]
 			d.record = record(o, current, current.Until, now)
 			end(d.record, earlier(current.Until, now), v1alpha1.OverrideRemoved)
 		}
 		return d
+	case longest == 0 && current.Stands(now) && now.Before(began(o, current, now).Add(settle)): // a cache may be behind
+		return decision{next: began(o, current, now).Add(settle)}
 	case longest == 0, current.Until.IsZero(): // nothing governs it, or nothing did when it was set
 		return decision{end: true}
 	case !now.Before(current.Until):
@@ -53,20 +55,46 @@ func decide(o *metav1.PartialObjectMetadata, longest time.Duration, now time.Tim
 	return d
 }
 
-// record is what is known of an override: it began with the latest write that is not later than by, at first sight.
+// settle is how long after the beginning of an override the caches may not yet have the window that governs its object.
+const settle = 2 * time.Second
+
+// record is what is known of an override.
 func record(o *metav1.PartialObjectMetadata, current override.Override, by, now time.Time) *v1alpha1.OverrideRecord {
-	return &v1alpha1.OverrideRecord{
-		Object: override.ObjectName(o.Kind, o.Namespace, o.Name), Reason: current.Reason, By: current.By, Until: metav1.NewTime(current.Until.UTC()),
-		From:           metav1.NewTime(lastWrite(o, earlier(by, now))),
+	r := &v1alpha1.OverrideRecord{
+		Object: override.ObjectName(o.Kind, o.Namespace, o.Name), Reason: clip(current.Reason, maxText), By: clip(current.By, maxText), Until: metav1.NewTime(current.Until.UTC()),
+		From:           metav1.NewTime(began(o, current, earlier(by, now))),
 		FromGeneration: o.Generation, ToGeneration: o.Generation,
 	}
+	if !current.From.IsZero() {
+		r.FromGeneration = current.FromGeneration
+	}
+	return r
+}
+
+// began is when an override began: as the API server has stamped it, or else the latest write that is not later than by.
+func began(o *metav1.PartialObjectMetadata, current override.Override, by time.Time) time.Time {
+	if !current.From.IsZero() {
+		return current.From.UTC()
+	}
+	return lastWrite(o, by)
+}
+
+// maxText is how many characters the API takes of what people write in a record.
+const maxText = 1024
+
+// clip shortens a text to n characters.
+func clip(text string, n int) string {
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return text
 }
 
 func end(r *v1alpha1.OverrideRecord, at time.Time, how v1alpha1.OverrideEnd) {
 	r.EndedAt, r.Ended = &metav1.Time{Time: at.UTC().Truncate(time.Second)}, how
 }
 
-// lastWrite is when somebody other than the operator last wrote the object, as of now.
+// lastWrite is when anybody last wrote the object, as of now.
 func lastWrite(o *metav1.PartialObjectMetadata, now time.Time) time.Time {
 	var last time.Time
 	for _, m := range o.ManagedFields {
@@ -102,7 +130,7 @@ const (
 func note(list []v1alpha1.OverrideRecord, r v1alpha1.OverrideRecord, o *metav1.PartialObjectMetadata, now time.Time) (merged []v1alpha1.OverrideRecord, added bool) {
 	list = slices.Clone(list)
 	i := slices.IndexFunc(list, func(e v1alpha1.OverrideRecord) bool {
-		return e.Object == r.Object && e.Reason == r.Reason && (e.EndedAt == nil || e.EndedAt.Equal(r.EndedAt))
+		return e.Object == r.Object && e.Reason == r.Reason && (e.EndedAt == nil || e.EndedAt.Equal(r.EndedAt) || e.From.Equal(&r.From) && e.Until.Equal(&r.Until))
 	})
 	changed := false
 	for j := range list { // an override that another one replaced

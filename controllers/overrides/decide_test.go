@@ -1,6 +1,7 @@
 package overrides
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +38,8 @@ func TestDecide(t *testing.T) {
 		"it ends later than it may":     {object(override.Reason, "INC-1", override.Until, at(noon.Add(24*time.Hour))), time.Hour, decision{until: noon.Add(time.Hour), next: noon.Add(time.Hour)}, "", false},
 		"its end has come":              {object(override.Reason, "INC-1", override.Until, at(noon)), time.Hour, decision{end: true}, v1alpha1.OverrideExpired, false},
 		"nothing governs it":            {object(override.Reason, "INC-1", override.Until, at(noon.Add(time.Hour))), 0, decision{end: true}, "", true},
+		"a cache may be behind":         {object(override.Reason, "INC-1", override.Until, at(noon.Add(time.Hour)), override.From, at(noon.Add(-time.Second))+"/2"), 0, decision{next: noon.Add(time.Second)}, "", true},
+		"a spent text came again":       {object(override.Reason, "INC-1", override.Spent, "INC-2\nINC-1"), time.Hour, decision{clean: true}, "", true},
 		"nobody stamped it":             {object(override.Reason, "INC-1"), time.Hour, decision{end: true}, "", true},
 		"its end cannot be read":        {object(override.Reason, "INC-1", override.Until, "soon"), time.Hour, decision{end: true}, "", true},
 		"it was taken away":             {object(override.Spent, "INC-1", override.Until, at(noon.Add(time.Hour))), time.Hour, decision{clean: true}, v1alpha1.OverrideRemoved, false},
@@ -55,6 +58,18 @@ func TestDecide(t *testing.T) {
 				t.Errorf("record %+v, want end %q", got.record, tc.ended)
 			}
 		})
+	}
+}
+
+// TestFrom: the stamp of the API server says when an override began, whoever writes the object meanwhile, and from which generation.
+func TestFrom(t *testing.T) {
+	o := object(override.Reason, "INC-1", override.Until, at(noon.Add(time.Hour)), override.From, at(noon.Add(-time.Hour))+"/2", override.By, strings.Repeat("ö", 2000))
+	r := decide(o, time.Hour, noon).record
+	if !r.From.Equal(&metav1.Time{Time: noon.Add(-time.Hour)}) || r.FromGeneration != 2 || r.ToGeneration != 3 {
+		t.Errorf("record %+v, want it from the stamp", r)
+	}
+	if n := len([]rune(r.By)); n != maxText {
+		t.Errorf("%d characters of who it was, want %d", n, maxText)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -162,7 +164,7 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 	return err
 }
 
-// governing names the windows that govern an object, or something in a namespace, in order; and says how long the strictest of
+// governing names the windows that refuse changes of an object, or something in a namespace, in order; and says how long the strictest of
 // all, overridable freezes counted, lets an override stand. Zero: nothing governs it.
 func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjectMetadata, compiled *compile.Compiled) ([]string, time.Duration, error) {
 	namespace, objectLabels := o.Name, labels.Set(nil)
@@ -186,14 +188,14 @@ func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjec
 	}
 	for _, name := range compiled.Names("MaintenanceWindow") {
 		w := compiled.Windows[name]
-		if w.Problems.HasTarget() && w.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || w.Target.Objects.Matches(objectLabels)) {
+		if w.Enforcement != gate.Warn && w.Problems.HasTarget() && w.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || w.Target.Objects.Matches(objectLabels)) {
 			windows = append(windows, name)
 			shorten(w.MaxOverride)
 		}
 	}
 	for _, name := range compiled.Names("ChangeFreeze") {
 		f := compiled.Freezes[name]
-		if f.Overridable && f.Problems.HasTarget() && f.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || f.Target.Objects.Matches(objectLabels)) {
+		if f.Overridable && f.Enforcement != gate.Warn && f.Problems.HasTarget() && f.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || f.Target.Objects.Matches(objectLabels)) {
 			shorten(f.MaxOverride)
 		}
 	}
@@ -224,6 +226,7 @@ func (r *Reconciler) writeRecords(ctx context.Context, windows []string, change 
 		if err := apply.Status(ctx, r.Client, update); err != nil {
 			return fmt.Errorf("window %s: %w", name, err)
 		}
+		r.tellEnded(&mw, records)
 		if added {
 			r.Observe(name)
 			if tell != nil {
@@ -234,12 +237,27 @@ func (r *Reconciler) writeRecords(ctx context.Context, windows []string, change 
 	return nil
 }
 
+// maxEventText is how much of a reason an Event has room for: its note takes 1,024 bytes in all.
+const maxEventText = 100
+
 // tell tells of an override in Events: of the object, and of the window that it passes.
 func (r *Reconciler) tell(window *v1alpha1.MaintenanceWindow, o *metav1.PartialObjectMetadata, record v1alpha1.OverrideRecord) {
 	format := "%s is overridden by %s until %s: %s"
-	args := []any{record.Object, record.By, record.Until.UTC().Format(time.RFC3339), record.Reason}
+	args := []any{record.Object, clip(record.By, maxEventText), record.Until.UTC().Format(time.RFC3339), clip(record.Reason, maxEventText)}
 	r.Recorder.Eventf(window, o, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", format, args...)
 	r.Recorder.Eventf(o, window, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", format, args...)
+}
+
+// tellEnded tells, in Events of a window, of the overrides that have ended since its status was written.
+func (r *Reconciler) tellEnded(window *v1alpha1.MaintenanceWindow, records []v1alpha1.OverrideRecord) {
+	for _, record := range records {
+		known := slices.ContainsFunc(window.Status.Overrides, func(e v1alpha1.OverrideRecord) bool {
+			return e.Object == record.Object && e.Reason == record.Reason && e.From.Equal(&record.From) && e.EndedAt != nil
+		})
+		if record.EndedAt != nil && !known {
+			r.Recorder.Eventf(window, nil, corev1.EventTypeNormal, v1alpha1.ReasonOverrideEnded, "Override", "the override of %s has ended (%s): %s", record.Object, record.Ended, clip(record.Reason, maxEventText))
+		}
+	}
 }
 
 // patch writes a decision into the object, if it is still the one that was decided about.
@@ -247,10 +265,10 @@ func (r *Reconciler) patch(ctx context.Context, o *metav1.PartialObjectMetadata,
 	annotations, marks := map[string]any{}, map[string]any{}
 	switch {
 	case d.end:
-		annotations[override.Spent] = o.Annotations[override.Reason]
+		annotations[override.Spent] = override.Parse(o.Annotations).Spend()
 		fallthrough
 	case d.clean:
-		annotations[override.Until], annotations[override.By] = nil, nil
+		annotations[override.Until], annotations[override.By], annotations[override.From] = nil, nil, nil
 		marks[doors.OverriddenLabel] = nil
 	case !d.until.IsZero():
 		annotations[override.Until] = d.until.UTC().Format(time.RFC3339)
@@ -268,8 +286,8 @@ func (r *Reconciler) patch(ctx context.Context, o *metav1.PartialObjectMetadata,
 	if err := r.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, content), client.FieldOwner(fieldManager)); err != nil {
 		return err
 	}
-	if d.end && d.record != nil {
-		r.Recorder.Eventf(o, nil, corev1.EventTypeNormal, v1alpha1.ReasonOverrideEnded, "Override", "the override of %s has ended: %s", d.record.Object, d.record.Reason)
+	if (d.end || d.clean) && d.record != nil {
+		r.Recorder.Eventf(o, nil, corev1.EventTypeNormal, v1alpha1.ReasonOverrideEnded, "Override", "the override of %s has ended: %s", d.record.Object, clip(d.record.Reason, maxEventText))
 	}
 	return nil
 }

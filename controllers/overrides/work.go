@@ -49,7 +49,7 @@ func (s *Store) Standing(ctx context.Context, reader client.Reader, source *comp
 		if err != nil {
 			return nil, err
 		}
-		standing = append(standing, Standing{Since: lastWrite(o, now), Until: current.Until, Notice: current.Notice, Audiences: audiences, Windows: windows})
+		standing = append(standing, Standing{Since: began(o, current, now), Until: current.Until, Notice: current.Notice, Audiences: audiences, Windows: windows})
 	}
 	return standing, nil
 }

@@ -136,7 +136,10 @@ refused kubectl --as $developer -n osthammar annotate deployment/web maintenance
 says "has no right to override"
 passes kubectl window --as $oncall override deploy/web -n osthammar --reason "INC-1234 disken full" --for 10m --notice "Ett fel i e-tjänsterna åtgärdas."
 passes kubectl --as $developer -n osthammar set image deployment/web app=app:1.1
-sleep 1
+for _ in $(seq 50); do # the operator records it
+  kubectl window overrides | grep -q Stands && break
+  sleep 0.1
+done
 passes kubectl window overrides
 says "Deployment osthammar/web" "Stands" "$oncall" "INC-1234 disken full"
 passes kubectl window --as $oncall override deploy/web -n osthammar --end

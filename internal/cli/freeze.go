@@ -3,10 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -82,13 +86,39 @@ func (o *freezeCommand) execute(ctx context.Context) error {
 	if err := c.Create(ctx, cf, options...); err != nil {
 		return err
 	}
+	inForce := o.dryRun || o.awaitInForce(ctx, c)
 	where := "all namespaces"
 	if o.namespaces != "" {
 		where = "namespaces with " + o.namespaces
 	}
-	_, err = fmt.Fprintf(o.Out, "changefreeze %s: %s in %s is stopped%s\nIt ends with: kubectl window unfreeze %s\n",
-		o.name, strings.Join(o.disruptions, ", "), where, choose(o.dryRun, " (dry run)", ""), o.name)
+	_, err = fmt.Fprintf(o.Out, "changefreeze %s: %s in %s %s stopped%s\nIt ends with: kubectl window unfreeze %s\n",
+		o.name, strings.Join(o.disruptions, ", "), where, choose(inForce, "is", "will be"), choose(o.dryRun, " (dry run)", ""), o.name)
+	if !inForce {
+		fmt.Fprintln(o.Err, "warning: no Gate shows it yet: it is not known to be in force. Is the operator running?")
+	}
 	return err
+}
+
+// awaitInForce waits for a moment until some Gate shows the freeze. One that is hidden by another freeze of its target is in
+// force as well, as its status says.
+func (o *freezeCommand) awaitInForce(ctx context.Context, c client.Client) bool {
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 3*time.Second, true, func(ctx context.Context) (bool, error) {
+		var gates v1alpha1.GateList
+		if err := c.List(ctx, &gates); err != nil {
+			return false, err
+		}
+		for i := range gates.Items {
+			for _, d := range gates.Items[i].Spec.Disruptions {
+				if slices.ContainsFunc(d.Freezes, func(f v1alpha1.GateFreeze) bool { return f.Name == o.name && f.Active }) {
+					return true, nil
+				}
+			}
+		}
+		var cf v1alpha1.ChangeFreeze
+		err := c.Get(ctx, client.ObjectKey{Name: o.name}, &cf)
+		return err == nil && meta.IsStatusConditionTrue(cf.Status.Conditions, v1alpha1.ConditionActive), err
+	})
+	return err == nil
 }
 
 func newUnfreeze(r *root) *cobra.Command {

@@ -185,6 +185,9 @@ func (o *overrideCommand) report() error {
 	if result.Governed && !o.end {
 		result.By, result.Until = current.By, current.Until.Format(time.RFC3339)
 	}
+	if !o.end && current.IsSpent() {
+		return fmt.Errorf("%s: the reason %q is used up: give another one", object, current.Reason)
+	}
 	if o.output == "json" {
 		return writeJSON(o.Out, result)
 	}
@@ -192,8 +195,6 @@ func (o *overrideCommand) report() error {
 	switch {
 	case o.end:
 		_, err = fmt.Fprintf(o.Out, "%s: the override has ended%s\n", object, choose(o.dryRun, " (dry run)", ""))
-	case current.Reason == current.Spent:
-		return fmt.Errorf("%s: the reason %q is used up: give another one", object, current.Reason)
 	case !result.Governed:
 		_, err = fmt.Fprintf(o.Out, "%s: no window governs it, there is nothing to override\n", object)
 	case o.dryRun:

@@ -93,7 +93,7 @@ func Freeze(cf *v1alpha1.ChangeFreeze) (gate.Freeze, Problems) {
 		Enforcement: gate.Enforcement(orDefault(spec.Enforcement, v1alpha1.Deny)),
 	}
 	freeze.Overridable = spec.Overrides != nil
-	freeze.MaxOverride, _ = overrides(spec.Overrides)
+	freeze.MaxOverride, freeze.ReasonPattern = overrides(spec.Overrides)
 	var problems Problems
 	freeze.Target, problems = target(spec.NamespaceSelector, spec.ObjectSelector)
 	parsed, err := schedule.Parse(schedule.Spec{

@@ -108,7 +108,9 @@ func needed(f Family, m mode, g gate.Gate) bool {
 }
 
 // takesOverrides says whether workloads behind the gate may carry an override that it knows of.
-func takesOverrides(g gate.Gate) bool { return needed(workloads, modes[0], g) && len(g.Windows) > 0 }
+func takesOverrides(g gate.Gate) bool {
+	return needed(workloads, modes[0], g) && g.Overrides.MaxDuration > 0
+}
 
 func protected() gate.Requirement {
 	return gate.Requirement{Key: corev1.LabelMetadataName, Operator: gate.NotIn, Values: ProtectedNamespaces}

@@ -30,8 +30,8 @@ var Guards = []Guard{
 		How: "restored on what is held, and refused elsewhere, to everybody but the operator; at creation too",
 	},
 	{
-		Name: "override-notes", Policy: "fonster-overrides", What: "`override-until`, `override-by`, `override-spent` are written",
-		How: "refused to everybody but the operator, on workloads and namespaces, at creation too; who sets an override may name an earlier end",
+		Name: "override-notes", Policy: "fonster-overrides", What: "`override-until`, `override-by`, `override-from`, `override-spent` are written",
+		How: "put back as they were, by whomever but the operator, on workloads and namespaces, at creation too; refused where the API server has no mutating policies; who sets an override may name an earlier end",
 	},
 	{
 		Name: "strictest", Policy: holdsDeny.policyName(holds), What: "what another target's gate would hold, while this one is closed for `Deny` or frozen",

@@ -47,7 +47,7 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 			}},
 			Variables: append([]admissionv1.Variable{
 				{Name: "namespaceLabels", Expression: `oldObject == null ? ` + newLabels + ` : ` + oldLabels},
-				{Name: "governed", Expression: governs + ` && has(params.spec.overrides)`},
+				{Name: "governed", Expression: `has(params.spec.overrides) && object != null && ` + namespaceGoverned},
 				{Name: "subject", Expression: `'Namespace ' + request.name`},
 				{Name: "newLabels", Expression: `object == null ? {} : ` + newLabels},
 				{Name: "stamps", Expression: varStamps},

@@ -21,8 +21,8 @@ const (
 	stampNamespaces = "fonster-overrides-stamp-namespaces"
 )
 
-// namespaceGoverned: the gate selects the namespace, by the labels that it has, or is created with.
-var namespaceGoverned = `(oldObject == null ? ` + matchesLabels("params.spec.namespaceSelector", newLabels) + ` : ` + matchesLabels("params.spec.namespaceSelector", oldLabels) + `)`
+// namespaceGoverned: the gate selects the namespace, by the labels that it has or that the request gives it.
+var namespaceGoverned = `(` + matchesLabels("params.spec.namespaceSelector", newLabels) + ` || oldObject != null && ` + matchesLabels("params.spec.namespaceSelector", oldLabels) + `)`
 
 // StaticMutatingBindings bind the mutating policies that need no gate of their own.
 func StaticMutatingBindings() []*admissionv1.MutatingAdmissionPolicyBinding {

@@ -22,16 +22,26 @@ const (
 	newUntil  = `object.metadata.?annotations[?'maintenance.fonster.dev/override-until'].orValue('')`
 	oldUntil  = `(oldObject == null ? '' : oldObject.metadata.?annotations[?'maintenance.fonster.dev/override-until'].orValue(''))`
 	newBy     = `object.metadata.?annotations[?'maintenance.fonster.dev/override-by'].orValue('')`
+	newFrom   = `object.metadata.?annotations[?'maintenance.fonster.dev/override-from'].orValue('')`
+	oldFrom   = `(oldObject == null ? '' : oldObject.metadata.?annotations[?'maintenance.fonster.dev/override-from'].orValue(''))`
 	newSpent  = `object.metadata.?annotations[?'maintenance.fonster.dev/override-spent'].orValue('')`
 	oldSpent  = `(oldObject == null ? '' : oldObject.metadata.?annotations[?'maintenance.fonster.dev/override-spent'].orValue(''))`
 	newMark   = `object.metadata.?labels[?'` + OverriddenLabel + `'].orValue('')`
 	oldMark   = `(oldObject == null ? '' : oldObject.metadata.?labels[?'` + OverriddenLabel + `'].orValue(''))`
 
 	// sets: the request brings a reason that is neither there already nor used up.
-	sets = `(object != null && ` + newReason + ` != '' && ` + newReason + ` != ` + oldReason + ` && ` + newReason + ` != ` + oldSpent + `)`
+	sets = `(object != null && ` + newReason + ` != '' && ` + newReason + ` != ` + oldReason + ` && !(` + newReason + ` in ` + oldSpent + `.split('\n')))`
 
 	// ends: the request takes a reason away, or another one in its place.
-	ends = `(object != null && ` + oldReason + ` != '' && ` + newReason + ` != ` + oldReason + ` && ` + oldReason + ` != ` + oldSpent + `)`
+	ends = `(object != null && ` + oldReason + ` != '' && ` + newReason + ` != ` + oldReason + ` && !(` + oldReason + ` in ` + oldSpent + `.split('\n')))`
+
+	// spentNow is what is used up when a request ends an override: its reason first, and then the last few before it. A reason
+	// that the request brings back is kept, or it would stand once there are too many.
+	spentNow = `([` + oldReason + `] + ` + oldSpent + `.split('\n').filter(s, s == ` + newReason + ` && s != '')` +
+		` + ` + oldSpent + `.split('\n').filter(s, s != ` + newReason + ` && s != '')).join('\n').find('^[^\n]*(\n[^\n]*){0,7}')`
+
+	// fromNow is when an override begins, and at which generation of its object. Empty where no time is known.
+	fromNow = `(variables.now.size() == 0 ? '' : string(variables.now[0]) + '/' + string(oldObject == null ? 1 : oldObject.metadata.?generation.orValue(0)))`
 )
 
 // clock is CEL for the times of a request, as the variables of a policy have them, for where there are none.
@@ -45,7 +55,7 @@ const clock = `(` +
 func stands(object, clock string) string {
 	return strings.NewReplacer("OBJECT", object, "CLOCK", clock).Replace(
 		`(OBJECT.metadata.?annotations[?'maintenance.fonster.dev/override'].orValue('') != ''` +
-			` && OBJECT.metadata.?annotations[?'maintenance.fonster.dev/override'] != OBJECT.metadata.?annotations[?'maintenance.fonster.dev/override-spent']` +
+			` && !(OBJECT.metadata.?annotations[?'maintenance.fonster.dev/override'].orValue('') in OBJECT.metadata.?annotations[?'maintenance.fonster.dev/override-spent'].orValue('').split('\n'))` +
 			` && OBJECT.metadata.?annotations[?'maintenance.fonster.dev/override-until'].hasValue()` +
 			` && CLOCK.all(t, string(t) < OBJECT.metadata.annotations['maintenance.fonster.dev/override-until']))`)
 }
@@ -90,7 +100,7 @@ func mayOverride() []admissionv1.Variable {
 func mayPass() []admissionv1.Variable {
 	var list []admissionv1.Variable
 	var all []string
-	for i := range 3 { // an update may be three disruptions at once
+	for i := range 4 { // relabelling a namespace may be every disruption at once
 		name := fmt.Sprintf("mayPass%d", i)
 		list = append(list, admissionv1.Variable{Name: name, Expression: fmt.Sprintf(`variables.frozen.size() <= %d || variables.frozen[%d].all(f, f.?overridable.orValue(false)`+
 			` && authorizer.group('maintenance.fonster.dev').resource('changefreezes').name(f.name).check('override').allowed())`, i, i)})
@@ -105,9 +115,9 @@ func settingValidations(applies string) []admissionv1.Validation {
 	const refused = `'the override of ' + variables.subject + ' is refused: '`
 	return []admissionv1.Validation{
 		{
-			Expression:        guard + newReason + `.size() <= ` + maxReason + ` && ` + newReason + `.trim() != ''`,
-			MessageExpression: refused + ` + 'its reason must be text of at most ` + maxReason + ` characters'`,
-			Message:           "the reason of an override must be text of at most " + maxReason + " characters",
+			Expression:        guard + newReason + `.size() <= ` + maxReason + ` && ` + newReason + `.trim() != '' && !` + newReason + `.contains('\n')`,
+			MessageExpression: refused + ` + 'its reason must be one line of text, of at most ` + maxReason + ` characters'`,
+			Message:           "the reason of an override must be one line of text, of at most " + maxReason + " characters",
 			Reason:            new(metav1.StatusReasonForbidden),
 		},
 		{
@@ -162,37 +172,64 @@ func createdOverridesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 		})
 }
 
-// overridesPolicy keeps everybody but the operator from writing the notes of an override as they are not: who set it, until
-// when it stands, what is used up.
+// changedAnnotation is CEL that says whether a request changes an annotation.
+func changedAnnotation(key string) string {
+	return `object.metadata.?annotations[?'` + key + `'] != (oldObject == null ? optional.none() : oldObject.metadata.?annotations[?'` + key + `'])`
+}
+
+const (
+	notes       = "maintenance.fonster.dev/override-"
+	markChanged = newMark + ` != ` + oldMark
+)
+
+var (
+	untilChanged, byChanged   = changedAnnotation(notes + "until"), changedAnnotation(notes + "by")
+	spentChanged, fromChanged = changedAnnotation(notes + "spent"), changedAnnotation(notes + "from")
+	setsEndsOrNotes           = `(` + strings.Join([]string{sets, ends, untilChanged, byChanged, spentChanged, fromChanged, markChanged}, " || ") + `)`
+	byOthers                  = `request.userInfo.username != '` + OperatorUser + `'`
+	longestOverride           = `string(timestamp(variables.now[0]) + duration('24h'))`
+	onlyOperator              = `only the operator of Fonster sets, changes or removes `
+)
+
+// overridesPolicy keeps everybody but the operator from writing the notes of an override as they are not: who set it, from when
+// until when it stands, what is used up. Where the mutating policies are, they have put such notes right already.
 func overridesPolicy() *admissionv1.ValidatingAdmissionPolicy {
-	changed := func(key string) string {
-		return `object.metadata.?annotations[?'` + key + `'] != (oldObject == null ? optional.none() : oldObject.metadata.?annotations[?'` + key + `'])`
-	}
-	const prefix = "maintenance.fonster.dev/override-"
-	until, by, spent := changed(prefix+"until"), changed(prefix+"by"), changed(prefix+"spent")
-	const mark = newMark + ` != ` + oldMark
 	return policy("fonster-overrides", "Who set an override, until when it stands and what is used up, are as they are. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: overridable(),
-			MatchConditions: []admissionv1.MatchCondition{{
-				Name: "notes-changed", Expression: `(` + until + ` || ` + by + ` || ` + spent + ` || ` + mark + `) && request.userInfo.username != '` + OperatorUser + `'`,
-			}},
+			MatchConditions:  []admissionv1.MatchCondition{{Name: "set-ended-or-notes-changed", Expression: byOthers + ` && ` + setsEndsOrNotes}},
 			Variables: []admissionv1.Variable{
+				{Name: "stamps", Expression: varStamps},
+				{Name: "newStamps", Expression: varNewStamps},
+				{Name: "now", Expression: varNow},
 				{Name: "sets", Expression: sets},
 				{Name: "forged", Expression: strings.Join([]string{
-					`(` + until + ` && !variables.sets ? ['` + prefix + `until'] : [])`,
-					`(` + by + ` && !(variables.sets && ` + newBy + ` == request.userInfo.username) ? ['` + prefix + `by'] : [])`,
-					`(` + spent + ` && !(` + ends + ` && ` + newSpent + ` == ` + oldReason + `) ? ['` + prefix + `spent'] : [])`,
-					`(` + mark + ` && !(variables.sets && ` + newMark + ` == 'true') ? ['` + OverriddenLabel + `'] : [])`,
+					`(` + untilChanged + ` && !variables.sets ? ['` + notes + `until'] : [])`,
+					`(` + byChanged + ` && !(variables.sets && ` + newBy + ` == request.userInfo.username) ? ['` + notes + `by'] : [])`,
+					`(` + spentChanged + ` && !(` + ends + ` && ` + newSpent + ` == ` + spentNow + `) ? ['` + notes + `spent'] : [])`,
+					`(` + fromChanged + ` && !(variables.sets && ` + newFrom + ` == ` + fromNow + `) ? ['` + notes + `from'] : [])`,
+					`(` + markChanged + ` && !(variables.sets && ` + newMark + ` == 'true') ? ['` + OverriddenLabel + `'] : [])`,
 				}, " + ")},
 			},
-			Validations: []admissionv1.Validation{{
-				Expression: `variables.forged.size() == 0`,
-				MessageExpression: `'only the operator of Fonster sets, changes or removes ' + variables.forged.join(', ') + ' of ' + request.kind.kind + ' ' + object.metadata.name` +
-					` + ': leave it as it is, and out of a copy'`,
-				Message: "only the operator of Fonster sets, changes or removes the notes of an override",
-				Reason:  new(metav1.StatusReasonForbidden),
-			}},
+			Validations: []admissionv1.Validation{
+				{
+					Expression: `variables.forged.size() == 0`,
+					MessageExpression: `'` + onlyOperator + `' + variables.forged.join(', ') + ' of ' + request.kind.kind + ' ' + object.metadata.name` +
+						` + ': leave it as it is, and out of a copy'`,
+					Message: onlyOperator + "the notes of an override",
+					Reason:  new(metav1.StatusReasonForbidden),
+				},
+				{ // without the label the operator would neither record it nor end it
+					Expression: `!variables.sets || ` + newUntil + ` == '' || ` + newBy + ` == request.userInfo.username && ` + newMark + ` == 'true'`,
+					Message:    "an override that says until when it stands must say who sets it (" + notes + "by) and carry the label " + OverriddenLabel + "=true: use kubectl window override",
+					Reason:     new(metav1.StatusReasonForbidden),
+				},
+				{ // where no gate governs, none holds the end against its own maximum
+					Expression: `!variables.sets || ` + newUntil + ` == '' || variables.now.size() > 0 && ` + newUntil + ` <= ` + longestOverride,
+					Message:    "an override stands for 24 hours at most",
+					Reason:     new(metav1.StatusReasonForbidden),
+				},
+			},
 		})
 }
 
@@ -206,43 +243,51 @@ func overridable() *admissionv1.MatchResources {
 	return &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{writtenWorkloads, writtenNamespaces}}
 }
 
-// noteOverridesPolicy writes, into the request itself, who sets an override; notes a reason that is taken away as used up; and
-// keeps the notes when an object is replaced by one that does not know of them, as kubectl replace and some GitOps tools do.
+// noteOverridesPolicy writes, into the request itself, who sets an override and from when; notes a reason that is taken away as
+// used up; and keeps all notes as they were in any other request. So notes that come with a copy are nothing: kubectl rollout undo
+// brings those that a ReplicaSet had, a restored backup its own. A copied reason is put back with its notes, and so is one that
+// stands and would go with them, as kubectl replace takes both away; to end it, the reason is taken away alone.
 func noteOverridesPolicy() *admissionv1.MutatingAdmissionPolicy {
-	const prefix = "maintenance.fonster.dev/override-"
-	lost := func(key string) string {
-		return `(oldObject != null && oldObject.metadata.?annotations[?'` + key + `'].hasValue() && !object.metadata.?annotations[?'` + key + `'].hasValue())`
-	}
-	lostMark := `(` + oldMark + ` != '' && ` + newMark + ` == '')`
-	keep := func(key string) string {
-		return `(` + lost(key) + ` ? [` + addAnnotation(key, `oldObject.metadata.annotations['`+key+`']`) + `] : [])`
-	}
+	const (
+		key     = "maintenance.fonster.dev/override"
+		copied  = `(` + newFrom + ` != '' && ` + newFrom + ` != ` + oldFrom + ` && ` + newFrom + ` != ` + fromNow + ` || oldObject == null && ` + newReason + ` in ` + newSpent + `.split('\n'))`
+		unaware = newReason + ` == '' && ` + newUntil + ` == '' && ` + oldUntil + ` != ''`
+		again   = newReason + ` in ` + oldSpent + `.split('\n') && ` + newReason + ` != ''`
+	)
 	return mutatingPolicy("fonster-overrides-note", "Notes who sets an override, and what is used up. Generated from internal/doors.",
 		admissionv1.MutatingAdmissionPolicySpec{
-			MatchConstraints: overridable(),
-			MatchConditions: []admissionv1.MatchCondition{{
-				Name: "set-ended-or-lost",
-				Expression: `request.userInfo.username != '` + OperatorUser + `' && (` + strings.Join([]string{
-					sets, ends, lost(prefix + "until"), lost(prefix + "by"), lost(prefix + "spent"), lostMark,
-				}, " || ") + `)`,
-			}},
+			MatchConstraints:   overridable(),
+			MatchConditions:    []admissionv1.MatchCondition{{Name: "set-ended-or-notes-changed", Expression: byOthers + ` && ` + setsEndsOrNotes}},
 			ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
 			Variables: []admissionv1.Variable{
-				{Name: "sets", Expression: sets},
-				{Name: "ends", Expression: ends},
+				{Name: "stamps", Expression: varStamps},
+				{Name: "newStamps", Expression: varNewStamps},
+				{Name: "now", Expression: varNow},
+				{Name: "restores", Expression: copied + ` || ` + ends + ` && (` + unaware + ` || ` + again + `)`},
+				{Name: "sets", Expression: sets + ` && !variables.restores`},
+				{Name: "ends", Expression: ends + ` && !variables.restores`},
 			},
 			Mutations: []admissionv1.Mutation{{
 				PatchType: admissionv1.PatchTypeJSONPatch,
 				JSONPatch: &admissionv1.JSONPatch{Expression: strings.Join([]string{
 					`(has(object.metadata.annotations) ? [] : [JSONPatch{op: "add", path: "/metadata/annotations", value: {}}])`,
 					`(has(object.metadata.labels) ? [] : [JSONPatch{op: "add", path: "/metadata/labels", value: {}}])`,
-					`(variables.sets || ` + lostMark + ` ? [JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey('` + OverriddenLabel + `'), value: "true"}] : [])`,
-					`(variables.sets ? [` + addAnnotation(prefix+"by", "request.userInfo.username") + `] : ` + keep(prefix+"by") + `)`,
-					`(variables.sets ? [] : ` + keep(prefix+"until") + `)`,
-					`(variables.ends ? [` + addAnnotation(prefix+"spent", oldReason) + `] : ` + keep(prefix+"spent") + `)`,
+					`(variables.restores ? ` + keepAnnotation(key) + ` : [])`,
+					`(variables.sets ? [JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey('` + OverriddenLabel + `'), value: "true"}]` +
+						` : ` + oldMark + ` != '' ? [JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey('` + OverriddenLabel + `'), value: string(` + oldMark + `)}] : ` + clearLabel(OverriddenLabel) + `)`,
+					`(variables.sets ? [` + addAnnotation(notes+"by", "request.userInfo.username") + `] : ` + keepAnnotation(notes+"by") + `)`,
+					`(variables.sets && variables.now.size() > 0 ? [` + addAnnotation(notes+"from", fromNow) + `] : ` + keepAnnotation(notes+"from") + `)`,
+					`(variables.sets ? [] : ` + keepAnnotation(notes+"until") + `)`,
+					`(variables.ends ? [` + addAnnotation(notes+"spent", spentNow) + `] : ` + keepAnnotation(notes+"spent") + `)`,
 				}, "\n+ ")},
 			}},
 		})
+}
+
+// keepAnnotation lists the patch that makes an annotation what it was.
+func keepAnnotation(key string) string {
+	return `(oldObject != null && oldObject.metadata.?annotations[?'` + key + `'].hasValue() ? [` + addAnnotation(key, `string(oldObject.metadata.annotations['`+key+`'])`) + `]` +
+		` : object.metadata.?annotations[?'` + key + `'].hasValue() ? [JSONPatch{op: "remove", path: "/metadata/annotations/" + jsonpatch.escapeKey('` + key + `')}] : [])`
 }
 
 func addAnnotation(key, value string) string {

@@ -66,9 +66,10 @@ type Freeze struct {
 	Target      Target
 	Disruptions []Disruption
 	Enforcement Enforcement
-	// Overridable says that an override passes the freeze; it stands MaxOverride at most.
-	Overridable bool
-	MaxOverride time.Duration
+	// Overridable says that an override passes the freeze; it stands MaxOverride at most, and its reason matches ReasonPattern.
+	Overridable   bool
+	MaxOverride   time.Duration
+	ReasonPattern string
 	// Schedule is nil when the freeze's schedule cannot be read: the freeze is in force.
 	Schedule *schedule.Schedule
 }
@@ -102,7 +103,7 @@ type Gate struct {
 type Overrides struct {
 	// MaxDuration is the shortest of the target's own windows and overridable freezes; zero when it has neither.
 	MaxDuration time.Duration
-	// Windows names the target's own windows, and ReasonPatterns their distinct patterns; at most MaxWindowNames each.
+	// Windows names the target's own windows, and ReasonPatterns the distinct patterns of all; at most MaxWindowNames each.
 	Windows        []string
 	ReasonPatterns []string
 }

@@ -246,18 +246,25 @@ func (g *group) overrides() Overrides {
 			o.MaxDuration = d
 		}
 	}
+	match := func(pattern string) {
+		if pattern != "" && len(o.ReasonPatterns) < MaxWindowNames && !slices.Contains(o.ReasonPatterns, pattern) {
+			o.ReasonPatterns = append(o.ReasonPatterns, pattern)
+		}
+	}
 	for _, w := range g.windows {
+		if w.Enforcement == Warn { // there is nothing to pass
+			continue
+		}
 		shorten(w.MaxOverride)
+		match(w.ReasonPattern)
 		if len(o.Windows) < MaxWindowNames {
 			o.Windows = append(o.Windows, w.Name)
 		}
-		if w.ReasonPattern != "" && len(o.ReasonPatterns) < MaxWindowNames && !slices.Contains(o.ReasonPatterns, w.ReasonPattern) {
-			o.ReasonPatterns = append(o.ReasonPatterns, w.ReasonPattern)
-		}
 	}
 	for _, f := range g.freezes {
-		if f.Overridable {
+		if f.Overridable && f.Enforcement != Warn {
 			shorten(f.MaxOverride)
+			match(f.ReasonPattern)
 		}
 	}
 	return o
@@ -274,7 +281,8 @@ func after(s State, now time.Time) time.Time {
 	return s.ClosesAt
 }
 
-// freezeStates is, for each enforcement, the group's own freeze in force that ends last, or else the one that starts next.
+// freezeStates is, for each enforcement, the group's own freeze in force that ends last, one that no override passes before
+// others; or else the one that starts next.
 func (g *group) freezeStates(d Disruption, now time.Time) []FreezeState {
 	var states []FreezeState
 	for _, enforcement := range []Enforcement{Deny, Warn} {
@@ -313,10 +321,14 @@ func (f Freeze) at(now time.Time) FreezeState {
 	return state
 }
 
-// before prefers a freeze in force to one to come; then the one that ends last, or starts first.
+// before prefers a freeze in force to one to come; of those in force one that no override passes, and then the one that ends
+// last; of those to come the one that starts first.
 func (f FreezeState) before(other FreezeState) bool {
 	if f.Active != other.Active {
 		return f.Active
+	}
+	if f.Active && f.Overridable != other.Overridable {
+		return other.Overridable
 	}
 	if f.Active {
 		return !other.EndsAt.IsZero() && (f.EndsAt.IsZero() || f.EndsAt.After(other.EndsAt))

@@ -200,6 +200,26 @@ func TestStrictestEnforcementCounts(t *testing.T) {
 	}
 }
 
+// TestStrictFreezeCounts: of the freezes in force the one counts that no override passes, though another ends later or never.
+func TestStrictFreezeCounts(t *testing.T) {
+	target := Target{Namespaces: sel(t, Requirement{Key: "kommun", Operator: In, Values: []string{"osthammar"}})}
+	endless := freeze("a-endless", target, forever(t))
+	endless.Overridable, endless.MaxOverride, endless.ReasonPattern = true, 2*time.Hour, "^VAL"
+	gates, _ := NewSet(nil, []Freeze{endless, freeze("b-strict", target, days(t, 0, "2026-05-12"))}).At(at(t, "2026-05-12 10:00"))
+	for _, s := range gates[0].Disruptions {
+		if len(s.Freezes) != 1 || s.Freezes[0].Name != "b-strict" || s.Freezes[0].Overridable {
+			t.Errorf("%s: %+v", s.Disruption, s.Freezes)
+		}
+	}
+	if o := gates[0].Overrides; o.MaxDuration != 2*time.Hour || !slices.Equal(o.ReasonPatterns, []string{"^VAL"}) {
+		t.Errorf("overrides %+v, want those of the freeze", o)
+	}
+	gates, _ = NewSet([]Window{{Name: "w", Target: target, Disruptions: []Disruption{Rollout}, Enforcement: Warn, MaxOverride: time.Hour}}, nil).At(at(t, "2026-05-12 10:00"))
+	if o := gates[0].Overrides; o.MaxDuration != 0 || len(o.Windows) != 0 {
+		t.Errorf("a window that only warns takes overrides: %+v", o)
+	}
+}
+
 func TestOverlapsAreListed(t *testing.T) {
 	site := Target{Namespaces: sel(t, Requirement{"site", In, []string{"a"}})}
 	web := Target{Namespaces: sel(t, Requirement{"kind", In, []string{"web"}})}

@@ -1,7 +1,12 @@
 // Package override reads what stands about an emergency override in the annotations of a workload or a Namespace. It is pure.
 package override
 
-import "time"
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Prefix is the prefix of the annotations.
 const Prefix = "maintenance.fonster.dev/"
@@ -12,6 +17,7 @@ const (
 	Until  = Prefix + "override-until"
 	By     = Prefix + "override-by"
 	Spent  = Prefix + "override-spent"
+	From   = Prefix + "override-from"
 	Notice = Prefix + "override-notice"
 )
 
@@ -21,8 +27,11 @@ type Override struct {
 	Reason, By string
 	// Until is when it ends; zero when nobody has stamped it, which never stands.
 	Until time.Time
-	// Spent is the reason that is used up.
-	Spent string
+	// From is when it began, and FromGeneration the generation that its object had then; zero where nothing has stamped them.
+	From           time.Time
+	FromGeneration int64
+	// Spent are the last reasons that are used up, the latest first.
+	Spent []string
 	// Notice is a sentence for the public; may be empty.
 	Notice string
 }
@@ -30,12 +39,40 @@ type Override struct {
 // Parse reads the annotations of an object. Without a Reason there is no override, but maybe notes of one that was taken away.
 // An Until that cannot be read is none.
 func Parse(annotations map[string]string) Override {
-	o := Override{Reason: annotations[Reason], By: annotations[By], Spent: annotations[Spent], Notice: annotations[Notice]}
+	o := Override{Reason: annotations[Reason], By: annotations[By], Notice: annotations[Notice]}
+	if spent := annotations[Spent]; spent != "" {
+		o.Spent = strings.Split(spent, "\n")
+	}
 	if until, err := time.Parse(time.RFC3339, annotations[Until]); err == nil {
 		o.Until = until
 	}
+	at, generation, _ := strings.Cut(annotations[From], "/")
+	if from, err := time.Parse(time.RFC3339, at); err == nil {
+		if n, err := strconv.ParseInt(generation, 10, 64); err == nil {
+			o.From, o.FromGeneration = from, n
+		}
+	}
 	return o
 }
+
+// The API server takes a reason of at most maxReason characters, and maxSpent of them are remembered: the policies have the same.
+const (
+	maxReason = 256
+	maxSpent  = 8
+)
+
+// Spend returns the reasons that are used up once the present one is, as Spent has them. One that could never stand need not
+// be remembered.
+func (o Override) Spend() string {
+	spent := o.Spent
+	if o.Reason != "" && len([]rune(o.Reason)) <= maxReason && !strings.Contains(o.Reason, "\n") {
+		spent = append([]string{o.Reason}, slices.DeleteFunc(slices.Clone(spent), func(s string) bool { return s == o.Reason })...)
+	}
+	return strings.Join(spent[:min(len(spent), maxSpent)], "\n")
+}
+
+// IsSpent says whether the reason is used up.
+func (o Override) IsSpent() bool { return slices.Contains(o.Spent, o.Reason) }
 
 // ObjectName names an object for people, such as "Deployment osthammar/web" or "Namespace osthammar".
 func ObjectName(kind, namespace, name string) string {
@@ -47,5 +84,5 @@ func ObjectName(kind, namespace, name string) string {
 
 // Stands says whether an override lets changes pass at now.
 func (o Override) Stands(now time.Time) bool {
-	return o.Reason != "" && o.Reason != o.Spent && now.Before(o.Until)
+	return o.Reason != "" && !o.IsSpent() && now.Before(o.Until)
 }

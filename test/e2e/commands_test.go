@@ -135,7 +135,7 @@ func TestStopButton(t *testing.T) {
 	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
 	pressed := time.Now()
 	code, out, errs := kubectlWindow(t, "", "freeze", ns, "--namespaces", "team="+ns, "--reason", "Felsökning pågår")
-	if code != 0 || !strings.Contains(out, "kubectl window unfreeze "+ns) {
+	if code != 0 || !strings.Contains(out, "is stopped") || !strings.Contains(out, "kubectl window unfreeze "+ns) {
 		t.Fatalf("code %d %s%s", code, out, errs)
 	}
 	dry := client.NewDryRunClient(shared.Admin)
@@ -147,11 +147,31 @@ func TestStopButton(t *testing.T) {
 	})
 	took := time.Since(pressed)
 	t.Logf("in force %d ms after the command began", took.Milliseconds())
+	if took > 2*time.Second {
+		t.Errorf("in force after %s, want two seconds at most", took)
+	}
 	wantRefused(t, setImage(t.Context(), dry, d, "app:3"), "change freeze "+ns+" is in force", "(Felsökning pågår)")
 	if code, out, errs := kubectlWindow(t, "", "unfreeze", ns); code != 0 {
 		t.Fatalf("code %d %s%s", code, out, errs)
 	}
 	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), dry, d, "app:3") })
+
+	window(t, ns, ns, always()) // now its target has a Gate
+	wantPassed(t, setImage(t.Context(), dry, d, "app:3"))
+	pressed = time.Now()
+	create(t, &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: ns + "-again"}, Spec: v1alpha1.ChangeFreezeSpec{
+		Reason: "Felsökning pågår", TimeZone: "UTC", NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": ns}},
+	}})
+	eventually(t, 5*time.Second, func() error {
+		if setImage(t.Context(), dry, d, "app:3") == nil {
+			return fmt.Errorf("not stopped")
+		}
+		return nil
+	})
+	if took = time.Since(pressed); took > time.Second {
+		t.Errorf("in force after %s where there is a Gate, want it at once", took)
+	}
+	t.Logf("in force %d ms after it was created, where there is a Gate", took.Milliseconds())
 }
 
 // TestShortNotice: an occurrence that becomes known later than promised opens, and is marked; of an Emergency window it is not.

@@ -128,19 +128,34 @@ func TestReservedKeys(t *testing.T) {
 		`{"metadata":{"labels":{"` + prefix + `held":"releasing"}}}`,
 		`{"metadata":{"labels":{"` + prefix + `held-since":"2020-01-01T00.00.00Z"}}}`,
 		`{"metadata":{"labels":{"` + prefix + `held-partition":"0"}}}`,
-		`{"metadata":{"annotations":{"` + prefix + `override-until":"2099-01-01T00:00:00Z"}}}`,
-		`{"metadata":{"annotations":{"` + prefix + `override-by":"me"}}}`,
-		`{"metadata":{"annotations":{"` + prefix + `override-spent":"INC-1"}}}`,
 	} {
 		t.Run(patch, func(t *testing.T) {
 			for _, o := range []client.Object{d.DeepCopy(), s.DeepCopy(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}} {
 				wantRefused(t, dry.Patch(t.Context(), o, mergePatch("%s", patch)), "only the operator of Fonster sets, changes or removes "+prefix)
 				wantPassed(t, client.NewDryRunClient(own).Patch(t.Context(), o, mergePatch("%s", patch)))
 			}
+		})
+	}
+	for _, key := range []string{"override-until", "override-by", "override-from", "override-spent"} {
+		key = prefix + key
+		t.Run(key, func(t *testing.T) { // the mutating policies put it right again
+			for _, o := range []client.Object{d.DeepCopy(), s.DeepCopy(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}} {
+				wantPassed(t, dry.Patch(t.Context(), o, mergePatch(`{"metadata":{"annotations":{%q:"2025-01-01T00:00:00Z"}}}`, key)))
+				if o.GetAnnotations()[key] != "" {
+					t.Errorf("anybody writes it on %T", o)
+				}
+				wantPassed(t, client.NewDryRunClient(own).Patch(t.Context(), o, mergePatch(`{"metadata":{"annotations":{%q:"2025-01-01T00:00:00Z"}}}`, key)))
+				if o.GetAnnotations()[key] == "" {
+					t.Errorf("the operator does not write it on %T", o)
+				}
+			}
 			copied := newDeployment(1)(ns)
 			name(copied, "copy")
-			copied.SetAnnotations(map[string]string{prefix + "override-until": "2099-01-01T00:00:00Z"})
-			wantRefused(t, dry.Create(t.Context(), copied), "Deployment copy", "out of a copy")
+			copied.SetAnnotations(map[string]string{key: "2025-01-01T00:00:00Z"})
+			wantPassed(t, dry.Create(t.Context(), copied))
+			if copied.GetAnnotations()[key] != "" {
+				t.Errorf("a copy keeps it")
+			}
 		})
 	}
 	for _, patch := range []string{

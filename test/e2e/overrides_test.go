@@ -3,10 +3,12 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -53,7 +55,7 @@ func testOverrides(t *testing.T, up bool) {
 	namespace(t, ns)
 	workloads := map[string]*appsv1.Deployment{}
 	for _, name := range []string{
-		"no-right", "another", "right", "revoked", "expired", "spent", "source", "copied", "forged", "pattern", "empty", "long", "one-request", "two", "removed", "delete", "by-pod", "later",
+		"no-right", "another", "right", "revoked", "expired", "spent", "source", "copied", "forged", "pattern", "empty", "long", "one-request", "two", "removed", "delete", "by-pod", "later", "undo",
 	} {
 		workloads[name] = deployment(t, ns, name, 1)
 	}
@@ -108,7 +110,7 @@ func testOverrides(t *testing.T, up bool) {
 		wantPassed(t, shared.Admin.Delete(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "revoked-" + ns}}))
 		open(t, deployer, d, "app:2") // it stands until its end
 		eventually(t, 5*time.Second, func() error {
-			if err := set(revoked, d, "INC-2"); err == nil {
+			if err := set(client.NewDryRunClient(revoked), d, "INC-2"); err == nil { // what passes once would be no new reason
 				return fmt.Errorf("set again without the right")
 			}
 			return nil
@@ -135,33 +137,78 @@ func testOverrides(t *testing.T, up bool) {
 		closed(t, deployer, d)
 		applied := fmt.Sprintf(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"spent","namespace":%q,"annotations":{%q:"INC-1"}}}`, ns, override.Reason)
 		wantPassed(t, nobody.Patch(ctx, d.DeepCopy(), client.RawPatch("application/apply-patch+yaml", []byte(applied)), client.FieldOwner("gitops"), client.ForceOwnership))
-		if o := overrideOf(t, d); o.Spent != "INC-1" || o.Stands(time.Now()) {
+		if o := overrideOf(t, d); !slices.Equal(o.Spent, []string{"INC-1"}) || o.Stands(time.Now()) {
 			t.Errorf("after the same text came from Git: %+v", o)
 		}
 		closed(t, deployer, d)
 		wantRefused(t, set(nobody, d, "INC-2"), "has no right")
 		wantPassed(t, set(oncall, d, "INC-2"))
 		open(t, deployer, d, "app:3")
+		reapply := func() error {
+			return nobody.Patch(ctx, d.DeepCopy(), client.RawPatch("application/apply-patch+yaml", []byte(applied)), client.FieldOwner("gitops"), client.ForceOwnership)
+		}
+		wantPassed(t, reapply()) // it neither stands nor ends the other
+		if o := overrideOf(t, d); o.Reason != "INC-2" || !o.Stands(time.Now()) {
+			t.Errorf("after a used-up reason came from Git: %+v", o)
+		}
+		open(t, deployer, d, "app:4")
+		wantPassed(t, set(oncall, d, ""))
+		wantPassed(t, reapply())
+		if o := overrideOf(t, d); !slices.Equal(o.Spent, []string{"INC-2", "INC-1"}) || o.Stands(time.Now()) {
+			t.Errorf("after the end of the second, with the first in Git: %+v", o)
+		}
+		closed(t, deployer, d)
+	})
+	t.Run("rollout undo while it stands", func(t *testing.T) {
+		d := workloads["undo"]
+		wantPassed(t, overriding(ctx, oncall, d, "app:2"))
+		settledRollout(t, d)
+		before := overrideOf(t, d)
+		undo(t, d)
+		if o := overrideOf(t, d); !cmp.Equal(o, before) || image(d) != "app:1" {
+			t.Errorf("after the undo: %s, %+v, it was %+v", image(d), o, before)
+		}
+		wantPassed(t, set(oncall, d, ""))
+		closed(t, deployer, d)
 	})
 	t.Run("copied to another object", func(t *testing.T) {
 		wantPassed(t, set(oncall, workloads["source"], "INC-1"))
 		get(t, workloads["source"])
 		a := workloads["source"].Annotations
+		time.Sleep(1100 * time.Millisecond) // a copy in the very second of the original looks like one of its own, and needs the right
 		copied := workloads["copied"]
 		wantRefused(t, set(nobody, copied, "INC-1", override.Until, a[override.Until], override.By, a[override.By]), "has no right")
-		wantRefused(t, annotateWith(ctx, nobody, copied, override.Until, a[override.Until], override.By, a[override.By]), "only the operator of Fonster")
+		wantPassed(t, annotateWith(ctx, nobody, copied, override.Until, a[override.Until], override.By, a[override.By]))
+		wantPassed(t, annotateWith(ctx, nobody, copied, override.Reason, "INC-1", override.Until, a[override.Until], override.By, a[override.By], override.From, a[override.From]))
+		get(t, copied)
+		for _, key := range []string{override.Reason, override.Until, override.By, override.From} {
+			if a[key] == "" || copied.Annotations[key] != "" {
+				t.Errorf("%s is copied: %q from %q", key, copied.Annotations[key], a[key])
+			}
+		}
 		closed(t, deployer, copied)
+		restored := workloads["source"].DeepCopy()
+		restored.Name, restored.ResourceVersion, restored.UID = "restored", "", ""
+		wantPassed(t, nobody.Create(ctx, restored))
+		if o := overrideOf(t, restored); o.Reason != "" || o.By != "" || !o.Until.IsZero() || restored.Labels["maintenance.fonster.dev/overridden"] != "" {
+			t.Errorf("a copy carries the override: %+v %v", o, restored.Labels)
+		}
 	})
 	t.Run("forged until and by", func(t *testing.T) {
 		d := workloads["forged"]
-		wantRefused(t, annotateWith(ctx, oncall, d, override.Until, "2099-01-01T00:00:00Z"), "only the operator of Fonster", "override-until")
+		wantPassed(t, annotateWith(ctx, oncall, d, override.Until, "2099-01-01T00:00:00Z"))
+		if o := overrideOf(t, d); !o.Until.IsZero() {
+			t.Errorf("an end without a reason is kept: %+v", o)
+		}
 		wantPassed(t, set(oncall, d, "INC-1", override.Until, "2099-01-01T00:00:00Z", override.By, "anna"))
 		if o := overrideOf(t, d); o.By != "oncall-"+ns || o.Until.After(time.Now().Add(30*time.Minute)) {
 			t.Errorf("the forgery is believed: %+v", o)
 		}
-		wantRefused(t, annotateWith(ctx, oncall, d, override.Until, rfc3339(time.Now().Add(24*time.Hour))), "only the operator of Fonster")
-		wantRefused(t, annotateWith(ctx, oncall, d, override.By, "anna"), "only the operator of Fonster")
-		wantRefused(t, annotateWith(ctx, oncall, d, override.Spent, "INC-7"), "only the operator of Fonster")
+		before := overrideOf(t, d)
+		wantPassed(t, annotateWith(ctx, oncall, d, override.Until, rfc3339(time.Now().Add(24*time.Hour)), override.By, "anna", override.Spent, "INC-7", override.From, "2026-01-01T00:00:00Z/1"))
+		if o := overrideOf(t, d); !cmp.Equal(o, before) {
+			t.Errorf("the notes are forged: %+v, they were %+v", o, before)
+		}
 	})
 	t.Run("wrong pattern", func(t *testing.T) {
 		wantRefused(t, set(oncall, workloads["pattern"], "bara för att"), "its reason must match ^(INC|CHG)-[0-9]+")
@@ -201,7 +248,7 @@ func testOverrides(t *testing.T, up bool) {
 		d := workloads["two"]
 		wantPassed(t, set(oncall, d, "INC-1"))
 		wantPassed(t, set(as(t, "second"), d, "CHG-2"))
-		if o := overrideOf(t, d); o.By != "second" || o.Reason != "CHG-2" || o.Spent != "INC-1" {
+		if o := overrideOf(t, d); o.By != "second" || o.Reason != "CHG-2" || !slices.Equal(o.Spent, []string{"INC-1"}) {
 			t.Errorf("the second replaces the first, which is used up: %+v", o)
 		}
 		open(t, deployer, d, "app:2")
@@ -245,6 +292,73 @@ func testOverrides(t *testing.T, up bool) {
 	}
 }
 
+// undo runs kubectl rollout undo, which brings back the annotations of the ReplicaSet too.
+func undo(t *testing.T, d *appsv1.Deployment) {
+	t.Helper()
+	if out, err := shared.Kubectl("-n", d.Namespace, "rollout", "undo", "deployment/"+d.Name); err != nil {
+		t.Fatal(out)
+	}
+	get(t, d)
+}
+
+func image(d *appsv1.Deployment) string { return d.Spec.Template.Spec.Containers[0].Image }
+
+func settledRollout(t *testing.T, d *appsv1.Deployment) {
+	t.Helper()
+	eventually(t, 20*time.Second, func() error {
+		get(t, d)
+		if d.Status.ObservedGeneration != d.Generation || d.Status.UpdatedReplicas != *d.Spec.Replicas || d.Status.ReadyReplicas != d.Status.Replicas {
+			return fmt.Errorf("not rolled out: %+v", d.Status)
+		}
+		return nil
+	})
+}
+
+// TestUndoAfterAnOverride: kubectl rollout undo works in an open window after an override, whose notes stay what they are.
+func TestUndoAfterAnOverride(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, always())
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1"))
+	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
+	settledRollout(t, d)
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, ""))
+	undo(t, d)
+	if o := overrideOf(t, d); o.Stands(time.Now()) || !slices.Equal(o.Spent, []string{"INC-1"}) || image(d) != "app:1" {
+		t.Errorf("after the undo: %s, %+v", image(d), o)
+	}
+}
+
+// TestStrictFreezeOverAnOverridable: of two freezes of one target the one counts that no override passes, though it ends sooner.
+func TestStrictFreezeOverAnOverridable(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, always())
+	freeze(t, ns, ns, nil, func(cf *v1alpha1.ChangeFreeze) { cf.Spec.Overrides = &v1alpha1.OverridePolicy{} })
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1"))
+	dry := client.NewDryRunClient(shared.Admin)
+	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), dry, d, "app:2") })
+	today := time.Now().UTC()
+	freeze(t, ns+"-strict", ns, []v1alpha1.Schedule{{Dates: []string{day(today), day(today.AddDate(0, 0, 1))}, StartTime: new("00:00"), EndTime: new("24:00")}}, func(cf *v1alpha1.ChangeFreeze) { cf.Spec.TimeZone = "UTC" })
+	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "change freeze "+ns+"-strict is in force")
+}
+
+// TestForgedEndOnTheUngoverned: who labels a namespace into a window cannot bring an override along.
+func TestForgedEndOnTheUngoverned(t *testing.T) {
+	ns := testName(t)
+	window(t, ns, ns, nextYear())
+	namespace(t, ns+"-new")
+	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns + "-new"}}
+	nobody := overrider(t, "nobody-"+ns)
+	forged := func(until, label string) error {
+		return nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{"team":%q},"annotations":{%q:"INC-1",%q:%q}}}`, label, override.Reason, override.Until, until))
+	}
+	wantRefused(t, forged("2099-01-01T00:00:00Z", ns), "has no right to override any of the windows "+ns)
+	wantRefused(t, forged("2099-01-01T00:00:00Z", "other"), "24 hours at most")
+}
+
 // testRecord: what has been overridden is in the window's status, in Events, in the metrics, and gone from the objects.
 func testRecord(t *testing.T, ns string, workloads map[string]*appsv1.Deployment) {
 	want := map[string]v1alpha1.OverrideEnd{
@@ -266,6 +380,9 @@ func testRecord(t *testing.T, ns string, workloads map[string]*appsv1.Deployment
 				return fmt.Errorf("%s: record %+v, want end %q; all:\n%+v", object, r, end, mw.Status.Overrides)
 			}
 		}
+		if r := found["Deployment "+ns+"/undo"]; r.ToGeneration == r.FromGeneration {
+			return fmt.Errorf("the change in the request that set the override is not recorded: %+v", r)
+		}
 		if r := found["Deployment "+ns+"/right"]; r.ToGeneration == r.FromGeneration {
 			return fmt.Errorf("the change under the override is not recorded: %+v", r)
 		}
@@ -286,6 +403,15 @@ func testRecord(t *testing.T, ns string, workloads map[string]*appsv1.Deployment
 	if err != nil || !strings.Contains(out, "deployment/right") || !strings.Contains(out, "INC-1 disken full") {
 		t.Errorf("%v\n%s", err, out)
 	}
+	eventually(t, 10*time.Second, func() error {
+		out, err := shared.Kubectl("get", "events", "-A", "--field-selector", "reason=OverrideEnded,involvedObject.kind=MaintenanceWindow,involvedObject.name="+ns)
+		for _, how := range []string{"expired has ended (Expired)", "removed has ended (Removed)", "delete has ended (Deleted)"} {
+			if err != nil || !strings.Contains(out, how) {
+				return fmt.Errorf("no %q: %v\n%s", how, err, out)
+			}
+		}
+		return nil
+	})
 	metrics := scrapeMetrics(t)
 	if !strings.Contains(metrics, `fonster_overrides_total{window="`+ns+`"}`) || !strings.Contains(metrics, "fonster_overrides_active ") || strings.Contains(metrics, "INC-") {
 		t.Errorf("metrics:\n%s", metrics)
@@ -347,6 +473,28 @@ func TestOverrideInAFreeze(t *testing.T) {
 	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), deployer, d, "app:3") })
 }
 
+// TestOverrideInAFreezeOfAnotherTarget: the shortest of the window's and the freeze's durations counts, whatever their targets.
+func TestOverrideInAFreezeOfAnotherTarget(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) {
+		mw.Spec.Overrides = &v1alpha1.OverridePolicy{MaxDuration: &metav1.Duration{Duration: 4 * time.Hour}}
+	})
+	freeze(t, ns, ns, nil, func(cf *v1alpha1.ChangeFreeze) {
+		cf.Spec.NamespaceSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: metav1.LabelSelectorOpIn, Values: []string{ns, ns + "-other"}}}}
+		cf.Spec.Overrides = &v1alpha1.OverridePolicy{MaxDuration: &metav1.Duration{Duration: time.Hour}}
+	})
+	eventually(t, 5*time.Second, func() error { // the API server reads new bindings each second
+		return annotateWith(t.Context(), client.NewDryRunClient(shared.Admin), d, override.Reason, "INC-1")
+	})
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1"))
+	if o := overrideOf(t, d); o.Until.After(time.Now().Add(time.Hour)) || o.Until.Before(time.Now().Add(59*time.Minute)) {
+		t.Errorf("until %s, want an hour", o.Until)
+	}
+	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
+}
+
 // TestOverrideEndsMidRollout: a rollout that began under an override ends though the override has.
 func TestOverrideEndsMidRollout(t *testing.T) {
 	ns := testName(t)
@@ -378,7 +526,7 @@ func TestOverrideOfTheUngoverned(t *testing.T) {
 	d := deployment(t, ns, "web", 1)
 	wantPassed(t, annotateWith(t.Context(), overrider(t, "nobody-"+ns), d, override.Reason, "INC-1"))
 	eventually(t, 5*time.Second, func() error {
-		if o := overrideOf(t, d); o.Spent != "INC-1" {
+		if o := overrideOf(t, d); !slices.Equal(o.Spent, []string{"INC-1"}) {
 			return fmt.Errorf("not used up: %+v", o)
 		}
 		return nil

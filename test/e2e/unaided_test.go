@@ -40,6 +40,8 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 	wantRefused(t, annotateWith(t.Context(), oncall, d, override.Reason, "INC-1"), "this cluster does not stamp its end", "kubectl window override")
 	wantRefused(t, set(override.Reason, "INC-1", override.By, "oncall", override.Until, late), "it may end at ")
 	wantRefused(t, set(override.Reason, "INC-1", override.By, "anna", override.Until, soon), "override-by")
+	wantRefused(t, annotateWith(t.Context(), oncall, d, override.Reason, "INC-1", override.By, "oncall", override.Until, soon), "must say who sets it", "carry the label")
+	wantRefused(t, set(override.Reason, "INC-1", override.Until, soon), "must say who sets it")
 	wantRefused(t, set(override.Until, soon), "only the operator of Fonster")
 
 	if code, out, errs := kubectlWindow(t, "deployer", "override", "deploy/web", "-n", ns, "--reason", "INC-1"); code != 1 || !strings.Contains(errs, "has no right") {
