@@ -30,7 +30,15 @@ func TestRules(t *testing.T) {
 }
 
 func TestAlertmanagerExample(t *testing.T) {
-	tool(t, "amtool", "check-config", filepath.Join(cluster.Root(), "config/prometheus/alertmanager.yaml"))
+	example := filepath.Join(cluster.Root(), "config/prometheus/alertmanager.yaml")
+	tool(t, "amtool", "check-config", example)
+	for labels, receiver := range map[string]string{
+		"alertname=FonsterNamespaceInWindow severity=none": "nobody",
+		"alertname=Watchdog severity=none":                 "default", // kube-prometheus' dead man's switch
+		"alertname=FonsterDown severity=critical":          "default",
+	} {
+		tool(t, "amtool", append([]string{"config", "routes", "test", "--config.file=" + example, "--verify.receivers=" + receiver}, strings.Fields(labels)...)...)
+	}
 }
 
 // TestEveryAlert: each has a test, a severity, a summary, a description, and a runbook that is there and says what to do.
