@@ -55,12 +55,7 @@ func TestPlan(t *testing.T) {
 	}
 	want := func(step string, p plan, gates, bindings, stale, turned int) {
 		t.Helper()
-		turns := 0
-		for _, turned := range p.turned {
-			if turned {
-				turns++
-			}
-		}
+		turns := len(p.turned)
 		if len(p.gates) != gates || len(p.bindings) != bindings || len(p.staleGates)+len(p.staleBindings) != stale || turns != turned {
 			t.Errorf("%s: %d gates, %d bindings, %d stale, %d turned; want %d, %d, %d, %d",
 				step, len(p.gates), len(p.bindings), len(p.staleGates)+len(p.staleBindings), turns, gates, bindings, stale, turned)
@@ -83,6 +78,37 @@ func TestPlan(t *testing.T) {
 	want("it stays open", at(during.Add(time.Hour), have), 0, 0, 0, 0)
 	c = new(compile.Cache).Compile(nil, nil)
 	want("the window is gone", at(during, have), 0, 0, 1+bindings, 0)
+}
+
+// TestEdge: a gate is late since the edge that it tells of itself, whoever waited for it.
+func TestEdge(t *testing.T) {
+	c := compiled("2026-05-13")
+	eve := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC)
+	opens := time.Date(2026, 5, 13, 9, 0, 0, 0, time.UTC)
+	closes := opens.Add(11 * time.Hour)
+	gateAt := func(now time.Time) *v1alpha1.Gate {
+		gates, _ := c.Set.At(now)
+		return compile.Gate(gates[0], nil)
+	}
+	silent := gateAt(eve)
+	silent.Spec.Disruptions = nil
+	for title, tc := range map[string]struct {
+		before            *v1alpha1.Gate
+		passed, now, want time.Time
+	}{
+		"a restart over an opening":           {gateAt(eve), time.Time{}, opens.Add(time.Minute), opens},
+		"a restart over a closing":            {gateAt(opens), time.Time{}, closes.Add(time.Minute), closes},
+		"a restart over both":                 {gateAt(eve), time.Time{}, closes.Add(time.Minute), opens},
+		"the edge that was waited for":        {gateAt(eve), opens, opens, opens},
+		"a spec that changes before the edge": {gateAt(eve), opens, eve.Add(time.Hour), time.Time{}},
+		"a gate that tells of no edge":        {silent, opens, opens.Add(time.Second), opens},
+		"told before, and the cache lags":     {gateAt(eve), closes, opens.Add(time.Second), time.Time{}},
+		"a new gate":                          {nil, opens, opens, time.Time{}},
+	} {
+		if got := edge(tc.before, tc.passed, tc.now); !got.Equal(tc.want) {
+			t.Errorf("%s: %s, want %s", title, got, tc.want)
+		}
+	}
 }
 
 // TestRetire: a gate outlives its bindings until the API server has forgotten them.

@@ -96,8 +96,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	gates, until := compiled.Set.At(now)
 	plan := newPlan(gates, r.Mutating, r.Exempt, owners(compiled), live)
 	pending := r.retire(&plan, now)
-	passed := r.edge
-	if err := r.execute(ctx, plan, passed, now); err != nil {
+	if err := r.execute(ctx, plan, r.edge, now); err != nil {
 		return ctrl.Result{}, err
 	}
 	r.edge = until
@@ -202,13 +201,13 @@ type plan struct {
 	bindings      []client.Object
 	staleGates    []client.Object
 	staleBindings []client.Object
-	// turned holds the gates whose state changes, as opposed to their texts.
-	turned map[string]bool
+	// turned holds, as they were, the gates whose state changes, as opposed to their texts.
+	turned map[string]*v1alpha1.Gate
 }
 
 // newPlan compares what should be with what is. It writes only what differs.
 func newPlan(gates []gate.Gate, mutating bool, exempt *v1alpha1.GateExempt, ownersOf func(gate.Gate) []metav1.OwnerReference, have live) plan {
-	p := plan{turned: map[string]bool{}}
+	p := plan{turned: map[string]*v1alpha1.Gate{}}
 	wanted := map[string]bool{}
 	for _, g := range gates {
 		owners := ownersOf(g)
@@ -218,7 +217,9 @@ func newPlan(gates []gate.Gate, mutating bool, exempt *v1alpha1.GateExempt, owne
 		current, exists := have.gates[object.Name]
 		if !exists || !equality.Semantic.DeepEqual(current.Spec, object.Spec) || !sameMeta(current, object) {
 			p.gates = append(p.gates, object)
-			p.turned[object.Name] = exists && turned(current.Spec.Disruptions, object.Spec.Disruptions)
+			if exists && turned(current.Spec.Disruptions, object.Spec.Disruptions) {
+				p.turned[object.Name] = current
+			}
 		}
 		for _, b := range bindings {
 			b.SetOwnerReferences(owners)
@@ -262,18 +263,33 @@ func turned(before, after []v1alpha1.GateDisruption) bool {
 	})
 }
 
+// edge is the edge at which a gate has turned: the one that it tells of itself, which a restart does not forget, or else the one
+// that was waited for. Zero where none has passed, for then a spec has changed, and where it was told before and the cache lags.
+func edge(before *v1alpha1.Gate, passed, now time.Time) time.Time {
+	if before == nil {
+		return time.Time{}
+	}
+	own := compile.Overdue(&before.Spec, now)
+	switch {
+	case own.IsZero() && !now.Before(passed):
+		return passed
+	case own.Before(passed):
+		return time.Time{}
+	}
+	return own
+}
+
 // execute writes gates before bindings, so that a binding never waits for its gate, and takes bindings away before gates.
 // What fails does not keep back the rest.
 func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time) error {
-	atEdge := !passed.IsZero() && !now.Before(passed)
 	var failed sync.Map
 	gatesErr := parallel(p.gates, func(g *v1alpha1.Gate) error {
 		if err := apply.Object(ctx, r.Client, g); err != nil {
 			failed.Store(g.Name, true)
 			return fmt.Errorf("gate %s: %w", g.Name, err)
 		}
-		if atEdge && p.turned[g.Name] {
-			r.ObserveTransition(r.Now().Sub(passed))
+		if edge := edge(p.turned[g.Name], passed, now); !edge.IsZero() {
+			r.ObserveTransition(r.Now().Sub(edge))
 		}
 		return nil
 	})

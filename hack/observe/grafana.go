@@ -5,24 +5,29 @@ import "strings"
 // What follows is the part of Grafana's dashboard schema (version 39, Grafana 10 and later) that is used here.
 
 type dashboard struct {
-	UID           string     `json:"uid"`
-	Title         string     `json:"title"`
-	Description   string     `json:"description"`
-	Tags          []string   `json:"tags"`
-	SchemaVersion int        `json:"schemaVersion"`
-	Version       int        `json:"version"`
-	Editable      bool       `json:"editable"`
-	GraphTooltip  int        `json:"graphTooltip"`
-	Refresh       string     `json:"refresh"`
-	Timezone      string     `json:"timezone"`
-	Time          timeRange  `json:"time"`
-	Templating    templating `json:"templating"`
-	Panels        []panel    `json:"panels"`
+	UID           string      `json:"uid"`
+	Title         string      `json:"title"`
+	Description   string      `json:"description"`
+	Tags          []string    `json:"tags"`
+	SchemaVersion int         `json:"schemaVersion"`
+	Version       int         `json:"version"`
+	Editable      bool        `json:"editable"`
+	GraphTooltip  int         `json:"graphTooltip"`
+	Refresh       string      `json:"refresh"`
+	Timezone      string      `json:"timezone"`
+	Time          timeRange   `json:"time"`
+	Annotations   annotations `json:"annotations"`
+	Templating    templating  `json:"templating"`
+	Panels        []panel     `json:"panels"`
 }
 
 type timeRange struct {
 	From string `json:"from"`
 	To   string `json:"to"`
+}
+
+type annotations struct {
+	List []any `json:"list"`
 }
 
 type templating struct {
@@ -77,8 +82,24 @@ type target struct {
 }
 
 type fieldConfig struct {
-	Defaults  defaults `json:"defaults"`
-	Overrides []any    `json:"overrides"`
+	Defaults  defaults        `json:"defaults"`
+	Overrides []fieldOverride `json:"overrides"`
+}
+
+// fieldOverride gives one column of a table properties of its own.
+type fieldOverride struct {
+	Matcher    matcher    `json:"matcher"`
+	Properties []property `json:"properties"`
+}
+
+type matcher struct {
+	ID      string `json:"id"`
+	Options string `json:"options"`
+}
+
+type property struct {
+	ID    string `json:"id"`
+	Value string `json:"value"`
 }
 
 type defaults struct {
@@ -126,11 +147,24 @@ func newPanel(kind, title, unit string, w, h int, targets ...target) panel {
 	}
 	p := panel{
 		Type: kind, Title: title, Datasource: source, GridPos: gridPos{W: w, H: h}, Targets: targets,
-		FieldConfig: fieldConfig{Defaults: defaults{Unit: unit}, Overrides: []any{}},
+		FieldConfig: fieldConfig{Defaults: defaults{Unit: unit}, Overrides: []fieldOverride{}},
 	}
-	if kind == "table" { // the columns are the labels and the value
-		p.Transformations = []transformation{{ID: "organize", Options: map[string]any{"excludeByName": map[string]bool{"Time": true}}}}
+	return p
+}
+
+// newTimes is a table of the instants of a series, soonest first, with the time until then.
+func newTimes(title, series string, w, h int) panel {
+	p := newPanel("table", title, "", w, h, query("", series+" - time()"), query("", series+" * 1000"))
+	p.Transformations = []transformation{
+		{ID: "merge", Options: map[string]any{}},
+		{ID: "organize", Options: map[string]any{
+			"excludeByName": map[string]bool{"Time": true}, "renameByName": map[string]string{"Value #A": "in", "Value #B": "at"},
+		}},
 	}
+	p.FieldConfig.Overrides = []fieldOverride{
+		{matcher{"byName", "in"}, []property{{"unit", "dtdhms"}}}, {matcher{"byName", "at"}, []property{{"unit", "dateTimeAsIso"}}},
+	}
+	p.Options = map[string]any{"showHeader": true, "frameIndex": 0, "sortBy": []map[string]any{{"displayName": "in", "desc": false}}}
 	return p
 }
 

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,6 +49,28 @@ func Gate(g gate.Gate, exempt *v1alpha1.GateExempt) *v1alpha1.Gate {
 		object.Spec.Disruptions = append(object.Spec.Disruptions, disruption(s))
 	}
 	return object
+}
+
+// Overdue is the first of the instants at which a Gate itself says that something will change, where it has passed at now: the
+// edge since which the Gate is late. Zero when none has.
+func Overdue(spec *v1alpha1.GateSpec, now time.Time) (edge time.Time) {
+	due := func(t *metav1.Time) {
+		if t != nil && !t.After(now) && (edge.IsZero() || t.Time.Before(edge)) {
+			edge = t.Time
+		}
+	}
+	for _, d := range spec.Disruptions {
+		due(d.OpensAt)
+		due(d.ClosesAt)
+		for _, f := range d.Freezes {
+			due(f.StartsAt)
+		}
+	}
+	for _, o := range append(slices.Clone(spec.AlsoOpen), spec.NextOpenings...) {
+		due(o.ClosesAt)
+		due(o.OpensAt)
+	}
+	return edge
 }
 
 func disruption(s gate.State) v1alpha1.GateDisruption {

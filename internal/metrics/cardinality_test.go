@@ -14,6 +14,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/release"
 )
@@ -33,6 +34,7 @@ func many(n, rollouts int) *Snapshot {
 		s.Held = append(s.Held, held.Workload{Object: release.Object{Key: fmt.Sprint(i), Windows: []string{"w0"}, Since: noon}})
 	}
 	s.Compiled = new(compile.Cache).Compile(s.Windows, freezes)
+	s.Gates = gatesAt(s.Compiled, noon)
 	return s
 }
 
@@ -45,19 +47,22 @@ func freeze(name, team string) v1alpha1.ChangeFreeze {
 	}
 }
 
-// TestCardinality: with 1,000 windows the number of series is what the reference says, whatever the number of rollouts; and what
-// is deleted takes its series along.
+// TestCardinality: with 1,000 windows the number of series is what the reference says, whatever the number of rollouts; what is
+// deleted takes its series along; and a scrape costs so much for a series, and no more.
 func TestCardinality(t *testing.T) {
-	const perWindow, perGate, histogram, single = 17, 2, 1, 2
+	const perWindow, perGate, histogram, single = 18, 3, 1, 2
 	for _, tc := range []struct{ windows, rollouts int }{{1000, 0}, {1000, 5000}, {1, 5000}} {
 		s := many(tc.windows, tc.rollouts)
 		m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })
-		started := time.Now()
 		got := testutil.CollectAndCount(m)
-		t.Logf("%d windows, %d held rollouts: %d series in %s", tc.windows, tc.rollouts, got, time.Since(started))
 		// A window, a freeze, a gate and a namespace for each.
 		if limit := tc.windows*(perWindow+1+perGate+1) + histogram + single; got > limit {
 			t.Errorf("%d windows, %d held rollouts: %d series, more than %d", tc.windows, tc.rollouts, got, limit)
+		}
+		perSeries := testing.AllocsPerRun(1, func() { discard(m) }) / float64(got)
+		t.Logf("%d windows, %d held rollouts: %d series, %.0f allocations for each", tc.windows, tc.rollouts, got, perSeries)
+		if tc.windows > 1 && perSeries > 30 {
+			t.Errorf("%d windows, %d held rollouts: a scrape allocates %.0f times for each series", tc.windows, tc.rollouts, perSeries)
 		}
 		s = many(0, 0)
 		if got, want := testutil.CollectAndCount(m), histogram+single; got != want {
@@ -66,10 +71,31 @@ func TestCardinality(t *testing.T) {
 	}
 }
 
+// discard collects and looks at nothing.
+func discard(m *Metrics) {
+	ch := make(chan prometheus.Metric, 100)
+	go func() { m.Collect(ch); close(ch) }()
+	for range ch {
+	}
+}
+
+func BenchmarkCollect(b *testing.B) {
+	for _, n := range []int{100, 1000} {
+		b.Run(fmt.Sprintf("windows=%d", n), func(b *testing.B) {
+			s := many(n, 5*n)
+			m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })
+			b.ReportAllocs()
+			for b.Loop() {
+				discard(m)
+			}
+		})
+	}
+}
+
 // TestDefinitions: what is served is what the reference says, with the labels it says.
 func TestDefinitions(t *testing.T) {
 	s := snapshot()
-	s.Held = []held.Workload{{Object: release.Object{Key: "a", Windows: []string{"later"}, Since: noon}}}
+	s.Held = []held.Workload{{Object: release.Object{Key: "a", Windows: []string{"later"}, Since: noon}, Verdict: gate.Verdict{OpensAt: noon}}}
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon }))
 	families, err := registry.Gather()
@@ -103,7 +129,8 @@ func TestDefinitions(t *testing.T) {
 	}
 }
 
-// TestNamespaces: a namespace is open while a window over the whole of it is, and no freeze in force.
+// TestNamespaces: a namespace is open while a window over the whole of it is, and no freeze in force over the whole of it that stops
+// all that the window lets pass.
 func TestNamespaces(t *testing.T) {
 	some := window("some", "2026-05-13")
 	some.Spec.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "db"}}
@@ -111,12 +138,21 @@ func TestNamespaces(t *testing.T) {
 	wide := window("wide", "2026-05-13")
 	wide.Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"region": "north"}}
 	windows = append(windows, wide)
+	evictions, rollouts, deletes, narrow := freeze("evictions", ""), freeze("rollouts", ""), freeze("deletes", ""), freeze("narrow", "open")
+	for f, disruption := range map[*v1alpha1.ChangeFreeze]v1alpha1.Disruption{&evictions: v1alpha1.Evict, &rollouts: v1alpha1.Rollout, &deletes: v1alpha1.Delete} {
+		f.Spec.NamespaceSelector.MatchLabels = map[string]string{"freeze": f.Name}
+		f.Spec.Disruptions = []v1alpha1.Disruption{disruption}
+	}
+	deletes.Spec.Disruptions = []v1alpha1.Disruption{v1alpha1.Delete, v1alpha1.Rollout, v1alpha1.Evict}
+	narrow.Spec.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "db"}}
 	s := &Snapshot{
 		Windows:  windows,
-		Compiled: new(compile.Cache).Compile(windows, []v1alpha1.ChangeFreeze{freeze("stop", "frozen")}),
+		Compiled: new(compile.Cache).Compile(windows, []v1alpha1.ChangeFreeze{freeze("stop", "frozen"), evictions, rollouts, deletes, narrow}),
 		Namespaces: map[string]map[string]string{
 			"open": {"team": "open"}, "later": {"team": "later"}, "frozen": {"team": "frozen"}, "frozen-north": {"team": "frozen", "region": "north"},
 			"some": {"team": "some"}, "north": {"region": "north", "team": "later"}, "none": {}, "kube-system": {"team": "open"},
+			"no-evictions": {"team": "open", "freeze": "evictions"}, "no-rollouts": {"team": "open", "freeze": "rollouts"},
+			"nothing-goes": {"team": "open", "freeze": "deletes"},
 		},
 	}
 	m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })
@@ -126,7 +162,10 @@ func TestNamespaces(t *testing.T) {
 fonster_namespace_open{namespace="frozen"} 0
 fonster_namespace_open{namespace="frozen-north"} 0
 fonster_namespace_open{namespace="later"} 0
+fonster_namespace_open{namespace="no-evictions"} 1
+fonster_namespace_open{namespace="no-rollouts"} 1
 fonster_namespace_open{namespace="north"} 1
+fonster_namespace_open{namespace="nothing-goes"} 0
 fonster_namespace_open{namespace="open"} 1
 `
 	if err := testutil.CollectAndCompare(m, strings.NewReader(want), "fonster_namespace_open"); err != nil {
@@ -139,7 +178,8 @@ func TestStates(t *testing.T) {
 	s := snapshot()
 	s.Windows[0].Status.CurrentOccurrence = &v1alpha1.OccurrenceSummary{StoppedBy: "Deployment a/b"}
 	s.Overrides = [][]string{{"open", "later"}, {"open"}}
-	s.Held = []held.Workload{{Object: release.Object{Key: "c", Windows: []string{"open"}, Released: true}}}
+	s.Held = []held.Workload{{Object: release.Object{Key: "c", Windows: []string{"open"}, Released: true}},
+		{Object: release.Object{Key: "d", Windows: []string{"open"}, Released: true, LetGo: true}}} // by an override
 	m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })
 	var want strings.Builder
 	for _, tc := range []struct {

@@ -27,23 +27,21 @@ func define(kind, name, help string, labels ...string) *Definition {
 	return d
 }
 
-func (d *Definition) counter() *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: d.Name, Help: d.Help}, d.Labels)
-}
-
 var (
 	windowInfo        = define("gauge", "fonster_window_info", "What the window is; always 1.", "window", "class", "enforcement", "time_zone")
 	windowReady       = define("gauge", "fonster_window_ready", "Whether the window could be read (1) or not (0); one that could not stays closed.", "window")
-	windowOpen        = define("gauge", "fonster_window_open", "Whether the window lets disruption pass now (1) or not (0).", "window")
+	windowOpen        = define("gauge", "fonster_window_open", "Whether an occurrence of the window is in progress and no change freeze over all of it in force (1) or not (0); in the cutoff too, in which nothing new may begin.", "window")
 	windowFrozen      = define("gauge", "fonster_window_frozen", "Whether a change freeze keeps the window shut now (1) or not (0).", "window")
 	windowOpens       = define("gauge", "fonster_window_opens_timestamp_seconds", "When the closed window opens next, change freezes counted; absent when no opening is known.", "window")
 	windowCloses      = define("gauge", "fonster_window_closes_timestamp_seconds", "When the open window closes; absent while it is closed.", "window")
 	freezeActive      = define("gauge", "fonster_freeze_active", "Whether the change freeze is in force now (1) or not (0).", "freeze")
-	gateOpen          = define("gauge", "fonster_gate_open", "Whether every disruption that the gate governs may pass now (1) or not (0).", "gate")
+	gateOpen          = define("gauge", "fonster_gate_open", "Whether the Gate in the cluster says that every disruption it governs may pass (1) or not (0); absent where there is none yet.", "gate")
+	gateLate          = define("gauge", "fonster_gate_late_seconds", "For how long the Gate in the cluster has not said what windows and freezes say; 0 when it does.", "gate")
 	gateNamespaces    = define("gauge", "fonster_gate_namespaces", "Number of namespaces that the gate governs.", "gate")
-	namespaceOpen     = define("gauge", "fonster_namespace_open", "Whether a window over the whole namespace is open now and no change freeze in force (1) or not (0); absent where no window governs the whole namespace.", "namespace")
+	namespaceOpen     = define("gauge", "fonster_namespace_open", "Whether a window over the whole namespace is open now and no change freeze over the whole namespace stops all that it lets pass (1) or not (0); absent where no window governs the whole namespace.", "namespace")
 	heldRollouts      = define("gauge", "fonster_held_rollouts", "Number of rollouts that wait for the window.", "window")
 	heldOldest        = define("gauge", "fonster_held_oldest_timestamp_seconds", "Since when the longest held rollout waits for the window; absent when none does.", "window")
+	heldOpens         = define("gauge", "fonster_held_opens_timestamp_seconds", "When the last of the rollouts that wait for the window may begin, by any of its windows and freezes counted; +Inf when no opening is known, absent when none waits or all may begin now.", "window")
 	releasingRollouts = define("gauge", "fonster_releasing_rollouts", "Number of rollouts that the window has let go and that are not yet done.", "window")
 	releasesStopped   = define("gauge", "fonster_releases_stopped", "Whether a failed rollout has stopped the window's releases for the rest of this occurrence (1) or not (0).", "window")
 	releasesTotal     = define("counter", "fonster_releases_total", "Releases of held rollouts that have ended, by outcome: Done, Failed, HeldAgain or Stopped.", "window", "outcome")
@@ -74,8 +72,8 @@ func Markdown() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", d.Name, d.Type, strings.Join(d.Labels, ", "), d.Help)
 	}
 	b.WriteString("\nEvery replica serves the state; only the leader counts releases and occurrences, and the others serve 0: add counters up, and take the\n" +
-		"maximum of gauges. A counter begins at 0 when its window does, and is gone with it. There is nothing per workload: 15 to 17 series for\n" +
-		"each window, one for each freeze, two for each gate, one for each governed namespace.\n\n" +
+		"maximum of gauges. A counter is served at 0 once before anything is added, so that increase() sees all of it, and is gone with its window. There is\n" +
+		"nothing per workload: 15 to 18 series for each window, one for each freeze, three for each gate, one for each governed namespace.\n\n" +
 		"Refusals are counted by the API server: `apiserver_validating_admission_policy_check_total{policy=~\"fonster-.+\", enforcement_action=\"deny\"}`.\n")
 	return b.String()
 }

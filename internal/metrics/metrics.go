@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -12,8 +13,6 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
-	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/held"
 )
 
@@ -21,6 +20,8 @@ import (
 type Snapshot struct {
 	Windows  []v1alpha1.MaintenanceWindow
 	Compiled *compile.Compiled
+	// Gates are those of the cluster, by name.
+	Gates map[string]*v1alpha1.Gate
 	// Held are the workloads whose rollouts are held or released.
 	Held []held.Workload
 	// Namespaces are the labels of every namespace, by name.
@@ -34,13 +35,16 @@ type Metrics struct {
 	source func(context.Context) (*Snapshot, error)
 	now    func() time.Time
 
-	transitionDelay                    prometheus.Histogram
-	clockSkew                          prometheus.Gauge
-	releases, overrides, planned, used *prometheus.CounterVec
+	transitionDelay prometheus.Histogram
+	clockSkew       prometheus.Gauge
 
-	// counted are the windows that have counters.
-	mu      sync.Mutex
-	counted map[string]bool
+	mu sync.Mutex
+	// counts are what is counted of each window.
+	counts map[string]*counts
+	// delaysShown says that the histogram has been served empty.
+	delaysShown bool
+	// late is since when a gate has been seen to be late.
+	late map[string]time.Time
 }
 
 // New returns metrics that read the state from source, at the instant of the scrape.
@@ -52,34 +56,12 @@ func New(source func(context.Context) (*Snapshot, error), now func() time.Time) 
 			Name: transitionSeconds.Name, Help: transitionSeconds.Help, Buckets: transitionBounds,
 		}),
 		clockSkew: prometheus.NewGauge(prometheus.GaugeOpts{Name: clockSkewSeconds.Name, Help: clockSkewSeconds.Help}),
-		releases:  releasesTotal.counter(),
-		overrides: overridesTotal.counter(),
-		planned:   plannedTotal.counter(),
-		used:      usedTotal.counter(),
-		counted:   map[string]bool{},
+		counts:    map[string]*counts{},
 	}
 }
 
 // ObserveTransition records how long after a schedule's edge a Gate was written.
 func (m *Metrics) ObserveTransition(delay time.Duration) { m.transitionDelay.Observe(delay.Seconds()) }
-
-// ObserveOverride counts an emergency override that passes a window.
-func (m *Metrics) ObserveOverride(window string) { m.overrides.WithLabelValues(window).Inc() }
-
-// ObserveRelease counts a release of a window by how it ended.
-func (m *Metrics) ObserveRelease(window, outcome string) {
-	m.releases.WithLabelValues(window, outcome).Inc()
-}
-
-// ObserveOccurrence adds up an occurrence that has ended.
-func (m *Metrics) ObserveOccurrence(window string, planned, used time.Duration) {
-	m.planned.WithLabelValues(window).Add(planned.Seconds())
-	m.used.WithLabelValues(window).Add(max(used, 0).Seconds())
-}
-
-func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.transitionDelay, m.clockSkew, m.releases, m.planned, m.used, m.overrides}
-}
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
@@ -93,54 +75,23 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	s, err := m.source(ctx)
-	if err == nil {
-		m.keepCounters(s.Windows)
-	}
-	for _, c := range m.collectors() {
-		c.Collect(ch)
-	}
+	m.clockSkew.Collect(ch)
+	m.collectDelays(ch)
 	if err != nil {
 		ch <- prometheus.NewInvalidMetric(windowOpen.desc, err)
 		return
 	}
 	now := m.now()
+	m.collectCounts(ch, s.Windows)
 	collectWindows(ch, s, now)
 	collectHeld(ch, s)
 	for name := range s.Compiled.Freezes {
 		state, _, _, found := s.Compiled.Set.Freeze(name, now)
 		gauge(ch, freezeActive, boolean(found && state.Active), name)
 	}
-	collectGates(ch, s, now)
+	m.collectGates(ch, s, now)
 	collectNamespaces(ch, s, now)
 	collectOverrides(ch, s)
-}
-
-// keepCounters gives each window its counters, at 0 (what begins at its first value has no increase), and takes away those of
-// windows that are gone, so that their number is bounded.
-func (m *Metrics) keepCounters(windows []v1alpha1.MaintenanceWindow) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	gone := m.counted
-	m.counted = make(map[string]bool, len(windows))
-	for i := range windows {
-		name := windows[i].Name
-		m.counted[name] = true
-		if gone[name] {
-			delete(gone, name)
-			continue
-		}
-		for _, outcome := range outcomes {
-			m.releases.WithLabelValues(name, outcome)
-		}
-		for _, c := range []*prometheus.CounterVec{m.overrides, m.planned, m.used} {
-			c.WithLabelValues(name)
-		}
-	}
-	for name := range gone {
-		for _, c := range []*prometheus.CounterVec{m.releases, m.overrides, m.planned, m.used} {
-			c.DeletePartialMatch(prometheus.Labels{"window": name})
-		}
-	}
 }
 
 func collectWindows(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
@@ -156,27 +107,52 @@ func collectWindows(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
 	}
 }
 
+// waiting is what waits for a window.
+type waiting struct {
+	rollouts int
+	oldest   time.Time
+	// opens is when the last may begin, in Unix time; 0 when all may now.
+	opens float64
+}
+
+func (w *waiting) add(o *held.Workload) {
+	w.rollouts++
+	if !o.Since.IsZero() && (w.oldest.IsZero() || o.Since.Before(w.oldest)) {
+		w.oldest = o.Since
+	}
+	switch {
+	case !o.Verdict.OpensAt.IsZero():
+		w.opens = max(w.opens, float64(o.Verdict.OpensAt.Unix()))
+	case o.Verdict.Freeze != "" || len(o.Verdict.Accepting) == 0:
+		w.opens = math.Inf(1)
+	}
+}
+
 func collectHeld(ch chan<- prometheus.Metric, s *Snapshot) {
-	waiting, releasing, oldest := map[string]int{}, map[string]int{}, map[string]time.Time{}
+	waits, releasing := make(map[string]*waiting, len(s.Windows)), map[string]int{}
+	for i := range s.Windows {
+		waits[s.Windows[i].Name] = &waiting{}
+	}
 	for i := range s.Held {
-		w := &s.Held[i]
-		for _, name := range w.Windows {
-			if w.Released {
+		for _, name := range s.Held[i].Windows {
+			switch o := &s.Held[i]; {
+			case o.LetGo: // by an override, not by the window
+			case o.Released:
 				releasing[name]++
-				continue
-			}
-			waiting[name]++
-			if first := oldest[name]; !w.Since.IsZero() && (first.IsZero() || w.Since.Before(first)) {
-				oldest[name] = w.Since
+			case waits[name] != nil:
+				waits[name].add(o)
 			}
 		}
 	}
 	for i := range s.Windows {
 		name, current := s.Windows[i].Name, s.Windows[i].Status.CurrentOccurrence
-		gauge(ch, heldRollouts, float64(waiting[name]), name)
+		gauge(ch, heldRollouts, float64(waits[name].rollouts), name)
 		gauge(ch, releasingRollouts, float64(releasing[name]), name)
 		gauge(ch, releasesStopped, boolean(current != nil && current.StoppedBy != ""), name)
-		timestamp(ch, heldOldest, oldest[name], name)
+		timestamp(ch, heldOldest, waits[name].oldest, name)
+		if opens := waits[name].opens; opens > 0 {
+			gauge(ch, heldOpens, opens, name)
+		}
 	}
 }
 
@@ -190,70 +166,6 @@ func collectOverrides(ch chan<- prometheus.Metric, s *Snapshot) {
 	gauge(ch, overridesActive, float64(len(s.Overrides)))
 	for i := range s.Windows {
 		gauge(ch, windowOverrides, float64(passed[s.Windows[i].Name]), s.Windows[i].Name)
-	}
-}
-
-func collectGates(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
-	gates, _ := s.Compiled.Set.At(now)
-	for _, g := range gates {
-		open := true
-		for _, d := range g.Disruptions {
-			open = open && compile.Summary(d) == v1alpha1.GateOpen
-		}
-		gauge(ch, gateOpen, boolean(open), g.Name)
-		n := 0
-		for name, labels := range s.Namespaces {
-			if g.Target.Namespaces.Matches(labels) && !doors.Protected(name) {
-				n++
-			}
-		}
-		gauge(ch, gateNamespaces, float64(n), g.Name)
-	}
-}
-
-// collectNamespaces tells in which namespaces disturbance is announced: by the windows, not by the gates, which close for what
-// is new in the cutoff, while the work goes on. A window over some objects of a namespace alone says nothing of the rest.
-func collectNamespaces(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
-	type target struct {
-		namespaces   gate.Selector
-		open, frozen bool
-	}
-	targets := map[string]*target{}
-	at := func(t gate.Target) *target {
-		key := t.Namespaces.String()
-		if targets[key] == nil {
-			targets[key] = &target{namespaces: t.Namespaces}
-		}
-		return targets[key]
-	}
-	governed := map[string]bool{}
-	for name, w := range s.Compiled.Windows {
-		state, found := s.Compiled.Set.Window(name, now)
-		if found && len(w.Target.Objects) == 0 {
-			t := at(w.Target)
-			t.open = t.open || state.Open
-			governed[t.namespaces.String()] = true
-		}
-	}
-	for name, f := range s.Compiled.Freezes {
-		state, _, _, found := s.Compiled.Set.Freeze(name, now)
-		if found && state.Active && f.Enforcement == gate.Deny && len(f.Target.Objects) == 0 {
-			at(f.Target).frozen = true
-		}
-	}
-	for name, labels := range s.Namespaces {
-		if doors.Protected(name) {
-			continue
-		}
-		var has, open, frozen bool
-		for key, t := range targets {
-			if t.namespaces.Matches(labels) {
-				has, open, frozen = has || governed[key], open || t.open, frozen || t.frozen
-			}
-		}
-		if has {
-			gauge(ch, namespaceOpen, boolean(open && !frozen), name)
-		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/release"
 )
@@ -31,6 +32,16 @@ func window(name, date string) v1alpha1.MaintenanceWindow {
 	}
 }
 
+// gatesAt are the Gates as they should be at an instant.
+func gatesAt(compiled *compile.Compiled, at time.Time) map[string]*v1alpha1.Gate {
+	live := map[string]*v1alpha1.Gate{}
+	gates, _ := compiled.Set.At(at)
+	for _, g := range gates {
+		live[g.Name] = compile.Gate(g, &v1alpha1.GateExempt{Users: []string{"somebody"}})
+	}
+	return live
+}
+
 func snapshot() *Snapshot {
 	broken := window("broken", "2026-05-13")
 	broken.Spec.TimeZone = "Mars/Olympus"
@@ -41,9 +52,11 @@ func snapshot() *Snapshot {
 			Reason: "stop", TimeZone: "UTC", NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "frozen"}},
 		},
 	}}
+	compiled := new(compile.Cache).Compile(windows, freezes)
 	return &Snapshot{
 		Windows:  windows,
-		Compiled: new(compile.Cache).Compile(windows, freezes),
+		Compiled: compiled,
+		Gates:    gatesAt(compiled, noon),
 		Namespaces: map[string]map[string]string{
 			"a": {"team": "open"}, "b": {"team": "open"}, "c": {"team": "later"}, "kube-system": {"team": "open"},
 		},
@@ -62,7 +75,7 @@ fonster_gate_namespaces{gate="team-broken-31662aaa"} 0
 fonster_gate_namespaces{gate="team-frozen-b95bf13a"} 0
 fonster_gate_namespaces{gate="team-later-cdf13bc0"} 1
 fonster_gate_namespaces{gate="team-open-a1c726a6"} 2
-# HELP fonster_gate_open Whether every disruption that the gate governs may pass now (1) or not (0).
+# HELP fonster_gate_open Whether the Gate in the cluster says that every disruption it governs may pass (1) or not (0); absent where there is none yet.
 # TYPE fonster_gate_open gauge
 fonster_gate_open{gate="team-broken-31662aaa"} 0
 fonster_gate_open{gate="team-frozen-b95bf13a"} 0
@@ -71,7 +84,7 @@ fonster_gate_open{gate="team-open-a1c726a6"} 1
 # HELP fonster_window_closes_timestamp_seconds When the open window closes; absent while it is closed.
 # TYPE fonster_window_closes_timestamp_seconds gauge
 fonster_window_closes_timestamp_seconds{window="open"} 1.7787024e+09
-# HELP fonster_window_open Whether the window lets disruption pass now (1) or not (0).
+# HELP fonster_window_open Whether an occurrence of the window is in progress and no change freeze over all of it in force (1) or not (0); in the cutoff too, in which nothing new may begin.
 # TYPE fonster_window_open gauge
 fonster_window_open{window="broken"} 0
 fonster_window_open{window="later"} 0
@@ -127,6 +140,54 @@ func TestClockSkew(t *testing.T) {
 	}
 }
 
+// TestHeldOpens: when what waits for a window may begin is told of the objects, not of the window: another window may let them
+// begin, and a freeze over some of them keep them.
+func TestHeldOpens(t *testing.T) {
+	far, soon := window("far", "2026-12-24"), window("soon", "2026-05-14")
+	soon.Spec.NamespaceSelector.MatchLabels = map[string]string{"region": "north"}
+	past, open := window("past", "2026-05-01"), window("open", "2026-05-13")
+	windows := []v1alpha1.MaintenanceWindow{far, soon, past, open}
+	stop := freeze("stop", "frozen")
+	stop.Spec.NamespaceSelector.MatchLabels = map[string]string{"stage": "prod"}
+	passing := freeze("passing", "")
+	passing.Spec.NamespaceSelector.MatchLabels = map[string]string{"stage": "test"}
+	passing.Spec.Schedules = []v1alpha1.Schedule{{Dates: []string{"2026-05-14"}, StartTime: new("00:00"), EndTime: new("12:00")}}
+	compiled := new(compile.Cache).Compile(windows, []v1alpha1.ChangeFreeze{stop, passing})
+	type labels = map[string]string
+	for title, tc := range map[string]struct {
+		held []labels
+		want map[string]string
+	}{
+		"the window alone":                   {[]labels{{"team": "far"}}, map[string]string{"far": "1.7981028e+09"}},
+		"another window opens sooner":        {[]labels{{"team": "far", "region": "north"}}, map[string]string{"far": "1.7787492e+09", "soon": "1.7787492e+09"}},
+		"some are frozen for good":           {[]labels{{"region": "north"}, {"region": "north", "stage": "prod"}}, map[string]string{"soon": "+Inf"}},
+		"some are frozen for a while":        {[]labels{{"region": "north"}, {"region": "north", "stage": "test"}}, map[string]string{"soon": "1.77876e+09"}},
+		"no opening is known":                {[]labels{{"team": "past"}}, map[string]string{"past": "+Inf"}},
+		"it may begin now":                   {[]labels{{"team": "open"}}, nil},
+		"it is open, and that one is frozen": {[]labels{{"team": "open", "stage": "prod"}}, map[string]string{"open": "+Inf"}},
+	} {
+		s := &Snapshot{Windows: windows, Compiled: compiled}
+		for _, l := range tc.held {
+			w := held.Workload{Meta: held.Metadata("Deployment"), Kind: "Deployment"}
+			w.Meta.Labels = labels{doors.HeldLabel: doors.HeldWaiting}
+			namespace := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Labels: l}}
+			w.Judge(namespace, compiled.Set, noon)
+			s.Held = append(s.Held, w)
+		}
+		m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })
+		want := ""
+		if tc.want != nil {
+			want = "# HELP " + heldOpens.Name + " " + heldOpens.Help + "\n# TYPE " + heldOpens.Name + " gauge\n"
+		}
+		for name, value := range tc.want {
+			want += heldOpens.Name + `{window="` + name + `"} ` + value + "\n"
+		}
+		if err := testutil.CollectAndCompare(m, strings.NewReader(want), heldOpens.Name); err != nil {
+			t.Errorf("%s: %v", title, err)
+		}
+	}
+}
+
 // TestHeld: what waits is counted for each window that governs it, what has been released is not; and what became of releases and
 // occurrences adds up.
 func TestHeld(t *testing.T) {
@@ -137,6 +198,7 @@ func TestHeld(t *testing.T) {
 			{Object: release.Object{Key: "a", Windows: []string{"later"}, Since: since.Add(time.Hour)}},
 			{Object: release.Object{Key: "b", Windows: []string{"later", "broken"}, Since: since}},
 			{Object: release.Object{Key: "c", Windows: []string{"open"}, Since: since, Released: true}},
+			{Object: release.Object{Key: "d", Windows: []string{"open"}, Since: since, Released: true, LetGo: true}},
 		}
 		return s, nil
 	}, func() time.Time { return noon })
@@ -144,6 +206,7 @@ func TestHeld(t *testing.T) {
 	m.ObserveRelease("open", "Done")
 	m.ObserveRelease("open", "Failed")
 	m.ObserveOccurrence("open", 11*time.Hour, 90*time.Minute)
+	testutil.CollectAndCount(m) // the first time, at 0
 	want := `
 # HELP fonster_held_oldest_timestamp_seconds Since when the longest held rollout waits for the window; absent when none does.
 # TYPE fonster_held_oldest_timestamp_seconds gauge

@@ -240,6 +240,10 @@ func snapshot(ctx context.Context, source *compile.Source, work *work) (*metrics
 	if err := reader.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
+	var gates v1alpha1.GateList
+	if err := reader.List(ctx, &gates, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
 	if err := reader.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
@@ -250,7 +254,12 @@ func snapshot(ctx context.Context, source *compile.Source, work *work) (*metrics
 		return nil, err
 	}
 	s := &metrics.Snapshot{
-		Compiled: compiled, Windows: windows.Items, Held: all, Namespaces: make(map[string]map[string]string, len(namespaces.Items)),
+		Compiled: compiled, Windows: windows.Items, Held: all,
+		Gates:      make(map[string]*v1alpha1.Gate, len(gates.Items)),
+		Namespaces: make(map[string]map[string]string, len(namespaces.Items)),
+	}
+	for i := range gates.Items {
+		s.Gates[gates.Items[i].Name] = &gates.Items[i]
 	}
 	for _, o := range standing {
 		s.Overrides = append(s.Overrides, o.Windows)

@@ -30,7 +30,15 @@ func TestRules(t *testing.T) {
 }
 
 func TestAlertmanagerExample(t *testing.T) {
-	tool(t, "amtool", "check-config", filepath.Join(cluster.Root(), "config/prometheus/alertmanager.yaml"))
+	example := filepath.Join(cluster.Root(), "config/prometheus/alertmanager.yaml")
+	tool(t, "amtool", "check-config", example)
+	for labels, receiver := range map[string]string{
+		"alertname=FonsterNamespaceInWindow severity=none": "nobody",
+		"alertname=Watchdog severity=none":                 "default", // kube-prometheus' dead man's switch
+		"alertname=FonsterDown severity=critical":          "default",
+	} {
+		tool(t, "amtool", append([]string{"config", "routes", "test", "--config.file=" + example, "--verify.receivers=" + receiver}, strings.Fields(labels)...)...)
+	}
 }
 
 // TestEveryAlert: each has a test, a severity, a summary, a description, and a runbook that is there and says what to do.
@@ -65,9 +73,9 @@ func TestEveryAlert(t *testing.T) {
 			if r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
 				t.Errorf("%s: severity, summary or description is missing", r.Alert)
 			}
-			for _, label := range []string{"window", "namespace"} {
-				if strings.Contains(r.Expr, "by (cluster, "+label+")") && !strings.Contains(r.Annotations["description"]+r.Annotations["summary"], "$labels."+label) {
-					t.Errorf("%s: it does not name the %s", r.Alert, label)
+			for _, label := range []string{"window", "namespace", "gate"} {
+				if strings.Contains(r.Expr, "by (cluster, "+label+")") && !strings.Contains(r.Annotations["description"], "$labels."+label) {
+					t.Errorf("%s: its description does not name the %s", r.Alert, label)
 				}
 			}
 			page, err := os.ReadFile(filepath.Join(cluster.Root(), r.Annotations["runbook_url"]))
