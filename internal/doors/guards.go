@@ -87,7 +87,7 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 // of a namespace, what the doors and guards watch of its metadata: the API server takes metadata there too. It reads no gate,
 // so that no status ever waits for one, and lets the control plane pass before it looks at anything.
 func statusPolicy() *admissionv1.ValidatingAdmissionPolicy {
-	annotations := list([]string{"override", "override-until", "override-by", "override-spent", "override-notice", "release-priority"})
+	annotations := list([]string{"override", "override-until", "override-by", "override-from", "override-spent", "override-notice", "release-priority"})
 	return policy("fonster-status", "Metadata is changed through the resource itself, not through its status. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{

@@ -50,6 +50,7 @@ func MutatingBindings(g gate.Gate) []*admissionv1.MutatingAdmissionPolicyBinding
 
 func mutatingPolicy(name, description string, spec admissionv1.MutatingAdmissionPolicySpec) *admissionv1.MutatingAdmissionPolicy {
 	spec.FailurePolicy = new(admissionv1.Fail)
+	leaveProtectedAlone(spec.ParamKind, spec.MatchConstraints)
 	return &admissionv1.MutatingAdmissionPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "MutatingAdmissionPolicy"},
 		ObjectMeta: metav1.ObjectMeta{

@@ -50,6 +50,7 @@ func Policies() []*admissionv1.ValidatingAdmissionPolicy {
 
 func policy(name, description string, spec admissionv1.ValidatingAdmissionPolicySpec) *admissionv1.ValidatingAdmissionPolicy {
 	spec.FailurePolicy = new(admissionv1.Fail)
+	leaveProtectedAlone(spec.ParamKind, spec.MatchConstraints)
 	return &admissionv1.ValidatingAdmissionPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "ValidatingAdmissionPolicy"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -58,6 +59,15 @@ func policy(name, description string, spec admissionv1.ValidatingAdmissionPolicy
 			Annotations: map[string]string{"kubernetes.io/description": description},
 		},
 		Spec: spec,
+	}
+}
+
+// leaveProtectedAlone keeps a policy that reads gates out of the protected namespaces altogether: until an API server that has
+// started has found the CRD of the param, up to 30 s, it refuses what the policy matches, whatever its bindings select
+// (https://github.com/kubernetes/kubernetes/issues/124237).
+func leaveProtectedAlone(param *admissionv1.ParamKind, match *admissionv1.MatchResources) {
+	if param != nil {
+		match.NamespaceSelector = LabelSelector(gate.Selector{protected()})
 	}
 }
 
