@@ -52,7 +52,14 @@ start_operator() {
 # page_says TEXT...: what the page of Östhammar has in its headings.
 page_says() {
   printf "%s\$ curl -s http://127.0.0.1:$page/sv/osthammar/ | grep '<h[23]' | sed 's/<[^>]*>//g'%s\n" "$dim" "$plain"
-  output=$(curl -fs "http://127.0.0.1:$page/sv/osthammar/" | grep '<h[23]' | sed 's/<[^>]*>//g; s/^ *//')
+  local text missing
+  for _ in $(seq 25); do # what was applied just now is seen a moment later
+    output=$(curl -fs "http://127.0.0.1:$page/sv/osthammar/" | grep '<h[23]' | sed 's/<[^>]*>//g; s/^ *//')
+    missing=
+    for text in "$@"; do [[ $output == *"$text"* ]] || missing=$text; done
+    [[ -n $missing ]] || break
+    sleep 0.2
+  done
   printf '%s\n' "$output"
   says "$@"
 }
@@ -142,6 +149,7 @@ for _ in $(seq 50); do # the operator records it
 done
 passes kubectl window overrides
 says "Deployment osthammar/web" "Stands" "$oncall" "INC-1234 disken full"
+page_says "Akut arbete pågår"
 passes kubectl window --as $oncall override deploy/web -n osthammar --end
 refused kubectl --as $developer -n osthammar set image deployment/web app=app:1.2
 

@@ -97,7 +97,7 @@ func announcedInput(ctx context.Context, reader client.Reader, source *compile.S
 }
 
 // whenChanged calls back when an object comes, goes, or says something else to people: its spec, a record, or that an occurrence
-// was closed early. Other status is not announced.
+// was closed early or came at short notice. Other status is not announced.
 func whenChanged(changed func()) toolscache.ResourceEventHandler {
 	return toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { changed() },
@@ -114,7 +114,13 @@ func whenChanged(changed func()) toolscache.ResourceEventHandler {
 func says(object any) string {
 	switch o := object.(type) {
 	case *v1alpha1.MaintenanceWindow:
-		return fmt.Sprint(o.UID, o.Generation, compile.ClosedVersion(o))
+		var short []time.Time
+		for _, u := range o.Status.Upcoming {
+			if u.ShortNotice {
+				short = append(short, u.Start.UTC())
+			}
+		}
+		return fmt.Sprint(o.UID, o.Generation, compile.ClosedVersion(o), short)
 	case *v1alpha1.ChangeFreeze:
 		return fmt.Sprint(o.UID, o.Generation)
 	case *corev1.ConfigMap:
