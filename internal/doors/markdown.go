@@ -84,6 +84,7 @@ of a StatefulSet, other nodes of a DaemonSet.
 | a DELETE or a Scale after closing time, while no operator runs | such a request carries no time: the gate as last written decides |
 | a change that only takes fields away, or that empties managedFields, after closing time, while no operator runs | it leaves no time either. Every other change is refused from that second on |
 | the token of the operator's own service account, in the hands of somebody else | it passes as the operator does: keep its namespace closed to everybody who need not be there |
+| nothing, but for up to 30 s after the start of an API server | until it has found the CRD of the Gates ([kubernetes#124237](https://github.com/kubernetes/kubernetes/issues/124237)) it *refuses* all that the doors watch, in every namespace but the four that are never governed, to everybody, controllers too, which try again. Other API servers of the cluster go on |
 | priority preemption, node failure, kubelet restart, static pods, etcd, the cloud's API | no request, or the scheduler's own |
 
 ## Who always passes
