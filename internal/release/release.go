@@ -119,7 +119,7 @@ func Next(objects []Object, windows map[string]Window) Plan {
 			if o.Progress == Stalled {
 				plan.Nudge = append(plan.Nudge, o.Key)
 			}
-			if !o.LetGo && !(o.Overdue && len(o.Windows) == 0) {
+			if !o.LetGo && (!o.Overdue || len(o.Windows) > 0) {
 				count(running, o)
 			}
 		}
