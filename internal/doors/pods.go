@@ -6,6 +6,9 @@ import "fonster.dev/fonster/internal/gate"
 var pods = Family{
 	Name:  "pods",
 	Title: "Pods",
+	// Before Kubernetes 1.33 pods have no generation.
+	Touches: `request.operation == 'DELETE' || request.?subResource.orValue('') != '' || !has(object.metadata.generation) || ` +
+		`object.metadata.?generation != oldObject.metadata.?generation || ` + labelsChanged + ` || ` + ownersChanged,
 	Doors: []Door{
 		{
 			Name: "pod-image", Disruption: gate.Rollout, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
