@@ -149,11 +149,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	maps.DeleteFunc(r.unbooked, func(window string, _ *change) bool { return run.windows[window] == nil })
 	maps.DeleteFunc(r.booked, func(window string, _ *v1alpha1.MaintenanceWindow) bool { return run.windows[window] == nil })
 	err = run.execute(ctx, release.Next(objects, held.Windows(compiled, windows.Items, now)))
-	next := wait(compiled.Set.Until(now), r.Now())
+	next := wait(r.lookAgain(compiled.Set.Until(now)), r.Now())
 	if run.replan {
 		next = gather
 	}
 	return ctrl.Result{RequeueAfter: next}, errors.Join(checkErr, err)
+}
+
+// lookAgain is the next edge, or, where that is earlier, when some rollout is to be looked at again though nothing has changed.
+func (r *Reconciler) lookAgain(edge time.Time) time.Time {
+	for _, c := range r.checked {
+		if !c.until.IsZero() && (edge.IsZero() || c.until.Before(edge)) {
+			edge = c.until
+		}
+	}
+	return edge
 }
 
 // wait is how long to sleep until the next edge; never zero, which would mean not at all.
