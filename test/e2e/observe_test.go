@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -60,9 +61,9 @@ func TestObserve(t *testing.T) {
 	t.Log("closed: work is held and refused")
 	work.tryAll()
 	s.want("closed", "FonsterWindowNotReady", "FonsterWindowNeverOpens", "FonsterHeldTooLong", "FonsterOverrideActive", "FonsterManyRefusals",
-		"Rollouts held A", "Held, and being released A", "Longest held A", "Next openings, in A", "Refusals by door A", "Overrides standing A", "Overrides in force A", "Overrides A",
-		"Freezes in force A", "Windows A")
-	s.wantNot("closed", "FonsterReleasesStopped", "FonsterNamespaceInWindow", "FonsterDown", "FonsterGateLate", "FonsterClockSkew", "Open now, until A")
+		"Rollouts held A", "Held, and being released A", "Longest held A", "Next openings A", "Next openings B", "Refusals by door A", "Overrides standing A", "Overrides in force A", "Overrides A",
+		"Freezes in force A", "Replicas up A")
+	s.wantNot("closed", "FonsterReleasesStopped", "FonsterNamespaceInWindow", "FonsterDown", "FonsterGateLate", "FonsterClockSkew", "Open now, closes A", "Windows open A", "Namespaces in a window A", "Gates late A")
 	s.wantMuted("closed", false)
 
 	t.Log("open, and late: the operator stands still over the edge")
@@ -71,7 +72,7 @@ func TestObserve(t *testing.T) {
 	_ = syscall.Kill(operator.PID(), syscall.SIGSTOP)
 	time.Sleep(time.Until(work.opens.Add(6 * time.Second)))
 	_ = syscall.Kill(operator.PID(), syscall.SIGCONT)
-	s.want("open", "FonsterGateLate", "FonsterReleasesStopped", "FonsterNamespaceInWindow", "Open now, until A", "Held, and being released B",
+	s.want("open", "FonsterGateLate", "FonsterReleasesStopped", "FonsterNamespaceInWindow", "Gates late A", "Windows A", "Windows open A", "Namespaces in a window A", "Open now, closes A", "Open now, closes B", "Held, and being released B",
 		"Releases by outcome A", "Edge to gate, mean A")
 	s.wantMuted("open", true)
 
@@ -79,13 +80,14 @@ func TestObserve(t *testing.T) {
 	time.Sleep(time.Until(work.closes))
 	s.want("closed again", "Planned and used A", "Planned and used B", "cluster_window:fonster_window_used:ratio_90d")
 	s.wantMuted("closed again", false)
-	s.wantNot("closed again", "Open now, until A", "FonsterNamespaceInWindow")
+	s.wantNot("closed again", "Open now, closes A", "Windows open A", "Namespaces in a window A", "FonsterNamespaceInWindow")
 	s.checkMetrics()
 	s.picture(started, work.closes.Add(-3*time.Second))
 
 	t.Log("the operator is killed")
 	operator.Kill()
 	s.want("killed", "FonsterDown")
+	s.wantNot("killed", "Replicas up A")
 	eventually(t, 15*time.Second, func() error {
 		states, err := s.states(t.Context(), "FonsterDown", "cluster")
 		if err != nil || states["e2e"] != "active" {
@@ -198,7 +200,7 @@ func (s *sight) look(forCluster string) {
 	done.Go(func() {
 		for ctx.Err() == nil {
 			for _, q := range s.all {
-				if answer, err := s.query(ctx, q.expr, time.Now()); err == nil && len(answer) > 0 {
+				if answer, err := s.query(ctx, q.expr, time.Now()); err == nil && q.answered(answer) {
 					s.mu.Lock()
 					s.seen[q.name] = time.Now()
 					s.mu.Unlock()
@@ -214,6 +216,9 @@ func (s *sight) want(when string, names ...string) {
 	s.t.Helper()
 	from := time.Now()
 	for _, name := range names {
+		if !slices.ContainsFunc(s.all, func(q question) bool { return q.name == name }) {
+			s.t.Fatalf("there is no %q", name)
+		}
 		eventually(s.t, 20*time.Second, func() error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -236,7 +241,7 @@ func (s *sight) wantNot(when string, names ...string) {
 			}
 			found = true
 			expr := strings.ReplaceAll(q.expr, "fonster_namespace_open[10m]", "fonster_namespace_open[10s]")
-			if answer, err := s.query(s.t.Context(), expr, time.Now()); err != nil || len(answer) > 0 {
+			if answer, err := s.query(s.t.Context(), expr, time.Now()); err != nil || q.answered(answer) {
 				s.t.Errorf("%s: %q has an answer: %v %v", when, name, answer, err)
 			}
 		}
@@ -292,7 +297,7 @@ func (s *sight) wantEverything() {
 		if !strings.Contains(q.expr, "elsewhere") {
 			continue
 		}
-		if answer, err := s.query(s.t.Context(), q.expr, time.Now().Add(-20*time.Second)); err != nil || len(answer) > 0 {
+		if answer, err := s.query(s.t.Context(), q.expr, time.Now().Add(-20*time.Second)); err != nil || q.answered(answer) {
 			s.t.Errorf("%q has an answer for another cluster: %v %v", q.name, answer, err)
 		}
 	}
