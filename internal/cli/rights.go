@@ -66,7 +66,9 @@ func needs(gates []v1alpha1.Gate, namespace string, namespaceLabels labels.Set, 
 		for _, d := range spec.Disruptions {
 			for _, f := range d.Freezes {
 				if f.Enforcement == v1alpha1.Deny && (f.Active || f.StartsAt != nil && !now.Before(f.StartsAt.Time)) {
-					add(need{Resource: freezesResource, Names: []string{f.Name}, Impossible: !f.Overridable})
+					for _, name := range append([]string{f.Name}, f.Also...) {
+						add(need{Resource: freezesResource, Names: []string{name}, Impossible: !f.Overridable})
+					}
 				}
 			}
 		}

@@ -27,7 +27,7 @@ func TestNeeds(t *testing.T) {
 	narrow := gateOf("c", "heby", []string{"web"})
 	narrow.Spec.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
 	gates := []v1alpha1.Gate{
-		gateOf("a", "heby", []string{"heby", "alla"}, v1alpha1.GateFreeze{Name: "val", Enforcement: v1alpha1.Deny, Active: true, Overridable: true}),
+		gateOf("a", "heby", []string{"heby", "alla"}, v1alpha1.GateFreeze{Name: "val", Enforcement: v1alpha1.Deny, Active: true, Overridable: true, Also: []string{"jul"}}),
 		gateOf("b", "heby", nil, v1alpha1.GateFreeze{Name: "stopp", Enforcement: v1alpha1.Deny, Active: true}),
 		gateOf("d", "heby", nil, v1alpha1.GateFreeze{Name: "warns", Enforcement: v1alpha1.Warn, Active: true},
 			v1alpha1.GateFreeze{Name: "begun", Enforcement: v1alpha1.Deny, StartsAt: &metav1.Time{Time: now}, Overridable: true}),
@@ -35,7 +35,7 @@ func TestNeeds(t *testing.T) {
 		narrow, gateOf("f", "tierp", []string{"tierp"}),
 	}
 	everywhere := []need{
-		{Resource: windowsResource, Names: []string{"heby", "alla"}}, {Resource: freezesResource, Names: []string{"val"}},
+		{Resource: windowsResource, Names: []string{"heby", "alla"}}, {Resource: freezesResource, Names: []string{"val"}}, {Resource: freezesResource, Names: []string{"jul"}},
 		{Resource: freezesResource, Names: []string{"stopp"}, Impossible: true}, {Resource: freezesResource, Names: []string{"begun"}},
 	}
 	web := append(slices.Clone(everywhere), need{Resource: windowsResource, Names: []string{"web"}})

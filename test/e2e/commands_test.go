@@ -179,7 +179,7 @@ func TestOverrideCommandInAFreeze(t *testing.T) {
 		"right to override window "+ns+" (verb override on maintenancewindows). You have it.",
 		"right to override window "+ns+"-web (verb override on maintenancewindows). You do not have it.", "User web-"+ns+", by ClusterRoleBinding web-"+ns)
 	grant("both-"+ns, user, rbacv1.PolicyRule{APIGroups: []string{"maintenance.fonster.dev"}, Resources: []string{"maintenancewindows"}, ResourceNames: []string{ns + "-web"}, Verbs: []string{"override"}})
-	says(0, "freeze", "you may override it, until ")
+	says(0, "hange freeze ", "you may override it, until ")
 
 	freeze(t, ns+"-a", ns, nil, func(cf *v1alpha1.ChangeFreeze) { cf.Spec.Overrides = &v1alpha1.OverridePolicy{} })
 	grant("freezer-"+ns, "freezer-"+ns, freezes(ns+"-a"))
@@ -188,7 +188,7 @@ func TestOverrideCommandInAFreeze(t *testing.T) {
 		"Change freeze "+ns+"-a is in force: whoever changes something under the override needs the right to override it (verb override on changefreezes). You do not have it.",
 		"User freezer-"+ns+", by ClusterRoleBinding freezer-"+ns)
 	grant("passes-"+ns, user, freezes(ns+"-a"))
-	says(0, "freeze", "you may override it, until ")
+	says(0, "hange freeze ", "you may override it, until ")
 	freeze(t, ns+"-b", ns, nil)
 	says(1, "you may override it", "Change freeze "+ns+"-b is in force, and no override passes it")
 }

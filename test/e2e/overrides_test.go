@@ -500,7 +500,7 @@ func testTwoFreezes(t *testing.T, d *appsv1.Deployment, strict *v1alpha1.ChangeF
 	}
 	wantPassed(t, shared.Admin.Patch(t.Context(), strict, mergePatch(`{"spec":{"overrides":{"maxDuration":"1h"}}}`)))
 	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), client.NewDryRunClient(both), d, "app:2") })
-	wantRefused(t, setImage(t.Context(), one, d, "app:2"), "change freeze "+strict.Name+" is in force", "whoever has the right to override it")
+	wantRefused(t, setImage(t.Context(), one, d, "app:2"), "change freeze "+strict.Name, "is in force", "whoever has the right to override it")
 	wantPassed(t, setImage(t.Context(), both, d, "app:2"))
 }
 

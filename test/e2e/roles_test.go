@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -130,9 +131,12 @@ func TestUserRolesAtWork(t *testing.T) {
 	}
 	wantPassed(t, setImage(t.Context(), clients["fonster-emergency"], d, "app:2"))
 	for _, command := range []string{"overrides", "status"} {
-		if code, out, errs := kubectlWindow(t, user, command); code != 0 || errs != "" || !strings.Contains(out, ns) {
-			t.Errorf("%s: code %d %s%s", command, code, out, errs)
-		}
+		eventually(t, 10*time.Second, func() error { // the record follows
+			if code, out, errs := kubectlWindow(t, user, command); code != 0 || errs != "" || !strings.Contains(out, ns) {
+				return fmt.Errorf("%s: code %d %s%s", command, code, out, errs)
+			}
+			return nil
+		})
 	}
 	alone := "alone-" + ns // the role gives no right to workloads
 	bindTo(t, alone, "fonster-emergency")
