@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,6 +45,8 @@ type overridden struct {
 	DryRun bool   `json:"dryRun,omitempty"`
 	// Governed is false where no window governs the object, and so nothing was to be overridden.
 	Governed bool `json:"governed"`
+	// Refused is why the override is refused; empty where it is not.
+	Refused string `json:"refused,omitempty"`
 	// Needs are the rights that setting the override, and changing something under it, take.
 	Needs []need `json:"needs,omitempty"`
 }
@@ -151,6 +154,10 @@ func (o *overrideCommand) execute(ctx context.Context) error {
 			list = []need{{Resource: windowsResource}}
 		}
 		fmt.Fprintf(o.Err, "error: %v\n%s", err, explain(ctx, c, list))
+		if o.output == "json" {
+			refused := overridden{Object: override.ObjectName(o.target.Kind, o.target.Namespace, o.target.Name), Reason: o.reason, DryRun: o.dryRun, Governed: true, Refused: err.Error(), Needs: list}
+			return errors.Join(errReported, writeJSON(o.Out, refused))
+		}
 		return errReported
 	}
 	if err := o.report(list); err != nil {

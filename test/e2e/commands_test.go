@@ -178,6 +178,18 @@ func TestOverrideCommandInAFreeze(t *testing.T) {
 	says(1, "other-"+ns,
 		"right to override window "+ns+" (verb override on maintenancewindows). You have it.",
 		"right to override window "+ns+"-web (verb override on maintenancewindows). You do not have it.", "User web-"+ns+", by ClusterRoleBinding web-"+ns)
+	var refused struct {
+		Refused string
+		Needs   []struct {
+			Resource string
+			Names    []string
+			Have     bool
+		}
+	}
+	_, out, _ := kubectlWindow(t, user, "override", "deploy/web", "-n", ns, "--reason", "INC-1", "--dry-run", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &refused); err != nil || refused.Refused == "" || len(refused.Needs) != 2 || refused.Needs[0].Have == refused.Needs[1].Have {
+		t.Errorf("%v: %s", err, out)
+	}
 	grant("both-"+ns, user, rbacv1.PolicyRule{APIGroups: []string{"maintenance.fonster.dev"}, Resources: []string{"maintenancewindows"}, ResourceNames: []string{ns + "-web"}, Verbs: []string{"override"}})
 	says(0, "hange freeze ", "you may override it, until ")
 
