@@ -50,10 +50,14 @@ func TestOverrideCommand(t *testing.T) {
 		}
 	}
 
-	code, _, errs := kubectlWindow(t, "developer-"+ns, "override", "deploy/web", "-n", ns, "--reason", "INC-1", "--dry-run")
-	if code != 1 {
-		t.Errorf("a developer's dry run: code %d", code)
-	}
+	var code int
+	var out, errs string
+	eventually(t, 5*time.Second, func() error { // the window may not be in force yet on a loaded machine
+		if code, out, errs = kubectlWindow(t, "developer-"+ns, "override", "deploy/web", "-n", ns, "--reason", "INC-1", "--dry-run"); code != 1 {
+			return fmt.Errorf("a developer's dry run: code %d: %s%s", code, out, errs)
+		}
+		return nil
+	})
 	has(errs, "has no right to override any of the windows "+ns, "You may not read who has the right")
 	_, _, errs = kubectlWindow(t, "developer-"+ns, "override", "deploy/web", "-n", ns, "--reason", "INC-1", "--as-group", "system:masters", "--dry-run")
 	if errs != "" {
@@ -74,7 +78,7 @@ func TestOverrideCommand(t *testing.T) {
 		return nil
 	})
 
-	code, out, errs := kubectlWindow(t, oncall, "override", "deploy/web", "-n", ns, "--reason", "INC-1 disken full", "--for", "10m", "--dry-run")
+	code, out, errs = kubectlWindow(t, oncall, "override", "deploy/web", "-n", ns, "--reason", "INC-1 disken full", "--for", "10m", "--dry-run")
 	if code != 0 {
 		t.Fatalf("code %d: %s", code, errs)
 	}

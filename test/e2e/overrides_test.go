@@ -148,6 +148,7 @@ func testOverrides(t *testing.T, up bool) {
 	t.Run("right revoked afterwards", func(t *testing.T) {
 		d := workloads["revoked"]
 		revoked := overrider(t, "revoked-"+ns, ns)
+		eventually(t, 5*time.Second, func() error { return set(client.NewDryRunClient(revoked), d, "INC-1") }) // its right is seen
 		wantPassed(t, set(revoked, d, "INC-1"))
 		wantPassed(t, shared.Admin.Delete(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "revoked-" + ns}}))
 		open(t, deployer, d, "app:2") // it stands until its end
@@ -794,7 +795,14 @@ func TestOverrideOfTheUngoverned(t *testing.T) {
 		return nil
 	})
 	window(t, ns, ns, nextYear())
-	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
+	dry := client.NewDryRunClient(shared.Admin)
+	eventually(t, 5*time.Second, func() error {
+		if setImage(t.Context(), dry, d, "app:2") == nil {
+			return fmt.Errorf("not yet in force")
+		}
+		return nil
+	})
+	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "Rollout of Deployment")
 }
 
 // scrapeMetrics reads the operator's metrics as the administrator's own service account would.
