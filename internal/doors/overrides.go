@@ -69,6 +69,21 @@ func namespaceStands(clock string) string {
 	return `(namespaceObject != null && ` + stands("namespaceObject", clock) + `)`
 }
 
+const (
+	// unaware: the request takes away the notes together with the reason, as who replaces all annotations does.
+	unaware = newReason + ` == '' && ` + newUntil + ` == '' && ` + oldUntil + ` != ''`
+
+	// again: it brings a reason that is used up.
+	again = newReason + ` in ` + oldSpent + `.split('\n') && ` + newReason + ` != ''`
+)
+
+// restoredStands: the override of the object itself stands, and what the request does to it will be put back. The API server
+// invokes mutating policies in no order, so one may be asked before noteOverridesPolicy has put it back. What they let pass for
+// this, and is not put back after all, the validating policies refuse.
+func restoredStands(clock string) string {
+	return `(oldObject != null && object != null && (` + unaware + ` || ` + again + ` || ` + newFrom + ` != '' && ` + newFrom + ` != ` + oldFrom + `) && ` + stands("oldObject", clock) + `)`
+}
+
 const maxReason = "256"
 
 const (
@@ -256,10 +271,8 @@ func overridable() *admissionv1.MatchResources {
 // stands and would go with them, as kubectl replace takes both away; to end it, the reason is taken away alone.
 func noteOverridesPolicy() *admissionv1.MutatingAdmissionPolicy {
 	const (
-		key     = "maintenance.fonster.dev/override"
-		copied  = `(` + newFrom + ` != '' && ` + newFrom + ` != ` + oldFrom + ` && ` + newFrom + ` != ` + fromNow + ` || oldObject == null && ` + newReason + ` in ` + newSpent + `.split('\n'))`
-		unaware = newReason + ` == '' && ` + newUntil + ` == '' && ` + oldUntil + ` != ''`
-		again   = newReason + ` in ` + oldSpent + `.split('\n') && ` + newReason + ` != ''`
+		key    = "maintenance.fonster.dev/override"
+		copied = `(` + newFrom + ` != '' && ` + newFrom + ` != ` + oldFrom + ` && ` + newFrom + ` != ` + fromNow + ` || oldObject == null && ` + newReason + ` in ` + newSpent + `.split('\n'))`
 	)
 	return mutatingPolicy("fonster-overrides-note", "Notes who sets an override, and what is used up. Generated from internal/doors.",
 		admissionv1.MutatingAdmissionPolicySpec{
