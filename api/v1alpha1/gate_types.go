@@ -66,14 +66,14 @@ type GateExempt struct {
 	// users are names of users, such as system:serviceaccount:databases:operator.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:MaxItems=22
 	// +kubebuilder:validation:items:MaxLength=512
 	Users []string `json:"users,omitempty"`
 
 	// groups are names of groups.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:MaxItems=22
 	// +kubebuilder:validation:items:MaxLength=512
 	Groups []string `json:"groups,omitempty"`
 }
@@ -177,6 +177,13 @@ type GateFreeze struct {
 	// overridable says that an override passes the freeze, for whoever has the right to override it.
 	// +optional
 	Overridable bool `json:"overridable,omitempty"`
+
+	// also names other freezes in force here: an override passes them all, for whoever has the right to each.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=2
+	// +kubebuilder:validation:items:MaxLength=253
+	Also []string `json:"also,omitempty"`
 
 	// startsAt is when a freeze that is not in force comes into force; the policies hold it against the API server's clock.
 	// +optional

@@ -141,8 +141,7 @@ func note(list []v1alpha1.OverrideRecord, r v1alpha1.OverrideRecord, o *metav1.P
 	}
 	if i < 0 {
 		r.ChangedBy = writers(o, r.From.Time)
-		list = slices.Insert(list, 0, r)
-		return list[:min(len(list), maxRecords)], true
+		return shorten(slices.Insert(list, 0, r)), true
 	}
 	e := &list[i]
 	before := e.DeepCopy()
@@ -153,6 +152,20 @@ func note(list []v1alpha1.OverrideRecord, r v1alpha1.OverrideRecord, o *metav1.P
 		return nil, false
 	}
 	return list, false
+}
+
+// shorten drops records from the end of a list that is too long: first of what has ended, as what stands would come again.
+func shorten(list []v1alpha1.OverrideRecord) []v1alpha1.OverrideRecord {
+	for len(list) > maxRecords {
+		last := len(list) - 1
+		for i := range list {
+			if list[i].EndedAt != nil {
+				last = i
+			}
+		}
+		list = slices.Delete(list, last, last+1)
+	}
+	return list
 }
 
 // closeAll ends what is open in a window's list for an object; nil where nothing is.
@@ -169,6 +182,17 @@ func closeAll(list []v1alpha1.OverrideRecord, object string, how v1alpha1.Overri
 		return nil
 	}
 	return list
+}
+
+// standing names the objects of the records of a list that have not ended.
+func standing(list []v1alpha1.OverrideRecord) []string {
+	var objects []string
+	for _, e := range list {
+		if e.EndedAt == nil && !slices.Contains(objects, e.Object) {
+			objects = append(objects, e.Object)
+		}
+	}
+	return objects
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -1,6 +1,7 @@
 package overrides
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,15 +94,19 @@ func TestNote(t *testing.T) {
 	if !added || len(list) != 2 || list[1].Ended != v1alpha1.OverrideReplaced || list[0].EndedAt != nil {
 		t.Errorf("another reason: %+v", list)
 	}
+	list[1].Object = "Deployment a/old"
 	for i := range 30 {
-		other := object(override.Reason, "INC-1", override.Until, at(noon.Add(time.Hour)))
+		other := object(override.Reason, "INC-1", override.Until, at(noon.Add(time.Hour)), override.Spent, "INC-1") // it has ended
 		other.Name = string(rune('a' + i))
 		list, _ = note(list, *decide(other, time.Hour, noon).record, other, noon)
 	}
 	if len(list) != maxRecords {
 		t.Errorf("%d records", len(list))
 	}
-	if closed := closeAll(list, list[0].Object, v1alpha1.OverrideDeleted, noon.Add(time.Minute)); closed[0].Ended != v1alpha1.OverrideDeleted {
+	if open := standing(list); !slices.Equal(open, []string{"Deployment a/web"}) {
+		t.Errorf("standing %q, want what stands kept before what has ended", open)
+	}
+	if closed := closeAll(list, "Deployment a/web", v1alpha1.OverrideDeleted, noon.Add(time.Minute)); closed[maxRecords-1].Ended != v1alpha1.OverrideDeleted {
 		t.Errorf("gone with its object: %+v", closed[0])
 	}
 }

@@ -38,7 +38,7 @@ const fieldManager = apply.FieldManager
 // API server refuses after their end by itself; what is noted here as used up never passes again.
 type Reconciler struct {
 	Client client.Client
-	// Live reads windows past the cache: a record that was written a moment ago must be seen. Overrides are rare.
+	// Live reads past the caches: a record that was written a moment ago must be seen. Overrides are rare.
 	Live     client.Reader
 	Store    *Store
 	Source   *compile.Source
@@ -92,7 +92,27 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			return err
 		}
 	}
-	return nil
+	// What stands by the record of a window, as this leader finds it, may have gone while none ran.
+	recorded := handler.TypedFuncs[*v1alpha1.MaintenanceWindow, Request]{
+		CreateFunc: func(_ context.Context, e event.TypedCreateEvent[*v1alpha1.MaintenanceWindow], q workqueue.TypedRateLimitingInterface[Request]) {
+			for _, object := range standing(e.Object.Status.Overrides) {
+				if request, known := requestFor(object); known {
+					q.Add(request)
+				}
+			}
+		},
+	}
+	return c.Watch(source.TypedKind(mgr.GetCache(), &v1alpha1.MaintenanceWindow{}, recorded))
+}
+
+// requestFor is the request for an object as a record names it.
+func requestFor(object string) (Request, bool) {
+	kind, namespace, name := override.ParseObjectName(object)
+	i := slices.IndexFunc(kinds, func(k schema.GroupVersionKind) bool { return k.Kind == kind })
+	if i < 0 {
+		return Request{}, false
+	}
+	return Request{Kind: kinds[i], NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}, true
 }
 
 // Reconcile brings the record of one object's override up to date, and ends it at its end.
@@ -134,8 +154,20 @@ func (r *Reconciler) Reconcile(ctx context.Context, request Request) (reconcile.
 	return ctrl.Result{RequeueAfter: max(min(d.next.Sub(now), time.Minute), time.Millisecond)}, nil
 }
 
-// closeDeleted records the end of the override of an object that is gone; or that was cleaned up, and then nothing is open.
+// closeDeleted records the end of the override of an object that is gone; or that was cleaned up, and then nothing is open, unless
+// by somebody else while no leader ran.
 func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled *compile.Compiled, now time.Time) error {
+	how := v1alpha1.OverrideDeleted
+	live := metadata(request.Kind)
+	switch err := r.Live.Get(ctx, request.NamespacedName, live); {
+	case apierrors.IsNotFound(err):
+	case err != nil:
+		return err
+	case live.Labels[doors.OverriddenLabel] != "": // the cache is behind, and will tell
+		return nil
+	default:
+		how = v1alpha1.OverrideRemoved
+	}
 	if last, known := r.deleted.Load(request); known {
 		o := last.(*metav1.PartialObjectMetadata).DeepCopy()
 		o.SetGroupVersionKind(request.Kind)
@@ -145,7 +177,7 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 				return err
 			}
 			d := record(o, current, now, now)
-			end(d, now, v1alpha1.OverrideDeleted)
+			end(d, now, how)
 			err = r.writeRecords(ctx, windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
 				return note(list, *d, o, now)
 			}, nil)
@@ -156,7 +188,7 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 	}
 	gone := override.ObjectName(request.Kind.Kind, request.Namespace, request.Name)
 	err := r.writeRecords(ctx, compiled.Names("MaintenanceWindow"), func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
-		return closeAll(list, gone, v1alpha1.OverrideDeleted, now), false
+		return closeAll(list, gone, how, now), false
 	}, nil)
 	if err == nil {
 		r.deleted.Delete(request)

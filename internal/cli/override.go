@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 	authenticationv1 "k8s.io/api/authentication/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -46,6 +45,10 @@ type overridden struct {
 	DryRun bool   `json:"dryRun,omitempty"`
 	// Governed is false where no window governs the object, and so nothing was to be overridden.
 	Governed bool `json:"governed"`
+	// Refused is why the override is refused; empty where it is not.
+	Refused string `json:"refused,omitempty"`
+	// Needs are the rights that setting the override, and changing something under it, take.
+	Needs []need `json:"needs,omitempty"`
 }
 
 // overridableKinds are what can carry an override, by the names under which kubectl knows them.
@@ -139,14 +142,42 @@ func (o *overrideCommand) execute(ctx context.Context) error {
 	if err != nil && strings.Contains(err.Error(), "does not stamp its end") {
 		err = o.patchUnaided(ctx, c, annotations)
 	}
-	if apierrors.IsForbidden(err) && !o.end {
-		fmt.Fprintf(o.Err, "error: %v\n%s", err, o.whoMay(ctx, c))
-		return errReported
-	}
-	if err != nil {
+	if err != nil && (o.end || !apierrors.IsForbidden(err)) {
 		return err
 	}
-	return o.report()
+	if o.end {
+		return o.report(nil)
+	}
+	list, unread := o.needs(ctx, c)
+	if err != nil {
+		if unread != nil {
+			list = []need{{Resource: windowsResource}}
+		}
+		fmt.Fprintf(o.Err, "error: %v\n%s", err, explain(ctx, c, list))
+		if o.output == "json" {
+			refused := overridden{Object: override.ObjectName(o.target.Kind, o.target.Namespace, o.target.Name), Reason: o.reason, DryRun: o.dryRun, Governed: true, Refused: err.Error(), Needs: list}
+			return errors.Join(errReported, writeJSON(o.Out, refused))
+		}
+		return errReported
+	}
+	if err := o.report(list); err != nil {
+		return err
+	}
+	if unread != nil {
+		fmt.Fprintf(o.Err, "warning: whether a change freeze is in force is not known: %v\n", unread)
+	}
+	if frozen := missing(list); len(frozen) > 0 {
+		fmt.Fprint(o.Err, explain(ctx, c, frozen))
+		if o.dryRun {
+			return errReported
+		}
+	}
+	return nil
+}
+
+// missing lists the freezes that stop the caller though the override stands.
+func missing(list []need) []need {
+	return slices.DeleteFunc(slices.Clone(list), func(n need) bool { return n.Resource != freezesResource || n.Have && !n.Impossible })
 }
 
 func (o *overrideCommand) patch(ctx context.Context, c client.Client, annotations, marks map[string]any) error {
@@ -178,10 +209,10 @@ func (o *overrideCommand) patchUnaided(ctx context.Context, c client.Client, ann
 	return o.patch(ctx, c, annotations, map[string]any{doors.OverriddenLabel: "true"})
 }
 
-func (o *overrideCommand) report() error {
+func (o *overrideCommand) report(list []need) error {
 	current := override.Parse(o.target.Annotations)
 	object := override.ObjectName(o.target.Kind, o.target.Namespace, o.target.Name)
-	result := overridden{Object: object, Reason: current.Reason, DryRun: o.dryRun, Governed: !current.Until.IsZero()}
+	result := overridden{Object: object, Reason: current.Reason, DryRun: o.dryRun, Governed: !current.Until.IsZero(), Needs: list}
 	if result.Governed && !o.end {
 		result.By, result.Until = current.By, current.Until.Format(time.RFC3339)
 	}
@@ -197,6 +228,8 @@ func (o *overrideCommand) report() error {
 		_, err = fmt.Fprintf(o.Out, "%s: the override has ended%s\n", object, choose(o.dryRun, " (dry run)", ""))
 	case !result.Governed:
 		_, err = fmt.Fprintf(o.Out, "%s: no window governs it, there is nothing to override\n", object)
+	case o.dryRun && len(missing(list)) > 0:
+		_, err = fmt.Fprintf(o.Out, "%s: you may set the override, but a change freeze stops what you change under it (dry run)\n", object)
 	case o.dryRun:
 		_, err = fmt.Fprintf(o.Out, "%s: you may override it, until %s (dry run)\n", object, result.Until)
 	default:
@@ -204,50 +237,6 @@ func (o *overrideCommand) report() error {
 			current.Until.Sub(o.now()).Round(time.Second), strings.ToLower(o.target.Kind), o.target.Name, choose(o.target.Namespace != "", " -n "+o.target.Namespace, ""))
 	}
 	return err
-}
-
-// whoMay tells who has the right to override, as far as the caller may read the cluster's roles.
-func (o *overrideCommand) whoMay(ctx context.Context, c client.Client) string {
-	var roles rbacv1.ClusterRoleList
-	var bindings rbacv1.ClusterRoleBindingList
-	if err := errors.Join(c.List(ctx, &roles), c.List(ctx, &bindings)); err != nil {
-		return "You may not read who has the right: ask whoever administers the cluster for the ClusterRole fonster-emergency.\n"
-	}
-	granting := map[string]string{}
-	for i := range roles.Items {
-		for _, rule := range roles.Items[i].Rules {
-			if grants(rule) {
-				granting[roles.Items[i].Name] = choose(len(rule.ResourceNames) > 0, " for "+strings.Join(rule.ResourceNames, ", "), "")
-			}
-		}
-	}
-	var lines []string
-	for i := range bindings.Items {
-		b := &bindings.Items[i]
-		of, found := granting[b.RoleRef.Name]
-		if !found || b.RoleRef.Kind != "ClusterRole" {
-			continue
-		}
-		for _, s := range b.Subjects {
-			name := s.Name
-			if s.Kind == rbacv1.ServiceAccountKind {
-				name = s.Namespace + "/" + s.Name
-			}
-			lines = append(lines, fmt.Sprintf("  %s %s%s, by ClusterRoleBinding %s", s.Kind, name, of, b.Name))
-		}
-	}
-	if len(lines) == 0 {
-		return "Nobody has the right: bind the ClusterRole fonster-emergency to those who should.\n"
-	}
-	slices.Sort(lines)
-	return "These may override windows:\n" + strings.Join(slices.Compact(lines), "\n") + "\n"
-}
-
-func grants(rule rbacv1.PolicyRule) bool {
-	has := func(list []string, want string) bool {
-		return slices.Contains(list, want) || slices.Contains(list, "*")
-	}
-	return has(rule.APIGroups, v1alpha1.GroupName) && has(rule.Resources, "maintenancewindows") && has(rule.Verbs, "override")
 }
 
 // overridesCommand lists what was overridden.

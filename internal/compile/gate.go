@@ -91,6 +91,7 @@ func disruption(s gate.State) v1alpha1.GateDisruption {
 			Name:        f.Name,
 			Reason:      f.Reason,
 			Overridable: f.Overridable,
+			Also:        f.Also,
 			Active:      f.Active,
 			StartsAt:    apiTime(f.StartsAt),
 			Ends:        Human(f.EndsAt),

@@ -74,7 +74,8 @@ const (
 	frozenText = `': change freeze ' + variables.frozen[0][0].name +` +
 		` ' is in force' + (has(variables.frozen[0][0].ends) ? ' until ' + variables.frozen[0][0].ends : '') + ' (' + variables.frozen[0][0].reason +` +
 		` '). It ends when its ChangeFreeze is changed or deleted' +` +
-		` (variables.frozen[0][0].?overridable.orValue(false) ? '; an override passes it for whoever has the right to override it.' : '.')`
+		` (variables.frozen[0][0].?overridable.orValue(false) ? '; an override passes it for whoever has the right to override it' +` +
+		` variables.frozen[0][0].?also.orValue([]).map(n, ' and change freeze ' + n + ', which is in force too').join('') + '.' : '.')`
 
 	// annotate tells how to let an emergency through.
 	annotateNamespace = `' In an emergency: kubectl annotate namespace ' + request.namespace + ' maintenance.fonster.dev/override=REASON'` + annotateEnd

@@ -65,7 +65,7 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 				{Name: "openings", Expression: openings(reaches)},
 				{Name: "sets", Expression: sets},
 				{Name: "overridden", Expression: `variables.sets || ` + ownStands("variables.clock")},
-			}, append(mayPass(), mayOverride()...)...),
+			}, append(mayPass(4), mayOverride()...)...), // relabelling may be every disruption at once
 			Validations: append(settingValidations("variables.governed"), []admissionv1.Validation{
 				{
 					Expression:        `variables.freezing.size() == 0 || variables.overridden && variables.mayPass`,

@@ -48,7 +48,7 @@ const (
 
 // overrideStands is CEL that says whether an emergency override stands for the request: then nothing is held.
 func overrideStands() string {
-	return `(` + sets + ` || ` + ownStands(clock) + ` || ` + namespaceStands(clock) + `)`
+	return `(` + sets + ` || ` + ownStands(clock) + ` || ` + restoredStands(clock) + ` || ` + namespaceStands(clock) + `)`
 }
 
 const (

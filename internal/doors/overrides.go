@@ -69,6 +69,21 @@ func namespaceStands(clock string) string {
 	return `(namespaceObject != null && ` + stands("namespaceObject", clock) + `)`
 }
 
+const (
+	// unaware: the request takes away the notes together with the reason, as who replaces all annotations does.
+	unaware = newReason + ` == '' && ` + newUntil + ` == '' && ` + oldUntil + ` != ''`
+
+	// again: it brings a reason that is used up.
+	again = newReason + ` in ` + oldSpent + `.split('\n') && ` + newReason + ` != ''`
+)
+
+// restoredStands: the override of the object itself stands, and what the request does to it will be put back. The API server
+// invokes mutating policies in no order, so one may be asked before noteOverridesPolicy has put it back. What they let pass for
+// this, and is not put back after all, the validating policies refuse.
+func restoredStands(clock string) string {
+	return `(oldObject != null && object != null && (` + unaware + ` || ` + again + ` || ` + newFrom + ` != '' && ` + newFrom + ` != ` + oldFrom + `) && ` + stands("oldObject", clock) + `)`
+}
+
 const maxReason = "256"
 
 const (
@@ -95,16 +110,23 @@ func mayOverride() []admissionv1.Variable {
 	return append(list, admissionv1.Variable{Name: "mayOverride", Expression: strings.Join(each, " || ")})
 }
 
-// mayPass are variables that say whether an override passes each change freeze in the way: one that allows it, and a client
-// with the right to override that freeze.
-func mayPass() []admissionv1.Variable {
+// mayPass are variables that say whether an override passes each change freeze in the way: they allow it, and the client has
+// the right to override every one of them. Each right is asked for in a variable of its own, as for windows. A request is as many
+// disruptions at most.
+func mayPass(disruptions int) []admissionv1.Variable {
+	const may = `authorizer.group('maintenance.fonster.dev').resource('changefreezes').name(%s).check('override').allowed()`
 	var list []admissionv1.Variable
 	var all []string
-	for i := range 4 { // relabelling a namespace may be every disruption at once
-		name := fmt.Sprintf("mayPass%d", i)
-		list = append(list, admissionv1.Variable{Name: name, Expression: fmt.Sprintf(`variables.frozen.size() <= %d || variables.frozen[%d].all(f, f.?overridable.orValue(false)`+
-			` && authorizer.group('maintenance.fonster.dev').resource('changefreezes').name(f.name).check('override').allowed())`, i, i)})
+	add := func(name, expression string) {
+		list = append(list, admissionv1.Variable{Name: name, Expression: expression})
 		all = append(all, "variables."+name)
+	}
+	for i := range disruptions {
+		each := fmt.Sprintf(`variables.frozen.size() <= %d || variables.frozen[%d].all(f, `, i, i)
+		add(fmt.Sprintf("mayPass%d", i), each+`f.?overridable.orValue(false) && `+fmt.Sprintf(may, "f.name")+`)`)
+		for j := range gate.MaxAlsoFrozen {
+			add(fmt.Sprintf("mayPass%dAlso%d", i, j), each+fmt.Sprintf(`f.?also.orValue([]).size() <= %d || `, j)+fmt.Sprintf(may, fmt.Sprintf("f.also[%d]", j))+`)`)
+		}
 	}
 	return append(list, admissionv1.Variable{Name: "mayPass", Expression: strings.Join(all, " && ")})
 }
@@ -249,10 +271,8 @@ func overridable() *admissionv1.MatchResources {
 // stands and would go with them, as kubectl replace takes both away; to end it, the reason is taken away alone.
 func noteOverridesPolicy() *admissionv1.MutatingAdmissionPolicy {
 	const (
-		key     = "maintenance.fonster.dev/override"
-		copied  = `(` + newFrom + ` != '' && ` + newFrom + ` != ` + oldFrom + ` && ` + newFrom + ` != ` + fromNow + ` || oldObject == null && ` + newReason + ` in ` + newSpent + `.split('\n'))`
-		unaware = newReason + ` == '' && ` + newUntil + ` == '' && ` + oldUntil + ` != ''`
-		again   = newReason + ` in ` + oldSpent + `.split('\n') && ` + newReason + ` != ''`
+		key    = "maintenance.fonster.dev/override"
+		copied = `(` + newFrom + ` != '' && ` + newFrom + ` != ` + oldFrom + ` && ` + newFrom + ` != ` + fromNow + ` || oldObject == null && ` + newReason + ` in ` + newSpent + `.split('\n'))`
 	)
 	return mutatingPolicy("fonster-overrides-note", "Notes who sets an override, and what is used up. Generated from internal/doors.",
 		admissionv1.MutatingAdmissionPolicySpec{

@@ -107,7 +107,7 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 		variables[len(variables)-2].Expression = sets
 		variables[len(variables)-1].Expression = "variables.sets || " + ownStands("variables.clock") + " || " + namespaceStands("variables.clock")
 	}
-	variables = append(variables, mayPass()...)
+	variables = append(variables, mayPass(len(f.disruptions("")))...)
 	validations := []admissionv1.Validation{
 		{
 			Expression:        `variables.freezing.size() == 0 || variables.overridden && variables.mayPass`,

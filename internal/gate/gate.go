@@ -120,6 +120,9 @@ const (
 	MaxNextOpenings = 8
 	MaxWindowNames  = 8
 
+	// MaxAlsoFrozen bounds FreezeState.Also: the API server's CEL evaluator can be asked for so many rights.
+	MaxAlsoFrozen = 2
+
 	// MaxAlsoOpenCost bounds what it costs to read Gate.AlsoOpen, in units of the API server's CEL evaluator, which gives up
 	// at a million a call: enough for 1,600 openings that select by one label each.
 	MaxAlsoOpenCost = 200_000
@@ -151,7 +154,10 @@ type FreezeState struct {
 	Reason      string
 	Enforcement Enforcement
 	Overridable bool
-	Active      bool
+	// Also names the other freezes in force that an override passes, at most MaxAlsoFrozen: it takes the right to each. Where there are
+	// more, Overridable is false.
+	Also   []string
+	Active bool
 	// StartsAt is when it comes into force, when not Active.
 	StartsAt time.Time
 	// EndsAt is when it ends, in its own zone, when Active; zero when no end is known.

@@ -300,10 +300,27 @@ func (g *group) freezeStates(d Disruption, now time.Time) []FreezeState {
 			}
 		}
 		if best != nil {
-			states = append(states, *best)
+			states = append(states, g.together(*best, d, now))
 		}
 	}
 	return states
+}
+
+// together adds to a freeze that an override passes the others that are in force with it, or begin with it.
+func (g *group) together(state FreezeState, d Disruption, now time.Time) FreezeState {
+	if !state.Overridable || state.Enforcement == Warn {
+		return state
+	}
+	for _, f := range g.freezes {
+		other := f.at(now)
+		if f.Name != state.Name && f.Enforcement == state.Enforcement && slices.Contains(f.Disruptions, d) && other.Active == state.Active && other.StartsAt.Equal(state.StartsAt) {
+			state.Also = append(state.Also, f.Name)
+		}
+	}
+	if len(state.Also) > MaxAlsoFrozen {
+		state.Also, state.Overridable = nil, false
+	}
+	return state
 }
 
 func (f Freeze) at(now time.Time) FreezeState {
@@ -322,7 +339,7 @@ func (f Freeze) at(now time.Time) FreezeState {
 }
 
 // before prefers a freeze in force to one to come; of those in force one that no override passes, and then the one that ends
-// last; of those to come the one that starts first.
+// last; of those to come the one that starts first, and then one that no override passes.
 func (f FreezeState) before(other FreezeState) bool {
 	if f.Active != other.Active {
 		return f.Active
@@ -333,7 +350,7 @@ func (f FreezeState) before(other FreezeState) bool {
 	if f.Active {
 		return !other.EndsAt.IsZero() && (f.EndsAt.IsZero() || f.EndsAt.After(other.EndsAt))
 	}
-	return f.StartsAt.Before(other.StartsAt)
+	return f.StartsAt.Before(other.StartsAt) || f.StartsAt.Equal(other.StartsAt) && !f.Overridable && other.Overridable
 }
 
 // addOverlaps lists what other targets that may overlap have open at now for a disruption, and what they open before the

@@ -220,6 +220,40 @@ func TestStrictFreezeCounts(t *testing.T) {
 	}
 }
 
+// TestFreezesTogether: of freezes in force that an override passes each is told of; where there are too many, none passes.
+func TestFreezesTogether(t *testing.T) {
+	target := Target{Namespaces: sel(t, Requirement{Key: "kommun", Operator: In, Values: []string{"osthammar"}})}
+	overridable := func(name string, s *schedule.Schedule) Freeze {
+		f := freeze(name, target, s)
+		f.Overridable, f.MaxOverride = true, time.Hour
+		return f
+	}
+	today, later := days(t, 0, "2026-05-12"), days(t, 0, "2026-06-12")
+	a, b, c, d, other := overridable("a", forever(t)), overridable("b", today), overridable("c", today), overridable("d", today), overridable("e", later)
+	warns, elsewhere := overridable("f", forever(t)), overridable("g", forever(t))
+	warns.Enforcement, elsewhere.Disruptions = Warn, []Disruption{Evict}
+	for title, tc := range map[string]struct {
+		freezes     []Freeze
+		at          string
+		name        string
+		also        []string
+		overridable bool
+	}{
+		"one":                  {[]Freeze{a, other, warns, elsewhere}, "2026-05-12 10:00", "a", nil, true},
+		"three":                {[]Freeze{a, b, c, other, warns, elsewhere}, "2026-05-12 10:00", "a", []string{"b", "c"}, true},
+		"too many":             {[]Freeze{a, b, c, d}, "2026-05-12 10:00", "a", nil, false},
+		"two that begin":       {[]Freeze{b, c, other}, "2026-05-11 10:00", "b", []string{"c"}, true},
+		"a strict one":         {[]Freeze{a, b, freeze("strict", target, today)}, "2026-05-12 10:00", "strict", nil, false},
+		"a strict that begins": {[]Freeze{b, freeze("strict", target, today)}, "2026-05-11 10:00", "strict", nil, false},
+	} {
+		gates, _ := NewSet(nil, tc.freezes).At(at(t, tc.at))
+		got := gates[0].Disruptions[0].Freezes[0]
+		if got.Name != tc.name || !slices.Equal(got.Also, tc.also) || got.Overridable != tc.overridable {
+			t.Errorf("%s: %+v", title, got)
+		}
+	}
+}
+
 func TestOverlapsAreListed(t *testing.T) {
 	site := Target{Namespaces: sel(t, Requirement{"site", In, []string{"a"}})}
 	web := Target{Namespaces: sel(t, Requirement{"kind", In, []string{"web"}})}

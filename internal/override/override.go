@@ -82,6 +82,15 @@ func ObjectName(kind, namespace, name string) string {
 	return kind + " " + namespace + "/" + name
 }
 
+// ParseObjectName reads what ObjectName has written.
+func ParseObjectName(object string) (kind, namespace, name string) {
+	kind, name, _ = strings.Cut(object, " ")
+	if before, after, namespaced := strings.Cut(name, "/"); namespaced {
+		return kind, before, after
+	}
+	return kind, "", name
+}
+
 // Stands says whether an override lets changes pass at now.
 func (o Override) Stands(now time.Time) bool {
 	return o.Reason != "" && !o.IsSpent() && now.Before(o.Until)

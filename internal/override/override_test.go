@@ -32,3 +32,12 @@ func TestSpend(t *testing.T) {
 		}
 	}
 }
+
+func TestObjectName(t *testing.T) {
+	for _, want := range [][3]string{{"Deployment", "osthammar", "web"}, {"Namespace", "", "osthammar"}} {
+		kind, namespace, name := ParseObjectName(ObjectName(want[0], want[1], want[2]))
+		if got := [3]string{kind, namespace, name}; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -50,10 +50,14 @@ func TestOverrideCommand(t *testing.T) {
 		}
 	}
 
-	code, _, errs := kubectlWindow(t, "developer-"+ns, "override", "deploy/web", "-n", ns, "--reason", "INC-1", "--dry-run")
-	if code != 1 {
-		t.Errorf("a developer's dry run: code %d", code)
-	}
+	var code int
+	var out, errs string
+	eventually(t, 5*time.Second, func() error { // the window may not be in force yet on a loaded machine
+		if code, out, errs = kubectlWindow(t, "developer-"+ns, "override", "deploy/web", "-n", ns, "--reason", "INC-1", "--dry-run"); code != 1 {
+			return fmt.Errorf("a developer's dry run: code %d: %s%s", code, out, errs)
+		}
+		return nil
+	})
 	has(errs, "has no right to override any of the windows "+ns, "You may not read who has the right")
 	_, _, errs = kubectlWindow(t, "developer-"+ns, "override", "deploy/web", "-n", ns, "--reason", "INC-1", "--as-group", "system:masters", "--dry-run")
 	if errs != "" {
@@ -68,13 +72,13 @@ func TestOverrideCommand(t *testing.T) {
 		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "developer-" + ns}}})
 	eventually(t, 5*time.Second, func() error {
 		_, _, errs = kubectlWindow(t, "developer-"+ns, "override", "deploy/web", "-n", ns, "--reason", "INC-1")
-		if !strings.Contains(errs, "These may override windows:") || !strings.Contains(errs, "ServiceAccount "+ns+"/oncall, by ClusterRoleBinding "+ns+"-emergency") {
+		if !strings.Contains(errs, "These have it:") || !strings.Contains(errs, "ServiceAccount "+ns+"/oncall, by ClusterRoleBinding "+ns+"-emergency") {
 			return fmt.Errorf("it does not tell who may:\n%s", errs)
 		}
 		return nil
 	})
 
-	code, out, errs := kubectlWindow(t, oncall, "override", "deploy/web", "-n", ns, "--reason", "INC-1 disken full", "--for", "10m", "--dry-run")
+	code, out, errs = kubectlWindow(t, oncall, "override", "deploy/web", "-n", ns, "--reason", "INC-1 disken full", "--for", "10m", "--dry-run")
 	if code != 0 {
 		t.Fatalf("code %d: %s", code, errs)
 	}
@@ -125,6 +129,84 @@ func TestOverrideCommand(t *testing.T) {
 	if code, _, errs := kubectlWindow(t, "", "override", "deploy/none", "-n", ns, "--reason", "INC-2"); code != 1 || !strings.Contains(errs, "not found") {
 		t.Errorf("a workload that does not exist: code %d %s", code, errs)
 	}
+}
+
+// TestOverrideCommandInAFreeze: a dry run tells what is needed for each window and freeze that governs, and who has that right; one
+// that names others is not told of.
+func TestOverrideCommandInAFreeze(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	deployment(t, ns, "web", 1)
+	window(t, ns, ns, nextYear())
+	anyone := func(mw *v1alpha1.MaintenanceWindow) { // of another target
+		mw.Spec.NamespaceSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: metav1.LabelSelectorOpIn, Values: []string{ns, ns + "-other"}}}}
+		mw.Spec.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
+	}
+	window(t, ns+"-web", ns, nextYear(), anyone)
+	window(t, ns+"-other", ns+"-other", nextYear())
+	user := "oncall-" + ns
+	overrider(t, user, ns)
+	overrider(t, "other-"+ns, ns+"-other")
+	overrider(t, "web-"+ns, ns+"-web")
+	grant := func(name, user string, rules ...rbacv1.PolicyRule) {
+		create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: rules})
+		create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: user}}})
+	}
+	freezes := func(names ...string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{APIGroups: []string{"maintenance.fonster.dev"}, Resources: []string{"changefreezes"}, ResourceNames: names, Verbs: []string{"override"}}
+	}
+	dryRun := func() (int, string) {
+		code, out, errs := kubectlWindow(t, user, "override", "deploy/web", "-n", ns, "--reason", "INC-1", "--dry-run")
+		return code, out + errs
+	}
+	says := func(wantCode int, not string, parts ...string) {
+		t.Helper()
+		eventually(t, 10*time.Second, func() error {
+			code, text := dryRun()
+			for _, part := range parts {
+				if !strings.Contains(text, part) {
+					return fmt.Errorf("it does not say %q:\n%s", part, text)
+				}
+			}
+			if code != wantCode || not != "" && strings.Contains(text, not) {
+				return fmt.Errorf("code %d, and it must not say %q:\n%s", code, not, text)
+			}
+			return nil
+		})
+	}
+	// Only the error of the API server tells what is needed to one who may read neither gates nor roles.
+	says(1, "These have it", "has no right to override any of the windows "+ns+"-web (", "You may not read who has the right")
+	grant("reads-"+ns, user, rbacv1.PolicyRule{APIGroups: []string{"maintenance.fonster.dev"}, Resources: []string{"gates"}, Verbs: []string{"list"}},
+		rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles", "clusterrolebindings"}, Verbs: []string{"list"}})
+	says(1, "other-"+ns,
+		"right to override window "+ns+" (verb override on maintenancewindows). You have it.",
+		"right to override window "+ns+"-web (verb override on maintenancewindows). You do not have it.", "User web-"+ns+", by ClusterRoleBinding web-"+ns)
+	var refused struct {
+		Refused string
+		Needs   []struct {
+			Resource string
+			Names    []string
+			Have     bool
+		}
+	}
+	_, out, _ := kubectlWindow(t, user, "override", "deploy/web", "-n", ns, "--reason", "INC-1", "--dry-run", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &refused); err != nil || refused.Refused == "" || len(refused.Needs) != 2 || refused.Needs[0].Have == refused.Needs[1].Have {
+		t.Errorf("%v: %s", err, out)
+	}
+	grant("both-"+ns, user, rbacv1.PolicyRule{APIGroups: []string{"maintenance.fonster.dev"}, Resources: []string{"maintenancewindows"}, ResourceNames: []string{ns + "-web"}, Verbs: []string{"override"}})
+	says(0, "hange freeze ", "you may override it, until ")
+
+	freeze(t, ns+"-a", ns, nil, func(cf *v1alpha1.ChangeFreeze) { cf.Spec.Overrides = &v1alpha1.OverridePolicy{} })
+	grant("freezer-"+ns, "freezer-"+ns, freezes(ns+"-a"))
+	grant("elsewhere-"+ns, "elsewhere-"+ns, freezes(ns+"-elsewhere"))
+	says(1, "elsewhere-"+ns, "you may set the override, but a change freeze stops what you change under it",
+		"Change freeze "+ns+"-a is in force: whoever changes something under the override needs the right to override it (verb override on changefreezes). You do not have it.",
+		"User freezer-"+ns+", by ClusterRoleBinding freezer-"+ns)
+	grant("passes-"+ns, user, freezes(ns+"-a"))
+	says(0, "hange freeze ", "you may override it, until ")
+	freeze(t, ns+"-b", ns, nil)
+	says(1, "you may override it", "Change freeze "+ns+"-b is in force, and no override passes it")
 }
 
 // TestStopButton: one command stops everything within two seconds, also where nothing was governed; another one lets it go.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,7 +56,7 @@ func testOverrides(t *testing.T, up bool) {
 	namespace(t, ns)
 	workloads := map[string]*appsv1.Deployment{}
 	for _, name := range []string{
-		"no-right", "another", "right", "revoked", "expired", "spent", "source", "copied", "forged", "pattern", "empty", "long", "one-request", "two", "removed", "delete", "by-pod", "later", "undo",
+		"no-right", "another", "right", "revoked", "expired", "spent", "source", "copied", "forged", "pattern", "empty", "long", "one-request", "two", "manifest", "removed", "delete", "by-pod", "later", "undo",
 	} {
 		workloads[name] = deployment(t, ns, name, 1)
 	}
@@ -67,9 +68,9 @@ func testOverrides(t *testing.T, up bool) {
 	window(t, ns+"-other", ns+"-other", nextYear())
 	ctx := t.Context()
 	nobody, oncall, other, deployer := overrider(t, "nobody-"+ns), overrider(t, "oncall-"+ns, ns), overrider(t, "other-"+ns, ns+"-other"), overrider(t, "deployer-"+ns)
+	second := overrider(t, "second-"+ns, ns)
 	if !up {
-		operator.Kill()
-		t.Cleanup(func() { restartOperator(t) })
+		killOperator(t)
 	}
 	closed := func(t *testing.T, c client.Client, d *appsv1.Deployment) {
 		t.Helper()
@@ -83,13 +84,53 @@ func testOverrides(t *testing.T, up bool) {
 		return annotateWith(ctx, c, d, append([]string{override.Reason, reason}, more...)...)
 	}
 
+	t.Run("one after another", func(t *testing.T) {
+		d := workloads["two"]
+		wantPassed(t, set(oncall, d, "INC-1"))
+		wantPassed(t, set(second, d, "CHG-2"))
+		if o := overrideOf(t, d); o.By != "second-"+ns || o.Reason != "CHG-2" || !slices.Equal(o.Spent, []string{"INC-1"}) {
+			t.Errorf("the second replaces the first, which is used up: %+v", o)
+		}
+		open(t, deployer, d, "app:2")
+	})
+	t.Run("two at once", func(t *testing.T) {
+		d := workloads["two"]
+		for round := range 6 {
+			first, other := fmt.Sprintf("INC-%d0", round+1), fmt.Sprintf("CHG-%d0", round+1)
+			for _, err := range atOnce(func() error { return set(oncall, d, first) }, func() error { return set(second, d, other) }, func() error { return set(nobody, d, "INC-99") }) {
+				if err != nil && !strings.Contains(err.Error(), "nobody-"+ns+" has no right") {
+					t.Errorf("of two with the right at once: %v", err)
+				}
+			}
+			o := overrideOf(t, d) // one stands, as who set it; the other was before it, and is used up
+			want := map[string]override.Override{
+				first: {By: "oncall-" + ns, Spent: []string{other}}, other: {By: "second-" + ns, Spent: []string{first}},
+			}[o.Reason]
+			if !o.Stands(time.Now()) || o.By != want.By || len(o.Spent) == 0 || o.Spent[0] != want.Spent[0] || slices.Contains(o.Spent, "INC-99") {
+				t.Errorf("round %d: %+v, want %+v", round, o, want)
+			}
+		}
+		open(t, deployer, d, "app:3")
+	})
+	t.Run("one reason by two at once", func(t *testing.T) {
+		d := workloads["two"]
+		for _, err := range atOnce(func() error { return set(oncall, d, "INC-100") }, func() error { return set(second, d, "INC-100") }) {
+			wantPassed(t, err)
+		}
+		if o := overrideOf(t, d); !o.Stands(time.Now()) || o.Reason != "INC-100" || o.By != "oncall-"+ns && o.By != "second-"+ns {
+			t.Errorf("%+v", o)
+		}
+		wantPassed(t, set(oncall, d, "")) // and one hand ends it
+		closed(t, deployer, d)
+	})
 	t.Run("no right", func(t *testing.T) {
 		d := workloads["no-right"]
 		wantRefused(t, set(nobody, d, "INC-1"), "the override of Deployment "+ns+"/no-right is refused", "nobody-"+ns+" has no right to override any of the windows "+ns, "verb override on maintenancewindows.maintenance.fonster.dev")
 		closed(t, deployer, d)
 	})
 	t.Run("right on another window", func(t *testing.T) {
-		wantRefused(t, set(other, workloads["another"], "INC-1"), "has no right to override any of the windows "+ns)
+		wantRefused(t, set(other, workloads["another"], "INC-1"), "other-"+ns+" has no right to override any of the windows "+ns+" (")
+		closed(t, other, workloads["another"])
 	})
 	t.Run("right", func(t *testing.T) {
 		d := workloads["right"]
@@ -106,6 +147,7 @@ func testOverrides(t *testing.T, up bool) {
 	t.Run("right revoked afterwards", func(t *testing.T) {
 		d := workloads["revoked"]
 		revoked := overrider(t, "revoked-"+ns, ns)
+		eventually(t, 5*time.Second, func() error { return set(client.NewDryRunClient(revoked), d, "INC-1") }) // its right is seen
 		wantPassed(t, set(revoked, d, "INC-1"))
 		wantPassed(t, shared.Admin.Delete(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "revoked-" + ns}}))
 		open(t, deployer, d, "app:2") // it stands until its end
@@ -158,6 +200,47 @@ func testOverrides(t *testing.T, up bool) {
 			t.Errorf("after the end of the second, with the first in Git: %+v", o)
 		}
 		closed(t, deployer, d)
+	})
+	t.Run("the same manifest applied again", func(t *testing.T) {
+		d := workloads["manifest"]
+		until := time.Now().Add(6 * time.Second).Truncate(time.Second)
+		apply := func(c client.Client, image string) error {
+			manifest := fmt.Sprintf(`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"manifest","namespace":%q,"annotations":{%q:"INC-1",%q:%q}},`+
+				`"spec":{"template":{"spec":{"containers":[{"name":"main","image":%q}]}}}}`, ns, override.Reason, override.Until, rfc3339(until), image)
+			return c.Patch(ctx, d.DeepCopy(), client.RawPatch("application/apply-patch+yaml", []byte(manifest)), client.FieldOwner("gitops"), client.ForceOwnership)
+		}
+		opensNothing := func(when string) {
+			t.Helper()
+			wantPassed(t, apply(nobody, "app:3")) // it changes nothing
+			if o := overrideOf(t, d); o.Stands(time.Now()) || image(d) != "app:3" {
+				t.Errorf("%s: %s, %+v", when, image(d), o)
+			}
+			for _, c := range []client.Client{nobody, oncall} { // nor for whoever has the right: it is no new reason
+				wantRefused(t, apply(c, "app:4"), "Rollout of Deployment "+ns+"/manifest")
+			}
+		}
+		wantRefused(t, apply(nobody, "app:2"), "has no right")
+		wantPassed(t, apply(oncall, "app:2"))
+		wantPassed(t, apply(nobody, "app:3"))
+		if o := overrideOf(t, d); o.By != "oncall-"+ns || !o.Until.Equal(until) {
+			t.Errorf("applied by another one while it stands: %+v", o)
+		}
+		time.Sleep(time.Until(until.Add(50 * time.Millisecond)))
+		opensNothing("after its end")
+		if up {
+			eventually(t, 10*time.Second, func() error {
+				if o := overrideOf(t, d); !o.IsSpent() {
+					return fmt.Errorf("not noted as used up: %+v", o)
+				}
+				return nil
+			})
+			opensNothing("once it is noted as used up")
+		}
+		wantPassed(t, set(oncall, d, "")) // taken away by hand, and Git brings it back
+		opensNothing("after it was taken away")
+		if o := overrideOf(t, d); !slices.Equal(o.Spent, []string{"INC-1"}) {
+			t.Errorf("used up: %+v", o)
+		}
 	})
 	t.Run("rollout undo while it stands", func(t *testing.T) {
 		d := workloads["undo"]
@@ -222,6 +305,7 @@ func testOverrides(t *testing.T, up bool) {
 	})
 	t.Run("ten kilobytes of reason", func(t *testing.T) {
 		wantRefused(t, set(oncall, workloads["long"], "INC-1 "+strings.Repeat("x", 10_000)), "at most 256 characters")
+		closed(t, oncall, workloads["long"])
 	})
 	t.Run("object created with it", func(t *testing.T) {
 		created := func(name string) *appsv1.Deployment {
@@ -230,28 +314,32 @@ func testOverrides(t *testing.T, up bool) {
 				Spec:       appsv1.DeploymentSpec{Replicas: new(int32(1)), Selector: selector(name), Template: template(name, "app:1")},
 			}
 		}
-		creator := as(t, "creator") // system:masters holds every right, this one too
-		without := created("created-without")
-		wantRefused(t, nobody.Create(ctx, without), "has no right")
+		wantRefused(t, nobody.Create(ctx, created("created-without")), "has no right")
+		wantRefused(t, other.Create(ctx, created("created-other")), "has no right to override any of the windows "+ns)
+		wrong := created("created-wrong")
+		wrong.Annotations[override.Reason] = "bara för att"
+		wantRefused(t, oncall.Create(ctx, wrong), "its reason must match")
 		d := created("created-with")
-		wantPassed(t, creator.Create(ctx, d))
-		if o := overrideOf(t, d); o.By != "creator" || !o.Stands(time.Now()) {
+		d.Annotations[override.Until], d.Annotations[override.By] = "2099-01-01T00:00:00Z", "anna"
+		wantPassed(t, oncall.Create(ctx, d))
+		if o := overrideOf(t, d); o.By != "oncall-"+ns || !o.Stands(time.Now()) || o.Until.After(time.Now().Add(30*time.Minute)) {
 			t.Errorf("created with a reason by one with the right: %+v", o)
 		}
+		eventually(t, 20*time.Second, func() error {
+			get(t, d)
+			if d.Status.ReadyReplicas != 1 {
+				return fmt.Errorf("not ready: %+v", d.Status)
+			}
+			return nil
+		})
+		open(t, deployer, d, "app:2")
+		wantPassed(t, set(oncall, d, ""))
+		closed(t, deployer, d)
 	})
 	t.Run("set and used in one request", func(t *testing.T) {
 		d := workloads["one-request"]
 		wantRefused(t, overriding(ctx, nobody, d, "app:2"), "has no right")
 		wantPassed(t, overriding(ctx, oncall, d, "app:2"))
-	})
-	t.Run("two at once", func(t *testing.T) {
-		d := workloads["two"]
-		wantPassed(t, set(oncall, d, "INC-1"))
-		wantPassed(t, set(as(t, "second"), d, "CHG-2"))
-		if o := overrideOf(t, d); o.By != "second" || o.Reason != "CHG-2" || !slices.Equal(o.Spent, []string{"INC-1"}) {
-			t.Errorf("the second replaces the first, which is used up: %+v", o)
-		}
-		open(t, deployer, d, "app:2")
 	})
 	t.Run("taken away", func(t *testing.T) {
 		d := workloads["removed"]
@@ -274,12 +362,17 @@ func testOverrides(t *testing.T, up bool) {
 		d := workloads["by-pod"]
 		pod := podsOf(t, d)[0]
 		wantRefused(t, set(nobody, object, "INC-1"), "the override of Namespace "+ns+" is refused", "has no right")
-		wantPassed(t, set(shared.Admin, object, "INC-1 hela kommunen"))
+		wantRefused(t, set(other, object, "INC-1"), "has no right to override any of the windows "+ns+" (")
+		wantRefused(t, set(oncall, object, "bara för att"), "its reason must match")
+		wantPassed(t, set(oncall, object, "INC-1 hela kommunen"))
+		if o := overrideOf(t, object); o.By != "oncall-"+ns || o.Until.After(time.Now().Add(30*time.Minute)) {
+			t.Errorf("stamped %+v", o)
+		}
 		eventually(t, 2*time.Second, func() error { return setImage(ctx, deployer, workloads["later"], "app:2") })
 		wantPassed(t, evict(nil)(ctx, shared.Admin, &pod))
 		eventually(t, 5*time.Second, func() error { return scaleTo(0)(ctx, shared.Admin, d) }) // again where a controller wrote meanwhile
 		wantPassed(t, client.NewDryRunClient(shared.Admin).Delete(ctx, object))
-		wantPassed(t, set(shared.Admin, object, ""))
+		wantPassed(t, set(oncall, object, ""))
 		eventually(t, 2*time.Second, func() error {
 			if err := setImage(ctx, client.NewDryRunClient(shared.Admin), workloads["later"], "app:3"); err == nil {
 				return fmt.Errorf("still overridden")
@@ -287,9 +380,41 @@ func testOverrides(t *testing.T, up bool) {
 			return nil
 		})
 	})
-	if up {
-		t.Run("the record", func(t *testing.T) { testRecord(t, ns, workloads) })
+	t.Run("the record", func(t *testing.T) {
+		if !up {
+			restartOperator(t)
+		}
+		testRecord(t, ns, workloads, up)
+	})
+}
+
+// killOperator ends the operator until the test restarts it, or ends.
+func killOperator(t *testing.T) {
+	t.Helper()
+	operator.Kill()
+	t.Cleanup(func() {
+		select {
+		case <-operator.Ended():
+			restartOperator(t)
+		default:
+		}
+	})
+}
+
+// atOnce calls functions at the same moment, and returns what each returns.
+func atOnce(do ...func() error) []error {
+	errs := make([]error, len(do))
+	var ready, done sync.WaitGroup
+	ready.Add(len(do))
+	for i := range do {
+		done.Go(func() {
+			ready.Done()
+			ready.Wait()
+			errs[i] = do[i]()
+		})
 	}
+	done.Wait()
+	return errs
 }
 
 // undo runs kubectl rollout undo, which brings back the annotations of the ReplicaSet too.
@@ -345,6 +470,53 @@ func TestStrictFreezeOverAnOverridable(t *testing.T) {
 	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "change freeze "+ns+"-strict is in force")
 }
 
+// TestStrictFreezeOfAnotherTarget: nor does the one that may be overridden lead past a strict one of another target; and where both may be
+// overridden, each takes its right.
+func TestStrictFreezeOfAnotherTarget(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, always())
+	overridable := func(cf *v1alpha1.ChangeFreeze) { cf.Spec.Overrides = &v1alpha1.OverridePolicy{} }
+	freeze(t, ns, ns, nil, overridable)
+	wide := freeze(t, ns+"-wide", ns, nil, func(cf *v1alpha1.ChangeFreeze) {
+		cf.Spec.NamespaceSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "team", Operator: metav1.LabelSelectorOpIn, Values: []string{ns, ns + "-other"}}}}
+	})
+	testTwoFreezes(t, d, wide)
+}
+
+// TestTwoFreezesOfOneTarget: two freezes that may be overridden take the right to each.
+func TestTwoFreezesOfOneTarget(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, always())
+	freeze(t, ns, ns, nil, func(cf *v1alpha1.ChangeFreeze) { cf.Spec.Overrides = &v1alpha1.OverridePolicy{} })
+	testTwoFreezes(t, d, freeze(t, ns+"-wide", ns, nil))
+}
+
+// testTwoFreezes: an overridden workload in a freeze that may be overridden and in another, strict one; which then may be too.
+func testTwoFreezes(t *testing.T, d *appsv1.Deployment, strict *v1alpha1.ChangeFreeze) {
+	t.Helper()
+	ns := d.Namespace
+	one, both := overrider(t, "one-"+ns, ns), overrider(t, "both-"+ns, ns)
+	for user, names := range map[string][]string{"one-" + ns: {ns}, "both-" + ns: {ns, strict.Name}} {
+		create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "freezes-" + user}, Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{"maintenance.fonster.dev"}, Resources: []string{"changefreezes"}, ResourceNames: names, Verbs: []string{"override"}},
+		}})
+		create(t, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "freezes-" + user}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "freezes-" + user},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: user}}})
+	}
+	wantPassed(t, annotateWith(t.Context(), both, d, override.Reason, "INC-1"))
+	for _, c := range []client.Client{one, both, shared.Admin} {
+		wantRefused(t, setImage(t.Context(), client.NewDryRunClient(c), d, "app:2"), "change freeze "+strict.Name+" is in force")
+	}
+	wantPassed(t, shared.Admin.Patch(t.Context(), strict, mergePatch(`{"spec":{"overrides":{"maxDuration":"1h"}}}`)))
+	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), client.NewDryRunClient(both), d, "app:2") })
+	wantRefused(t, setImage(t.Context(), one, d, "app:2"), "change freeze "+strict.Name, "is in force", "whoever has the right to override it")
+	wantPassed(t, setImage(t.Context(), both, d, "app:2"))
+}
+
 // TestForgedEndOnTheUngoverned: who labels a namespace into a window cannot bring an override along.
 func TestForgedEndOnTheUngoverned(t *testing.T) {
 	ns := testName(t)
@@ -359,11 +531,17 @@ func TestForgedEndOnTheUngoverned(t *testing.T) {
 	wantRefused(t, forged("2099-01-01T00:00:00Z", "other"), "24 hours at most")
 }
 
-// testRecord: what has been overridden is in the window's status, in Events, in the metrics, and gone from the objects.
-func testRecord(t *testing.T, ns string, workloads map[string]*appsv1.Deployment) {
+// testRecord: what has been overridden is in the window's status, in Events, in the metrics, and gone from the objects. An
+// operator that did not run meanwhile finds all that left a note: only what went with its object did not.
+func testRecord(t *testing.T, ns string, workloads map[string]*appsv1.Deployment, observed bool) {
 	want := map[string]v1alpha1.OverrideEnd{
 		"Deployment " + ns + "/right": "", "Deployment " + ns + "/expired": v1alpha1.OverrideExpired, "Deployment " + ns + "/removed": v1alpha1.OverrideRemoved,
-		"Deployment " + ns + "/delete": v1alpha1.OverrideDeleted, "Namespace " + ns: v1alpha1.OverrideRemoved,
+		"Namespace " + ns: v1alpha1.OverrideRemoved, "Deployment " + ns + "/created-with": v1alpha1.OverrideRemoved, "Deployment " + ns + "/manifest": v1alpha1.OverrideRemoved,
+	}
+	ends := []string{"expired has ended (Expired)", "removed has ended (Removed)"}
+	if observed {
+		want["Deployment "+ns+"/delete"], want["Deployment "+ns+"/manifest"] = v1alpha1.OverrideDeleted, v1alpha1.OverrideExpired
+		ends = append(ends, "delete has ended (Deleted)")
 	}
 	eventually(t, 20*time.Second, func() error {
 		mw := &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: ns}}
@@ -405,7 +583,7 @@ func testRecord(t *testing.T, ns string, workloads map[string]*appsv1.Deployment
 	}
 	eventually(t, 10*time.Second, func() error {
 		out, err := shared.Kubectl("get", "events", "-A", "--field-selector", "reason=OverrideEnded,involvedObject.kind=MaintenanceWindow,involvedObject.name="+ns)
-		for _, how := range []string{"expired has ended (Expired)", "removed has ended (Removed)", "delete has ended (Deleted)"} {
+		for _, how := range ends {
 			if err != nil || !strings.Contains(out, how) {
 				return fmt.Errorf("no %q: %v\n%s", how, err, out)
 			}
@@ -415,6 +593,101 @@ func testRecord(t *testing.T, ns string, workloads map[string]*appsv1.Deployment
 	metrics := scrapeMetrics(t)
 	if !strings.Contains(metrics, `fonster_overrides_total{window="`+ns+`"}`) || !strings.Contains(metrics, "fonster_overrides_active ") || strings.Contains(metrics, "INC-") {
 		t.Errorf("metrics:\n%s", metrics)
+	}
+}
+
+// TestVanishedWhileNoLeaderRan: the next leader ends the record of an override whose object is gone, and leaves the others.
+func TestVanishedWhileNoLeaderRan(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	gone, kept := deployment(t, ns, "gone", 1), deployment(t, ns, "kept", 1)
+	window(t, ns, ns, nextYear())
+	records := func() map[string]v1alpha1.OverrideRecord {
+		mw := &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+		get(t, mw)
+		found := map[string]v1alpha1.OverrideRecord{}
+		for _, r := range mw.Status.Overrides {
+			found[r.Object] = r
+		}
+		return found
+	}
+	for _, d := range []*appsv1.Deployment{gone, kept} {
+		wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1 "+d.Name))
+	}
+	eventually(t, 10*time.Second, func() error {
+		if r := records(); len(r) != 2 {
+			return fmt.Errorf("recorded %+v", r)
+		}
+		return nil
+	})
+	killOperator(t)
+	wantPassed(t, shared.Admin.Delete(t.Context(), gone))
+	restartOperator(t)
+	eventually(t, 20*time.Second, func() error {
+		if r := records()["Deployment "+ns+"/gone"]; r.Ended != v1alpha1.OverrideDeleted || r.EndedAt == nil || r.Reason != "INC-1 gone" {
+			return fmt.Errorf("the record of what is gone: %+v", r)
+		}
+		return nil
+	})
+	if r := records()["Deployment "+ns+"/kept"]; r.EndedAt != nil {
+		t.Errorf("the record of what stands: %+v", r)
+	}
+	eventually(t, 10*time.Second, func() error {
+		out, err := shared.Kubectl("get", "events", "-A", "--field-selector", "reason=OverrideEnded,involvedObject.kind=MaintenanceWindow,involvedObject.name="+ns)
+		if err != nil || !strings.Contains(out, "gone has ended (Deleted)") || strings.Contains(out, "kept has ended") {
+			return fmt.Errorf("%v\n%s", err, out)
+		}
+		return nil
+	})
+}
+
+// TestUndoUnderHold: kubectl rollout undo goes through at once while an override stands, also without the operator, and leaves no mark of
+// a hold; after the end of the override it is held.
+func TestUndoUnderHold(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	window(t, ns, ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Enforcement = v1alpha1.Hold })
+	marks := func() (found []string) {
+		for key := range d.Labels {
+			if strings.HasPrefix(key, "maintenance.fonster.dev/held") {
+				found = append(found, key+"="+d.Labels[key])
+			}
+		}
+		return found
+	}
+	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
+	get(t, d)
+	if !d.Spec.Paused || len(marks()) == 0 {
+		t.Fatalf("not held: paused %t, %v", d.Spec.Paused, d.Labels)
+	}
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1"))
+	eventually(t, 20*time.Second, func() error {
+		if get(t, d); d.Spec.Paused || len(marks()) > 0 {
+			return fmt.Errorf("still held: paused %t, %v", d.Spec.Paused, d.Labels)
+		}
+		return nil
+	})
+	settledRollout(t, d)
+	undone := func(want string) {
+		t.Helper()
+		before := overrideOf(t, d)
+		undo(t, d)
+		if image(d) != want || d.Spec.Paused || len(marks()) > 0 {
+			t.Errorf("after the undo: %s, paused %t, %v", image(d), d.Spec.Paused, d.Labels)
+		}
+		if o := overrideOf(t, d); !cmp.Equal(o, before) {
+			t.Errorf("after the undo: %+v, it was %+v", o, before)
+		}
+		settledRollout(t, d)
+	}
+	undone("app:1")
+	killOperator(t)
+	undone("app:2")
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, ""))
+	undo(t, d)
+	if image(d) != "app:1" || !d.Spec.Paused || d.Labels["maintenance.fonster.dev/held"] != "true" {
+		t.Errorf("an undo after the end: %s, paused %t, %v", image(d), d.Spec.Paused, d.Labels)
 	}
 }
 
@@ -525,14 +798,21 @@ func TestOverrideOfTheUngoverned(t *testing.T) {
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	wantPassed(t, annotateWith(t.Context(), overrider(t, "nobody-"+ns), d, override.Reason, "INC-1"))
-	eventually(t, 5*time.Second, func() error {
+	eventually(t, 15*time.Second, func() error { // the operator may have been killed a moment ago, with the lease
 		if o := overrideOf(t, d); !slices.Equal(o.Spent, []string{"INC-1"}) {
 			return fmt.Errorf("not used up: %+v", o)
 		}
 		return nil
 	})
 	window(t, ns, ns, nextYear())
-	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
+	dry := client.NewDryRunClient(shared.Admin)
+	eventually(t, 5*time.Second, func() error {
+		if setImage(t.Context(), dry, d, "app:2") == nil {
+			return fmt.Errorf("not yet in force")
+		}
+		return nil
+	})
+	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "Rollout of Deployment")
 }
 
 // scrapeMetrics reads the operator's metrics as the administrator's own service account would.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"fonster.dev/fonster/internal/override"
 	"fonster.dev/fonster/test/cluster"
 )
@@ -32,6 +34,12 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 	d := deployment(t, ns, "web", 1)
 	window(t, ns, ns, nextYear())
 	oncall, deployer := overrider(t, "oncall", ns), overrider(t, "deployer")
+	eventually(t, 10*time.Second, func() error { // a control plane that has just started is slow to see the first bindings
+		if setImage(t.Context(), client.NewDryRunClient(deployer), d, "app:2") == nil {
+			return fmt.Errorf("not yet in force")
+		}
+		return nil
+	})
 	wantRefused(t, setImage(t.Context(), deployer, d, "app:2"), "Rollout of Deployment old/web")
 	set := func(pairs ...string) error {
 		return oncall.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{"maintenance.fonster.dev/overridden":"true"},"annotations":{%s}}}`, quoted(pairs)))
