@@ -99,7 +99,9 @@ type run struct {
 	compiled *compile.Compiled
 	windows  map[string]*v1alpha1.MaintenanceWindow
 	byKey    map[string]*held.Workload
-	replan   bool // at once: the queue goes on without what was refused
+	// unwritten are the windows whose accounts could not be written.
+	unwritten map[string]bool
+	replan    bool // at once: the queue goes on without what was refused
 }
 
 // change is what a plan adds to the account of a window.
@@ -129,17 +131,16 @@ func windowOf(w *held.Workload) string {
 	return ""
 }
 
-// execute does what a plan says. A train that a failure stops is stopped before the failed one is let out of sight; what a
-// window has released is counted with the releases, and what fails does not keep back the rest.
+// execute does what a plan says. A train that a failure stops is stopped before the failed one is let out of sight: the train
+// of a window whose account cannot be written stands still. What a window has released is counted with the releases, and what
+// fails does not keep back the rest.
 func (r *run) execute(ctx context.Context, plan release.Plan) error {
 	for name, key := range plan.Stop {
 		r.account(name).stoppedBy = key
 	}
-	if err := r.book(ctx); err != nil {
-		return err
-	}
+	err := r.book(ctx)
 	do := func(s step) error { return r.step(ctx, s) }
-	err := parallel(slices.Concat(r.items(plan.Finish, finished), r.items(plan.Fail, failed), r.items(plan.Yield, yielded), r.items(plan.Hold, again)), do)
+	err = errors.Join(err, parallel(slices.Concat(r.items(plan.Finish, finished), r.items(plan.Fail, failed), r.items(plan.Yield, yielded), r.items(plan.Hold, again)), do))
 	err = errors.Join(err, parallel(slices.Concat(r.items(plan.Release, let), r.items(plan.Pass, passed), r.items(plan.Drop, dropped)), do))
 	for _, w := range r.byKey {
 		if !w.Released && w.Since.IsZero() {
@@ -152,7 +153,7 @@ func (r *run) execute(ctx context.Context, plan release.Plan) error {
 		}
 	}
 	for _, name := range plan.Close {
-		r.account(name).close = true
+		r.account(name).close = !r.unwritten[name]
 	}
 	return errors.Join(err, r.book(ctx))
 }
@@ -197,12 +198,21 @@ type step struct {
 func (r *run) items(keys []string, a action) []step {
 	var steps []step
 	for _, key := range keys {
-		if w := r.byKey[key]; r.checked[w.Meta.UID].version != "" { // else it could not be read, or is gone
-			steps = append(steps, step{a, w})
+		w := r.byKey[key]
+		if r.checked[w.Meta.UID].version == "" { // it could not be read, or is gone
+			continue
 		}
+		s := step{a, w}
+		if s.counts() && slices.ContainsFunc(w.Windows, func(name string) bool { return r.unwritten[name] }) {
+			continue
+		}
+		steps = append(steps, s)
 	}
 	return steps
 }
+
+// counts says whether a step is on the account of a window. What an override lets through, or what must be held, is not.
+func (s step) counts() bool { return s.count != nil && !s.workload.LetGo }
 
 // step writes the marks of one workload. Somebody else's write in between is not written over: the next plan sees it.
 func (r *run) step(ctx context.Context, s step) error {
@@ -234,7 +244,7 @@ func (r *run) step(ctx context.Context, s step) error {
 	if window == "" {
 		return nil
 	}
-	if s.count != nil && !w.LetGo {
+	if s.counts() {
 		s.count(r.account(window))
 	}
 	if s.outcome != "" {
@@ -370,7 +380,8 @@ func (r *run) book(ctx context.Context) error {
 			return err
 		})
 		if err != nil && !apierrors.IsNotFound(err) {
-			errs = append(errs, err)
+			errs = append(errs, fmt.Errorf("account of window %s: %w", name, err))
+			r.unwritten[name] = true
 			if c != nil { // the next plan says these anew, of what is open then
 				c.stoppedBy, c.close = "", false
 			}

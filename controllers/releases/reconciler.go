@@ -93,8 +93,7 @@ var train = reconcile.Request{NamespacedName: types.NamespacedName{Name: "train"
 
 // SetupWithManager registers the reconciler, on the leader alone.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.written, r.checked = map[types.UID]written{}, map[types.UID]checked{}
-	r.unbooked, r.booked = map[string]*change{}, map[string]*v1alpha1.MaintenanceWindow{}
+	r.forget()
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	soon := func(q queue) { q.AddAfter(train, gather) }
 	all := handler.Funcs{
@@ -114,6 +113,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		NeedLeaderElection: new(true),
 		RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](20*time.Millisecond, 5*time.Second),
 	}).Complete(r)
+}
+
+// forget begins without memory, as a new leader does.
+func (r *Reconciler) forget() {
+	r.written, r.checked = map[types.UID]written{}, map[types.UID]checked{}
+	r.unbooked, r.booked = map[string]*change{}, map[string]*v1alpha1.MaintenanceWindow{}
 }
 
 // Reconcile plans the train as it stands now, and does what the plan says.
@@ -137,6 +142,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	checkErr := r.check(ctx, all, now)
 	run := &run{
 		Reconciler: r, now: now, compiled: compiled, windows: map[string]*v1alpha1.MaintenanceWindow{}, byKey: map[string]*held.Workload{},
+		unwritten: map[string]bool{},
 	}
 	objects := make([]release.Object, len(all))
 	for i := range all {
