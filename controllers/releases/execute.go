@@ -459,12 +459,15 @@ func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1
 		status.CurrentOccurrence = r.closedUnseen(mw)
 	}
 	if o := status.CurrentOccurrence; o != nil && (!open || !o.Start.Equal(&start)) {
-		closedAt, early := compile.ClosedWithin(mw, o.Start.Time, o.End.Time)
+		rest, early := compile.ClosedWithin(mw, o.Start.Time, o.End.Time)
 		o.ClosedEarly = early
+		if rest.End.After(o.End.Time) { // it was closed ahead of the operator's clock: what was planned is the longest
+			o.End = metav1.NewTime(rest.End.UTC())
+		}
 		if mw.Spec.Enforcement != v1alpha1.Hold || r.inProgress(mw.Name) {
 			o.UsedSeconds = int64(o.End.Sub(o.Start.Time).Seconds())
 			if early {
-				o.UsedSeconds = int64(closedAt.Sub(o.Start.Time).Seconds())
+				o.UsedSeconds = int64(rest.Start.Sub(o.Start.Time).Seconds())
 			}
 		}
 		status.LastOccurrence, status.CurrentOccurrence, ended = o, nil, o
