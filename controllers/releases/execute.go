@@ -25,6 +25,7 @@ import (
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/release"
+	"fonster.dev/fonster/internal/schedule"
 )
 
 // check finds out how far each rollout is whose workload has changed since the last look.
@@ -419,7 +420,7 @@ func (r *run) closedUnseen(mw *v1alpha1.MaintenanceWindow) *v1alpha1.OccurrenceS
 	for _, o := range parsed.Between(rest.Start.Add(-time.Second), rest.Start) {
 		start := metav1.NewTime(o.Start.UTC())
 		if last := mw.Status.LastOccurrence; !o.Start.IsZero() && (last == nil || last.Start.Before(&start)) {
-			return &v1alpha1.OccurrenceSummary{Occurrence: v1alpha1.Occurrence{Start: start, End: metav1.NewTime(rest.End.UTC())}}
+			return &v1alpha1.OccurrenceSummary{Start: start, End: endOf(rest)}
 		}
 	}
 	return nil
@@ -430,12 +431,21 @@ func (r *run) turns(mw *v1alpha1.MaintenanceWindow) bool {
 	if early := mw.Status.ClosedEarly; early != nil && !r.now.Before(early.End.Time) {
 		return true
 	}
-	current, account := held.Occurrence(r.compiled, mw.Name, r.now), mw.Status.CurrentOccurrence
+	current, open := held.Occurrence(r.compiled, mw, r.now)
+	account := mw.Status.CurrentOccurrence
 	if account == nil {
 		_, closed := compile.ClosedAt(mw, r.now)
-		return !current.Start.IsZero() || closed
+		return open || closed
 	}
-	return !account.Start.Time.Equal(current.Start) || !account.End.Time.Equal(current.End)
+	return !open || !account.Start.Time.Equal(current.Start) || !account.End.Equal(endOf(current))
+}
+
+// endOf is when an occurrence ends, as the API has it; nil where no end is known.
+func endOf(o schedule.Occurrence) *metav1.Time {
+	if o.End.IsZero() {
+		return nil
+	}
+	return new(metav1.NewTime(o.End.UTC()))
 }
 
 // inProgress says whether a window has released what was not known to be done before now.
@@ -452,17 +462,19 @@ func (r *run) inProgress(window string) bool {
 func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1.OccurrenceSummary, told map[string]string) {
 	status := &mw.Status
 	told = map[string]string{}
-	current := held.Occurrence(r.compiled, mw.Name, r.now)
-	start, end := metav1.NewTime(current.Start.UTC()), metav1.NewTime(current.End.UTC())
-	open := !current.Start.IsZero()
+	current, open := held.Occurrence(r.compiled, mw, r.now)
+	start, end := metav1.NewTime(current.Start.UTC()), endOf(current)
 	if status.CurrentOccurrence == nil && !open {
 		status.CurrentOccurrence = r.closedUnseen(mw)
 	}
 	if o := status.CurrentOccurrence; o != nil && (!open || !o.Start.Equal(&start)) {
+		if o.End == nil { // its schedule has been changed
+			o.End = new(metav1.NewTime(r.now.UTC().Truncate(time.Second)))
+		}
 		rest, early := compile.ClosedWithin(mw, o.Start.Time, o.End.Time)
 		o.ClosedEarly = early
 		if rest.End.After(o.End.Time) { // it was closed ahead of the operator's clock: what was planned is the longest
-			o.End = metav1.NewTime(rest.End.UTC())
+			o.End = endOf(rest)
 		}
 		if mw.Spec.Enforcement != v1alpha1.Hold || r.inProgress(mw.Name) {
 			o.UsedSeconds = int64(o.End.Sub(o.Start.Time).Seconds())
@@ -473,7 +485,7 @@ func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1
 		status.LastOccurrence, status.CurrentOccurrence, ended = o, nil, o
 	}
 	if open && status.CurrentOccurrence == nil {
-		status.CurrentOccurrence = &v1alpha1.OccurrenceSummary{Occurrence: v1alpha1.Occurrence{Start: start, End: end}}
+		status.CurrentOccurrence = &v1alpha1.OccurrenceSummary{Start: start, End: end}
 	}
 	if open {
 		status.CurrentOccurrence.End = end
@@ -497,9 +509,9 @@ func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1
 		account.StoppedBy = c.stoppedBy
 		told[v1alpha1.ReasonReleasesStopped] = c.stoppedBy + " failed: nothing more is released in this occurrence"
 	}
-	if c.close && open {
+	if c.close && open && end != nil {
 		closedAt := r.now.UTC().Truncate(time.Second)
-		status.ClosedEarly = &v1alpha1.Occurrence{Start: metav1.NewTime(closedAt), End: end}
+		status.ClosedEarly = &v1alpha1.Occurrence{Start: metav1.NewTime(closedAt), End: *end}
 		told[v1alpha1.ReasonClosedEarly] = "every held rollout is done: closed before the end at " + compile.Human(current.End)
 	}
 	return ended, told

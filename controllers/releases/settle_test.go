@@ -65,7 +65,7 @@ func TestSettle(t *testing.T) {
 			}
 			ended := settled(mw, tc.after...)
 			want := v1alpha1.OccurrenceSummary{
-				Occurrence:  v1alpha1.Occurrence{Start: metav1.NewTime(at(9, 0, 0)), End: metav1.NewTime(at(20, 0, 0))},
+				Start: metav1.NewTime(at(9, 0, 0)), End: new(metav1.NewTime(at(20, 0, 0))),
 				UsedSeconds: int64(tc.used.Seconds()), ClosedEarly: tc.early,
 			}
 			if len(ended) != 1 || mw.Status.CurrentOccurrence != nil || mw.Status.LastOccurrence == nil {
@@ -75,5 +75,28 @@ func TestSettle(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestSettleWithoutEnd: an occurrence without beginning or end has an account like every other, until its schedule is changed.
+func TestSettleWithoutEnd(t *testing.T) {
+	created := time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC)
+	mw := openWindow("w")
+	mw.CreationTimestamp = metav1.NewTime(created)
+	bounded := mw.Spec.Schedules
+	mw.Spec.Schedules = []v1alpha1.Schedule{{RRule: new("FREQ=DAILY"), StartTime: new("00:00"), EndTime: new("24:00")}}
+	if ended := settled(mw, created.Add(time.Second), noon, noon.Add(time.Hour)); len(ended) > 0 {
+		t.Errorf("it has ended: %+v", ended)
+	}
+	if diff := cmp.Diff(&v1alpha1.OccurrenceSummary{Start: metav1.NewTime(created)}, mw.Status.CurrentOccurrence); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	mw.Spec.Schedules, mw.Generation = bounded, 2
+	settled(mw, noon)
+	if l := mw.Status.LastOccurrence; l == nil || !l.Start.Time.Equal(created) || !l.End.Time.Equal(noon) {
+		t.Errorf("last %+v", l)
+	}
+	if c := mw.Status.CurrentOccurrence; c == nil || c.Start.Hour() != 9 || c.End.Hour() != 20 {
+		t.Errorf("current %+v", c)
 	}
 }

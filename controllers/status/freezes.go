@@ -65,7 +65,7 @@ func freezeStatus(cf *v1alpha1.ChangeFreeze, compiled *compile.Compiled, namespa
 	status.Gate = gateName
 	status.Namespaces = namespaces
 	status.StartsAt, status.EndsAt = apiTime(state.StartsAt), apiTime(state.EndsAt)
-	status.Upcoming = occurrences(gate.Upcoming(freeze.Schedule, now, maxUpcoming))
+	status.Upcoming = occurrences(gate.Upcoming(freeze.Schedule, now, maxUpcoming), cf.CreationTimestamp)
 	setConditions(&status.Conditions, cf.Generation, now,
 		ready(freeze.Problems, freeze.Schedule, now, "; the freeze is in force until this is corrected"),
 		activeCondition(state),

@@ -192,12 +192,21 @@ func changed(before, after []metav1.Condition, conditionType string) (metav1.Con
 	return *a, b == nil || b.Status != a.Status || b.Reason != a.Reason
 }
 
-func occurrences(list []schedule.Occurrence) []v1alpha1.Occurrence {
+func occurrences(list []schedule.Occurrence, created metav1.Time) []v1alpha1.Occurrence {
 	var result []v1alpha1.Occurrence
 	for _, o := range list {
-		result = append(result, v1alpha1.Occurrence{Start: *apiTime(o.Start), End: *apiTime(o.End)})
+		result = append(result, occurrence(o, created))
 	}
 	return result
+}
+
+// occurrence is an occurrence with an end as the API has it. One whose beginning is not known, because it has been there all the
+// time, began with its object.
+func occurrence(o schedule.Occurrence, created metav1.Time) v1alpha1.Occurrence {
+	if o.Start.IsZero() {
+		o.Start = created.Time
+	}
+	return v1alpha1.Occurrence{Start: metav1.NewTime(o.Start.UTC()), End: metav1.NewTime(o.End.UTC())}
 }
 
 // apiTime is an instant as the API has it; nil for none.

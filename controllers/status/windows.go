@@ -130,7 +130,7 @@ func upcoming(mw *v1alpha1.MaintenanceWindow, list []schedule.Occurrence, now ti
 	before := mw.Status.Upcoming
 	var result []v1alpha1.UpcomingOccurrence
 	for _, o := range list {
-		u := v1alpha1.UpcomingOccurrence{Occurrence: v1alpha1.Occurrence{Start: *apiTime(o.Start), End: *apiTime(o.End)}}
+		u := v1alpha1.UpcomingOccurrence{Occurrence: occurrence(o, mw.CreationTimestamp)}
 		known := slices.IndexFunc(before, func(b v1alpha1.UpcomingOccurrence) bool { return b.Start.Equal(&u.Start) })
 		switch {
 		case known >= 0:

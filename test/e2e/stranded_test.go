@@ -229,29 +229,39 @@ func TestHoldRefusesWhatCannotBeHeld(t *testing.T) {
 // TestTrainRules: nothing more after a failure (Stop), held again at the end (Pause), closed when done (WhenDone); and closing by
 // hand.
 func TestTrainRules(t *testing.T) {
-	t.Run("a failure stops the train", func(t *testing.T) {
-		ns := testName(t)
-		namespace(t, ns)
-		broken := deployment(t, ns, "broken", 1, func(d *appsv1.Deployment) {
-			d.Spec.ProgressDeadlineSeconds, d.Spec.MinReadySeconds = new(int32(2)), 1
-			d.Annotations = map[string]string{doors.ReleasePriority: "9"}
+	endless := v1alpha1.Schedule{RRule: new("FREQ=DAILY"), StartTime: new("00:00"), EndTime: new("24:00")}
+	for title, schedule := range map[string]v1alpha1.Schedule{"a failure stops the train": always(), "also where the occurrence has no end": endless} {
+		t.Run(title, func(t *testing.T) {
+			ns := testName(t)
+			namespace(t, ns)
+			broken := deployment(t, ns, "broken", 1, func(d *appsv1.Deployment) {
+				d.Spec.ProgressDeadlineSeconds, d.Spec.MinReadySeconds = new(int32(2)), 1
+				d.Annotations = map[string]string{doors.ReleasePriority: "9"}
+			})
+			fine := deployment(t, ns, "fine", 1)
+			mw := window(t, ns, ns, nextYear(), hold, func(mw *v1alpha1.MaintenanceWindow) {
+				mw.Spec.Release = &v1alpha1.ReleasePolicy{MaxConcurrent: 1, OnFailure: "Stop"}
+			})
+			wantPassed(t, shared.Admin.Patch(t.Context(), broken, client.RawPatch("application/strategic-merge-patch+json",
+				[]byte(`{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"},"containers":[{"name":"main","image":"app:2"}]}}}}`))))
+			wantPassed(t, patchImage(t.Context(), shared.Admin, fine, "app:2"))
+			eventually(t, 5*time.Second, func() error {
+				get(t, mw)
+				mw.Spec.Schedules = []v1alpha1.Schedule{schedule}
+				return shared.Admin.Update(t.Context(), mw)
+			})
+			wantEvent(t, "broken", v1alpha1.ReasonRolloutFailed)
+			wantEvent(t, ns, v1alpha1.ReasonReleasesStopped)
+			stays(t, holdable{fine, "Deployment", isParked})
+			get(t, mw)
+			if c := mw.Status.CurrentOccurrence; c == nil || c.StoppedBy != "Deployment "+ns+"/broken" || c.Failed != 1 {
+				t.Errorf("current occurrence %+v", c)
+			}
+			// Told to continue, it goes on.
+			wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"release":{"onFailure":"Continue"}}}`)))
+			wantPlain(t, holdable{fine, "Deployment", isParked}, "app:2")
 		})
-		fine := deployment(t, ns, "fine", 1)
-		mw := window(t, ns, ns, nextYear(), hold, func(mw *v1alpha1.MaintenanceWindow) {
-			mw.Spec.Release = &v1alpha1.ReleasePolicy{MaxConcurrent: 1, OnFailure: "Stop"}
-		})
-		wantPassed(t, shared.Admin.Patch(t.Context(), broken, client.RawPatch("application/strategic-merge-patch+json",
-			[]byte(`{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"},"containers":[{"name":"main","image":"app:2"}]}}}}`))))
-		wantPassed(t, patchImage(t.Context(), shared.Admin, fine, "app:2"))
-		openNow(t, mw, holdable{})
-		wantEvent(t, "broken", v1alpha1.ReasonRolloutFailed)
-		wantEvent(t, ns, v1alpha1.ReasonReleasesStopped)
-		stays(t, holdable{fine, "Deployment", isParked})
-		get(t, mw)
-		if c := mw.Status.CurrentOccurrence; c == nil || c.StoppedBy != "Deployment "+ns+"/broken" || c.Failed != 1 {
-			t.Errorf("current occurrence %+v", c)
-		}
-	})
+	}
 	t.Run("what is not done is held again", func(t *testing.T) {
 		ns := testName(t)
 		namespace(t, ns)
