@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -141,18 +143,136 @@ func overrideNow(t *testing.T, o client.Object) {
 		override.Reason, override.By, override.Until, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))))
 }
 
-// TestUndeployRefuses: make undeploy does not leave held rollouts behind without the operator that would release them.
-func TestUndeployRefuses(t *testing.T) {
-	mw, h := heldIn(t, testName(t))
-	check := exec.Command("hack/nothing-held.sh")
-	check.Dir = cluster.Root()
-	check.Env = append(check.Environ(), "KUBECONFIG="+shared.Kubeconfig, "PATH="+cluster.Root()+"/.local/bin:/usr/bin:/bin")
-	out, err := check.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "deployment.apps/web") || !strings.Contains(string(out), mw.Name) {
-		t.Errorf("%v\n%s", err, out)
+// undeploy does what make undeploy does.
+func undeploy(t *testing.T) (string, error) {
+	t.Helper()
+	command := exec.Command("hack/undeploy.sh")
+	command.Dir = cluster.Root()
+	command.Env = append(command.Environ(), "KUBECONFIG="+shared.Kubeconfig, "PATH="+cluster.Root()+"/.local/bin:/usr/bin:/bin")
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// deployed runs the operator as a Deployment, of which kwok says that its pods run; the process that stands for them is killed
+// when they end.
+func deployed(t *testing.T) {
+	t.Helper()
+	if out, err := shared.Kubectl("apply", "--server-side", "-k", cluster.Root()+"/config/manager"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
-	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
-	wantPlain(t, h, "app:2")
+	manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: doors.OperatorNamespace, Name: "fonster-controller-manager"}}
+	eventually(t, 30*time.Second, func() error {
+		get(t, manager)
+		if manager.Status.ReadyReplicas != 2 {
+			return fmt.Errorf("%+v", manager.Status)
+		}
+		return nil
+	})
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() {
+		close(stop)
+		<-stopped
+		restartOperator(t)
+		_, _ = shared.Kubectl("delete", "--ignore-not-found", "-k", cluster.Root()+"/config/manager")
+	})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			d := manager.DeepCopy()
+			if err := shared.Admin.Get(context.Background(), client.ObjectKeyFromObject(d), d); apierrors.IsNotFound(err) || err == nil && *d.Spec.Replicas == 0 {
+				operator.Kill()
+				return
+			}
+		}
+	}()
+}
+
+// TestUndeploy: make undeploy leaves nothing behind that only the operator would let go, and nothing that holds.
+func TestUndeploy(t *testing.T) {
+	t.Run("refused while something is held", func(t *testing.T) {
+		mw, h := heldIn(t, testName(t))
+		deployed(t)
+		out, err := undeploy(t)
+		if err == nil || !strings.Contains(out, "deployment.apps/web") || !strings.Contains(out, mw.Name) {
+			t.Errorf("%v\n%s", err, out)
+		}
+		wantHeld(t, h) // and the operator is still there
+		wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+		wantPlain(t, h, "app:2")
+	})
+	t.Run("waits for what has been let go", func(t *testing.T) {
+		ns := testName(t)
+		namespace(t, ns)
+		h := holdable{slowDeployment(t, ns, "slow"), "Deployment", isParked}
+		mw := window(t, ns, ns, nextYear(), hold)
+		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
+		wantHeld(t, h)
+		deployed(t)
+		openNow(t, mw, h)
+		wantMark(t, h, doors.HeldReleasing)
+		if out, err := undeploy(t); err != nil || !strings.Contains(out, "waiting for") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		get(t, h.object)
+		if err := rolledOut(h.object, "app:2"); err != nil {
+			t.Error(err)
+		}
+		wantNothingOfOurs(t, ns)
+	})
+	t.Run("afterwards nothing is held", func(t *testing.T) {
+		ns := testName(t)
+		namespace(t, ns)
+		all := holdables(t, ns)
+		window(t, ns, ns, nextYear(), hold)
+		strict := ns + "-deny"
+		namespace(t, strict)
+		refusing := deployment(t, strict, "web", 1)
+		window(t, strict, strict, nextYear())
+		frozen := ns + "-frozen"
+		namespace(t, frozen)
+		stays := deployment(t, frozen, "web", 1)
+		window(t, frozen, frozen, nextYear(), hold)
+		freeze(t, frozen, frozen, nil)
+		deployed(t)
+		if out, err := undeploy(t); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for _, h := range all {
+			wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
+			wantPlain(t, h, "app:2")
+		}
+		wantNothingOfOurs(t, ns)
+		wantRefused(t, setImage(t.Context(), shared.Admin, refusing, "app:2"), "Rollout of Deployment")
+		wantRefused(t, setImage(t.Context(), shared.Admin, stays, "app:2"), "change freeze")
+	})
+	t.Run("something is held in between", func(t *testing.T) {
+		ns := testName(t)
+		namespace(t, ns)
+		h := holdable{deployment(t, ns, "web", 1), "Deployment", isParked}
+		window(t, ns, ns, nextYear(), hold)
+		deployed(t)
+		changed := make(chan error, 1)
+		go func() {
+			<-operator.Ended()
+			changed <- patchImage(context.Background(), shared.Admin, h.object, "app:2")
+		}()
+		out, err := undeploy(t)
+		wantPassed(t, <-changed)
+		if err == nil || !strings.Contains(out, ns+"/web") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: doors.OperatorNamespace, Name: "fonster-controller-manager"}}
+		if get(t, manager); *manager.Spec.Replicas != 2 {
+			t.Errorf("the operator does not run again: %d replicas", *manager.Spec.Replicas)
+		}
+		restartOperator(t)
+		wantHeld(t, h)
+	})
 }
 
 // TestUserPause: a pause of the user's is never lifted, whether it was there before the window or came while the rollout was held.
