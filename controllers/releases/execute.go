@@ -56,7 +56,7 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 		// What was found out is of that version, and what is written next must rest on it.
 		w.Meta = w.Meta.DeepCopy()
 		w.Meta.ResourceVersion = o.GetResourceVersion()
-		c := checked{version: o.GetResourceVersion(), releasedAt: releasedAt(o)}
+		c := checked{version: o.GetResourceVersion(), releasedAt: releasedAt(o), parked: parked(o, doors.HeldPartition)}
 		c.progress, c.message, c.until = progress(o, w.Released, now)
 		c.judge(w, now)
 		mu.Lock()
@@ -96,6 +96,7 @@ func (r *Reconciler) tell(w *held.Workload, eventType, reason, action, message s
 // run is one plan being carried out.
 type run struct {
 	*Reconciler
+	canHold  bool
 	now      time.Time
 	compiled *compile.Compiled
 	windows  map[string]*v1alpha1.MaintenanceWindow
@@ -287,19 +288,23 @@ func (r *run) moved(ctx context.Context, w *held.Workload) bool {
 }
 
 // mark writes labels of a workload, if it is still as it was seen. A policy of the API server does the rest in the same request;
-// where it has not, because it is not there, the rest is written too.
+// where there is none, the rest is written with the labels, so that nobody ever sees the one without the other.
 func (r *run) mark(ctx context.Context, w *held.Workload, labels map[string]any) error {
-	if labels[doors.HeldLabel] == doors.HeldWaiting {
-		return r.patch(ctx, w, map[string]any{"metadata": r.metadata(w, labels)}, nil)
+	content := map[string]any{"metadata": r.metadata(w, labels)}
+	if labels[doors.HeldLabel] == nil || labels[doors.HeldLabel] == doors.HeldWaiting {
+		return r.patch(ctx, w, content, nil)
+	}
+	r.mu.Lock()
+	stopped := r.checked[w.Meta.UID].parked
+	r.mu.Unlock()
+	if !r.canHold && stopped {
+		content["spec"] = unparked(w)
 	}
 	o := &unstructured.Unstructured{}
-	if err := r.patch(ctx, w, map[string]any{"metadata": r.metadata(w, labels)}, o); err != nil {
+	if err := r.patch(ctx, w, content, o); err != nil || !parked(o, doors.HeldPartition) {
 		return err
 	}
-	if labels[doors.HeldLabel] == nil || !stillParked(o, doors.HeldPartition) {
-		return nil
-	}
-	return r.patch(ctx, w, map[string]any{"spec": unparked(w)}, o)
+	return r.patch(ctx, w, map[string]any{"spec": unparked(w)}, o) // the policy was taken away this very second
 }
 
 func (r *run) metadata(w *held.Workload, labels map[string]any) map[string]any {

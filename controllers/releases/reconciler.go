@@ -49,6 +49,8 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	Observer Observer
 	Now      func() time.Time
+	// Support says whether a policy of the API server holds and lets go; without it the operator does.
+	Support held.Support
 
 	// written is what was written last, until the cache has it: a plan must not rest on what is older.
 	mu      sync.Mutex
@@ -69,6 +71,7 @@ type checked struct {
 	version    string
 	progress   release.Progress
 	message    string
+	parked     bool      // its rollout is stopped
 	until      time.Time // when to look again though it has not changed; zero: never
 	releasedAt time.Time
 	// refusedUntil is how long its release is not tried again.
@@ -140,8 +143,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	maps.DeleteFunc(r.written, func(uid types.UID, _ written) bool { return !cached.seen[uid] })
 	checkErr := r.check(ctx, all, now)
+	missing, err := r.Support.Missing(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	run := &run{
-		Reconciler: r, now: now, compiled: compiled, windows: map[string]*v1alpha1.MaintenanceWindow{}, byKey: map[string]*held.Workload{},
+		Reconciler: r, canHold: missing == "", now: now, compiled: compiled, windows: map[string]*v1alpha1.MaintenanceWindow{}, byKey: map[string]*held.Workload{},
 		unwritten: map[string]bool{},
 	}
 	objects := make([]release.Object, len(all))
@@ -154,7 +161,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	maps.DeleteFunc(r.unbooked, func(window string, _ *change) bool { return run.windows[window] == nil })
 	maps.DeleteFunc(r.booked, func(window string, _ *v1alpha1.MaintenanceWindow) bool { return run.windows[window] == nil })
-	err = run.execute(ctx, release.Next(objects, held.Windows(compiled, windows.Items, now)))
+	rules := held.Windows(compiled, windows.Items, now)
+	if !run.canHold { // then nothing is held again
+		for name, w := range rules {
+			w.PauseOnClose = false
+			rules[name] = w
+		}
+	}
+	err = run.execute(ctx, release.Next(objects, rules))
 	next := wait(compiled.Set.Until(now), r.Now())
 	if run.replan {
 		next = gather

@@ -3,6 +3,7 @@ package releases
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,5 +109,48 @@ func TestOneAccountCannotBeWritten(t *testing.T) {
 	}
 	if got := markOf(t, r, "bad"); got != doors.HeldReleasing {
 		t.Errorf("it is not released once its account can be written: %q", got)
+	}
+}
+
+// TestReleaseWithoutPolicies: where no policy of the API server lets go, the operator writes the mark and what its user had set in
+// one request: dying between two would leave what looks like its user's own pause.
+func TestReleaseWithoutPolicies(t *testing.T) {
+	ns, d := heldDeployment("w")
+	marks := map[string]string{doors.HeldLabel: doors.HeldWaiting, doors.HeldSinceLabel: noon.Add(-time.Hour).Format(doors.HeldTime), doors.HeldPartitionLabel: "2"}
+	s := &appsv1.StatefulSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "w", Name: "db", UID: "db", Labels: marks},
+		Spec: appsv1.StatefulSetSpec{Replicas: new(int32(3)), UpdateStrategy: appsv1.StatefulSetUpdateStrategy{
+			Type: appsv1.RollingUpdateStatefulSetStrategyType, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: new(int32(doors.HeldPartition))},
+		}},
+		Status: appsv1.StatefulSetStatus{Replicas: 3},
+	}
+	ds := &appsv1.DaemonSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "w", Name: "agent", UID: "agent", Labels: marks},
+		Spec:       appsv1.DaemonSetSpec{UpdateStrategy: appsv1.DaemonSetUpdateStrategy{Type: appsv1.OnDeleteDaemonSetStrategyType}},
+		Status:     appsv1.DaemonSetStatus{DesiredNumberScheduled: 1},
+	}
+	var patches []string
+	r := releasing(t, interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, patch client.Patch, options ...client.PatchOption) error {
+			patches = append(patches, o.GetName())
+			return c.Patch(ctx, o, patch, options...)
+		},
+	}, ns, d, s, ds, openWindow("w"))
+	if _, err := r.Reconcile(t.Context(), train); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []client.Object{d, s, ds} {
+		if err := r.Client.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+			t.Fatal(err)
+		}
+		if got := o.GetLabels()[doors.HeldLabel]; got != doors.HeldReleasing {
+			t.Errorf("%s is marked %q", o.GetName(), got)
+		}
+	}
+	if p := s.Spec.UpdateStrategy.RollingUpdate.Partition; d.Spec.Paused || *p != 2 || ds.Spec.UpdateStrategy.Type != appsv1.RollingUpdateDaemonSetStrategyType {
+		t.Errorf("paused %v, partition %d, type %s", d.Spec.Paused, *p, ds.Spec.UpdateStrategy.Type)
+	}
+	if slices.Sort(patches); !slices.Equal(patches, []string{"agent", "db", "web"}) {
+		t.Errorf("patches of %v, want one of each", patches)
 	}
 }

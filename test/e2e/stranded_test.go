@@ -92,6 +92,15 @@ func TestNothingIsStranded(t *testing.T) {
 				wantPassed(t, shared.Admin.Delete(t.Context(), &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: mw.Name}}))
 			},
 		},
+		"the window is deleted under a freeze": {
+			act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+				freeze(t, mw.Name, mw.Name, nil)
+				wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+			},
+			undo: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+				wantPassed(t, shared.Admin.Delete(t.Context(), &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: mw.Name}}))
+			},
+		},
 		"its schedule cannot be read any more": {
 			act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
 				wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"schedules":[{"rrule":"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30","startTime":"09:00","endTime":"20:00"}]}}`)))
@@ -104,14 +113,16 @@ func TestNothingIsStranded(t *testing.T) {
 			tc.act(t, mw, h)
 			if tc.undo != nil {
 				stays(t, h)
-				eventually(t, 5*time.Second, func() error {
-					get(t, mw)
-					c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHolding)
-					if c == nil || c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, "Deployment "+mw.Name+"/web") {
-						return fmt.Errorf("condition Holding %+v", c)
-					}
-					return nil
-				})
+				var named []client.Object // what must name it
+				if !strings.Contains(title, "deleted") {
+					named = append(named, mw)
+				}
+				if strings.Contains(title, "freeze") {
+					named = append(named, &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: mw.Name}})
+				}
+				for _, o := range named {
+					wantHolding(t, o, "Deployment "+mw.Name+"/web")
+				}
 				// Nobody resumes it past the operator meanwhile.
 				if err := shared.Admin.Patch(t.Context(), h.object, mergePatch(`{"spec":{"paused":null}}`)); err != nil {
 					t.Fatal(err)
@@ -125,6 +136,26 @@ func TestNothingIsStranded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wantHolding waits until the condition Holding of a window or freeze names a workload.
+func wantHolding(t *testing.T, o client.Object, workload string) {
+	t.Helper()
+	eventually(t, 5*time.Second, func() error {
+		get(t, o)
+		var conditions []metav1.Condition
+		switch o := o.(type) {
+		case *v1alpha1.MaintenanceWindow:
+			conditions = o.Status.Conditions
+		case *v1alpha1.ChangeFreeze:
+			conditions = o.Status.Conditions
+		}
+		c := meta.FindStatusCondition(conditions, v1alpha1.ConditionHolding)
+		if c == nil || c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, workload) {
+			return fmt.Errorf("condition Holding of %T %+v", o, c)
+		}
+		return nil
+	})
 }
 
 func openNow(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
@@ -561,4 +592,56 @@ func TestHoldNotSupported(t *testing.T) {
 	if s := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHoldSupported); s == nil || s.Status != metav1.ConditionFalse || s.Reason != v1alpha1.ReasonHoldNotSupported {
 		t.Errorf("condition HoldSupported: %+v", s)
 	}
+}
+
+// TestHoldPolicyMissing: with one of the policies gone that it takes, the window says so, and refuses; what is held already is
+// released all the same. With the policy back, it holds again.
+func TestHoldPolicyMissing(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	all := holdables(t, ns)
+	other := deployment(t, ns, "other", 1)
+	mw := window(t, ns, ns, nextYear(), hold)
+	for _, h := range all {
+		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
+		wantHeld(t, h)
+	}
+	install := func() {
+		if out, err := shared.Kubectl("apply", "--server-side", "-k", cluster.Root()+"/config/mutating"); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	t.Cleanup(install)
+	wantSupported := func(status metav1.ConditionStatus, text string) {
+		t.Helper()
+		eventually(t, 10*time.Second, func() error {
+			get(t, mw)
+			c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHoldSupported)
+			if c == nil || c.Status != status || !strings.Contains(c.Message, text) {
+				return fmt.Errorf("condition HoldSupported %+v", c)
+			}
+			return nil
+		})
+		time.Sleep(2 * time.Second) // the API server reads policies and bindings each second
+	}
+	if out, err := shared.Kubectl("delete", "mutatingadmissionpolicy", "fonster-held-keep"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	wantSupported(metav1.ConditionFalse, "MutatingAdmissionPolicy fonster-held-keep")
+	wantRefused(t, setImage(t.Context(), shared.Admin, other, "app:2"), "Rollout of Deployment "+ns+"/other")
+	openNow(t, mw, holdable{})
+	for _, h := range all {
+		wantPlain(t, h, "app:2")
+	}
+	if p := *all[1].object.(*appsv1.StatefulSet).Spec.UpdateStrategy.RollingUpdate.Partition; p != 1 {
+		t.Errorf("partition %d, want its user's 1", p)
+	}
+	install()
+	wantSupported(metav1.ConditionTrue, "")
+	get(t, mw)
+	mw.Spec.Schedules = []v1alpha1.Schedule{nextYear()}
+	wantPassed(t, shared.Admin.Update(t.Context(), mw))
+	time.Sleep(time.Second)
+	wantPassed(t, setImage(t.Context(), shared.Admin, other, "app:2"))
+	wantHeld(t, holdable{other, "Deployment", isParked})
 }
