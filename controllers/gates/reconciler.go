@@ -28,6 +28,7 @@ import (
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/parallel"
 )
 
 // Reconciler keeps all Gates and bindings as the windows and freezes say. Gates depend on one another through overlapping
@@ -300,7 +301,7 @@ func edge(before *v1alpha1.Gate, passed, now time.Time) time.Time {
 // What fails does not keep back the rest.
 func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time) error {
 	var failed sync.Map
-	gatesErr := parallel(p.gates, func(g *v1alpha1.Gate) error {
+	gatesErr := parallel.Each(writers, p.gates, func(g *v1alpha1.Gate) error {
 		if err := apply.Object(ctx, r.Client, g); err != nil {
 			failed.Store(g.Name, true)
 			return fmt.Errorf("gate %s: %w", g.Name, err)
@@ -310,15 +311,15 @@ func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time)
 		}
 		return nil
 	})
-	bindingsErr := parallel(p.bindings, func(b client.Object) error {
+	bindingsErr := parallel.Each(writers, p.bindings, func(b client.Object) error {
 		if _, gateFailed := failed.Load(b.GetLabels()[doors.GateLabel]); gateFailed {
 			return nil
 		}
 		return r.writeBinding(ctx, b)
 	})
-	staleErr := parallel(p.staleBindings, func(o client.Object) error { return r.remove(ctx, o) })
+	staleErr := parallel.Each(writers, p.staleBindings, func(o client.Object) error { return r.remove(ctx, o) })
 	if staleErr == nil {
-		staleErr = parallel(p.staleGates, func(o client.Object) error { return r.remove(ctx, o) })
+		staleErr = parallel.Each(writers, p.staleGates, func(o client.Object) error { return r.remove(ctx, o) })
 	}
 	return errors.Join(gatesErr, bindingsErr, staleErr)
 }
@@ -346,22 +347,6 @@ func (r *Reconciler) remove(ctx context.Context, o client.Object) error {
 		return nil
 	}
 	return err
-}
-
-// parallel runs do for each item, a bounded number at a time, and joins the errors.
-func parallel[T any](items []T, do func(T) error) error {
-	errs := make([]error, len(items))
-	slots := make(chan struct{}, writers)
-	var wait sync.WaitGroup
-	for i, item := range items {
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = do(item)
-		})
-	}
-	wait.Wait()
-	return errors.Join(errs...)
 }
 
 // owners returns who owns the bindings of a gate: its windows and freezes. When they are all gone, the garbage collector

@@ -24,6 +24,7 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/parallel"
 	"fonster.dev/fonster/internal/release"
 	"fonster.dev/fonster/internal/schedule"
 )
@@ -42,7 +43,7 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 		stale = append(stale, w)
 	}
 	var mu sync.Mutex
-	err := parallel(stale, func(w *held.Workload) error {
+	err := parallel.Each(parallelism, stale, func(w *held.Workload) error {
 		o := &unstructured.Unstructured{}
 		o.SetGroupVersionKind(w.Meta.GroupVersionKind())
 		o.SetAPIVersion("apps/v1")
@@ -142,8 +143,8 @@ func (r *run) execute(ctx context.Context, plan release.Plan) error {
 	}
 	err := r.book(ctx)
 	do := func(s step) error { return r.step(ctx, s) }
-	err = errors.Join(err, parallel(slices.Concat(r.items(plan.Finish, finished), r.items(plan.Fail, failed), r.items(plan.Yield, yielded), r.items(plan.Hold, again)), do))
-	err = errors.Join(err, parallel(slices.Concat(r.items(plan.Release, let), r.items(plan.Pass, passed), r.items(plan.Drop, dropped)), do))
+	err = errors.Join(err, parallel.Each(parallelism, slices.Concat(r.items(plan.Finish, finished), r.items(plan.Fail, failed), r.items(plan.Yield, yielded), r.items(plan.Hold, again)), do))
+	err = errors.Join(err, parallel.Each(parallelism, slices.Concat(r.items(plan.Release, let), r.items(plan.Pass, passed), r.items(plan.Drop, dropped)), do))
 	for _, w := range r.byKey {
 		if !w.Released && w.Since.IsZero() {
 			err = errors.Join(err, r.stamp(ctx, w, r.now, apply.FieldManager))

@@ -250,19 +250,3 @@ func (r *Reconciler) wrote(o metav1.Object) {
 	defer r.mu.Unlock()
 	r.written[o.GetUID()] = written{versionOf(o.GetResourceVersion()), o.GetLabels()}
 }
-
-// parallel runs do for each item, a bounded number at a time, and joins the errors.
-func parallel[T any](items []T, do func(T) error) error {
-	errs := make([]error, len(items))
-	slots := make(chan struct{}, parallelism)
-	var group sync.WaitGroup
-	for i, item := range items {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = do(item)
-		})
-	}
-	group.Wait()
-	return errors.Join(errs...)
-}

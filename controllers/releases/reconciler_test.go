@@ -154,3 +154,31 @@ func TestReleaseWithoutPolicies(t *testing.T) {
 		t.Errorf("patches of %v, want one of each", patches)
 	}
 }
+
+// TestClosedOnce: a window that has been closed early is not closed again while the cache does not know of it.
+func TestClosedOnce(t *testing.T) {
+	mw := openWindow("w")
+	mw.Spec.Release = &v1alpha1.ReleasePolicy{EarlyClose: "WhenDone"}
+	nine, twenty := metav1.NewTime(noon.Add(-3*time.Hour)), metav1.NewTime(noon.Add(8*time.Hour))
+	mw.Status.CurrentOccurrence = &v1alpha1.OccurrenceSummary{Start: nine, End: &twenty, Released: 1}
+	r := releasing(t, interceptor.Funcs{}, mw)
+	r.Source = &compile.Source{Reader: releasing(t, interceptor.Funcs{}, mw.DeepCopy()).Client} // which never hears of anything
+	for i := range 3 {
+		r.Now = func() time.Time { return noon.Add(time.Duration(i) * 5 * time.Second) }
+		if _, err := r.Reconcile(t.Context(), train); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Client.Get(t.Context(), client.ObjectKeyFromObject(mw), mw); err != nil {
+		t.Fatal(err)
+	}
+	if c := mw.Status.ClosedEarly; c == nil || !c.Start.Time.Equal(noon) || !c.End.Equal(&twenty) {
+		t.Errorf("closed early: %+v", c)
+	}
+	if l := mw.Status.LastOccurrence; l == nil || !l.ClosedEarly || l.Released != 1 || !l.End.Equal(&twenty) || mw.Status.CurrentOccurrence != nil {
+		t.Errorf("last %+v, current %+v", l, mw.Status.CurrentOccurrence)
+	}
+	if told := len(r.Recorder.(*events.FakeRecorder).Events); told != 1 {
+		t.Errorf("%d Events, want one", told)
+	}
+}

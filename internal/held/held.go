@@ -115,10 +115,11 @@ func Windows(compiled *compile.Compiled, windows []v1alpha1.MaintenanceWindow, n
 }
 
 // Occurrence is the occurrence of a window that is in progress; false when none is. One whose beginning is not known, because it
-// is open all the time, began with the window; an end that is not known is zero.
+// is open all the time, began with the window; an end that is not known is zero. That it has been ended early counts also where
+// what was compiled does not know of it yet.
 func Occurrence(compiled *compile.Compiled, mw *v1alpha1.MaintenanceWindow, now time.Time) (schedule.Occurrence, bool) {
 	w := compiled.Windows[mw.Name]
-	if w.Schedule == nil {
+	if _, closed := compile.ClosedAt(mw, now); closed || w.Schedule == nil {
 		return schedule.Occurrence{}, false
 	}
 	state := w.Schedule.State(now)
