@@ -133,9 +133,8 @@ deploy: install ## Run the operator in the cluster, from image IMG.
 	@kubectl kustomize config/manager | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side -f -
 
 .PHONY: undeploy
-undeploy: kubectl ## Stop the operator in the cluster; the gates stay as they are. Refused while rollouts are held.
-	@hack/nothing-held.sh
-	@kubectl delete --ignore-not-found -k config/manager
+undeploy: kubectl ## Stop the operator in the cluster; nothing is held any more, what refuses stays. Refused while rollouts are held.
+	@hack/undeploy.sh
 
 .PHONY: docker-build
 docker-build: ## Build the operator's image IMG.

@@ -14,6 +14,7 @@ import (
 	"fonster.dev/fonster/controllers/releases"
 	"fonster.dev/fonster/controllers/status"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/held"
 )
 
 // Observer is told what the controllers do, for the metrics.
@@ -43,14 +44,15 @@ type Options struct {
 func Setup(mgr ctrl.Manager, o Options) error {
 	recorder := mgr.GetEventRecorder("fonster")
 	common := status.Common{Client: mgr.GetClient(), Source: o.Source, Recorder: recorder, Now: o.Now}
+	support := held.Support{Reader: mgr.GetClient(), Mutating: o.Mutating}
 	return errors.Join(
 		(&gates.Reconciler{
-			Client: mgr.GetClient(), Source: o.Source, Mutating: o.Mutating, Exempt: o.Exempt, Now: o.Now, ObserveTransition: o.Observer.ObserveTransition,
+			Client: mgr.GetClient(), Source: o.Source, Support: support, Exempt: o.Exempt, Now: o.Now, ObserveTransition: o.Observer.ObserveTransition,
 		}).SetupWithManager(mgr),
 		(&releases.Reconciler{
-			Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Source: o.Source, Recorder: recorder, Observer: o.Observer, Now: o.Now,
+			Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Source: o.Source, Recorder: recorder, Observer: o.Observer, Now: o.Now, Support: support,
 		}).SetupWithManager(mgr),
-		(&status.Windows{Common: common, CanHold: o.Mutating}).SetupWithManager(mgr),
+		(&status.Windows{Common: common, Support: support}).SetupWithManager(mgr),
 		(&status.Freezes{Common: common}).SetupWithManager(mgr),
 		(&announcements.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Source: o.Source, Now: o.Now}).SetupWithManager(mgr),
 		(&overrides.Reconciler{

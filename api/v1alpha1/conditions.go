@@ -10,7 +10,7 @@ const (
 	ConditionActive = "Active"
 	// ConditionGoverning says whether any namespace matches the selector.
 	ConditionGoverning = "Governing"
-	// ConditionHolding says whether rollouts wait for the window, and names them.
+	// ConditionHolding says whether rollouts wait for the window, or for the end of the freeze, and names them.
 	ConditionHolding = "Holding"
 	// ConditionHoldSupported says, for windows with enforcement Hold, whether rollouts can be held here.
 	ConditionHoldSupported = "HoldSupported"

@@ -270,7 +270,12 @@ type OverrideRecord struct {
 
 // OccurrenceSummary tells what became of an occurrence.
 type OccurrenceSummary struct {
-	Occurrence `json:",inline"`
+	// start is the first instant of the occurrence; of one whose beginning is not known, when the window was created.
+	// +required
+	Start metav1.Time `json:"start"`
+	// end is the first instant after the occurrence; absent while none is known.
+	// +optional
+	End *metav1.Time `json:"end,omitempty"`
 
 	// usedSeconds is how much of the occurrence was used: with enforcement Hold from its start until the last release was done,
 	// otherwise until it closed. Planned is end minus start.

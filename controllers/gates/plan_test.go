@@ -51,7 +51,7 @@ func TestPlan(t *testing.T) {
 	before, during := time.Date(2026, 5, 12, 12, 0, 0, 0, time.UTC), time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
 	at := func(now time.Time, have live) plan {
 		gates, _ := c.Set.At(now)
-		return newPlan(gates, true, nil, owners(c), have)
+		return newPlan(gates, capabilities{true, true}, nil, owners(c), have)
 	}
 	want := func(step string, p plan, gates, bindings, stale, turned int) {
 		t.Helper()
@@ -62,7 +62,7 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	p := at(before, live{})
-	bindings := len(bindings(gate.Gate{Name: "any", Windows: []string{"w"}, Governs: []gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}, Overrides: gate.Overrides{MaxDuration: time.Hour}}, true))
+	bindings := len(bindings(gate.Gate{Name: "any", Windows: []string{"w"}, Governs: []gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}, Overrides: gate.Overrides{MaxDuration: time.Hour}}, capabilities{true, true}))
 	want("nothing is there", p, 1, bindings, 0, 0)
 	if owner := p.bindings[0].GetOwnerReferences(); len(owner) != 1 || owner[0].UID != "window-uid" {
 		t.Errorf("the binding's owners: %+v", owner)

@@ -27,6 +27,8 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/parallel"
 )
 
 // Reconciler keeps all Gates and bindings as the windows and freezes say. Gates depend on one another through overlapping
@@ -35,9 +37,9 @@ type Reconciler struct {
 	Client client.Client
 	Source *compile.Source
 	Now    func() time.Time
-	// Mutating says that the API server has MutatingAdmissionPolicy v1; without it their bindings are left out, and Hold is
-	// enforced as Deny.
-	Mutating bool
+	// Support says whether the API server has MutatingAdmissionPolicy v1, without which their bindings are left out; and whether
+	// rollouts can be held: where not, Hold is enforced as Deny.
+	Support held.Support
 	// Exempt is who passes every gate, besides the control plane; nil: nobody.
 	Exempt *v1alpha1.GateExempt
 	// ObserveTransition is told how long after a schedule's edge a Gate was written.
@@ -63,6 +65,7 @@ var everything = reconcile.Request{NamespacedName: types.NamespacedName{Name: "g
 
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows;changefreezes,verbs=get;list;watch
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=gates,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;mutatingadmissionpolicies,verbs=get;list;watch
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings;mutatingadmissionpolicybindings,verbs=get;list;watch;create;update;patch;delete
 
 // SetupWithManager registers the reconciler.
@@ -76,8 +79,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.ChangeFreeze{}, all, changed).
 		Watches(&v1alpha1.Gate{}, all, changed).
 		Watches(&admissionv1.ValidatingAdmissionPolicyBinding{}, all)
-	if r.Mutating {
+	if r.Support.Mutating {
 		b = b.Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, all)
+	}
+	for _, kind := range r.Support.PolicyKinds() {
+		b = b.WatchesMetadata(held.PolicyMetadata(kind), all)
 	}
 	return b.WithOptions(options()).Complete(r)
 }
@@ -94,7 +100,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 		return ctrl.Result{}, err
 	}
 	gates, until := compiled.Set.At(now)
-	plan := newPlan(gates, r.Mutating, r.Exempt, owners(compiled), live)
+	missing, err := r.Support.Missing(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	plan := newPlan(gates, capabilities{mutating: r.Support.Mutating, hold: missing == ""}, r.Exempt, owners(compiled), live)
 	pending := r.retire(&plan, now)
 	if err := r.execute(ctx, plan, r.edge, now); err != nil {
 		return ctrl.Result{}, err
@@ -157,7 +167,7 @@ func (r *Reconciler) live(ctx context.Context) (live, error) {
 	for i := range bindings.Items {
 		result.bindings[bindings.Items[i].Name] = &bindings.Items[i]
 	}
-	if !r.Mutating {
+	if !r.Support.Mutating {
 		return result, nil
 	}
 	var mutating admissionv1.MutatingAdmissionPolicyBindingList
@@ -170,14 +180,22 @@ func (r *Reconciler) live(ctx context.Context) (live, error) {
 	return result, nil
 }
 
+// capabilities are what the API server can do: whether it has mutating policies, and all of those that hold.
+type capabilities struct{ mutating, hold bool }
+
 // bindings returns the bindings that place a gate before its target.
-func bindings(g gate.Gate, mutating bool) []client.Object {
+func bindings(g gate.Gate, can capabilities) []client.Object {
 	var list []client.Object
 	for _, b := range doors.Bindings(g) {
 		list = append(list, b)
 	}
-	if mutating {
-		for _, b := range append(doors.MutatingBindings(g), doors.HoldBindings(g)...) {
+	if can.mutating {
+		for _, b := range doors.MutatingBindings(g) {
+			list = append(list, b)
+		}
+	}
+	if can.hold {
+		for _, b := range doors.HoldBindings(g) {
 			list = append(list, b)
 		}
 	}
@@ -206,13 +224,13 @@ type plan struct {
 }
 
 // newPlan compares what should be with what is. It writes only what differs.
-func newPlan(gates []gate.Gate, mutating bool, exempt *v1alpha1.GateExempt, ownersOf func(gate.Gate) []metav1.OwnerReference, have live) plan {
+func newPlan(gates []gate.Gate, can capabilities, exempt *v1alpha1.GateExempt, ownersOf func(gate.Gate) []metav1.OwnerReference, have live) plan {
 	p := plan{turned: map[string]*v1alpha1.Gate{}}
 	wanted := map[string]bool{}
 	for _, g := range gates {
 		owners := ownersOf(g)
 		object := compile.Gate(g, exempt)
-		bindings := bindings(g, mutating)
+		bindings := bindings(g, can)
 		wanted[object.Name] = true
 		current, exists := have.gates[object.Name]
 		if !exists || !equality.Semantic.DeepEqual(current.Spec, object.Spec) || !sameMeta(current, object) {
@@ -283,7 +301,7 @@ func edge(before *v1alpha1.Gate, passed, now time.Time) time.Time {
 // What fails does not keep back the rest.
 func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time) error {
 	var failed sync.Map
-	gatesErr := parallel(p.gates, func(g *v1alpha1.Gate) error {
+	gatesErr := parallel.Each(writers, p.gates, func(g *v1alpha1.Gate) error {
 		if err := apply.Object(ctx, r.Client, g); err != nil {
 			failed.Store(g.Name, true)
 			return fmt.Errorf("gate %s: %w", g.Name, err)
@@ -293,15 +311,15 @@ func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time)
 		}
 		return nil
 	})
-	bindingsErr := parallel(p.bindings, func(b client.Object) error {
+	bindingsErr := parallel.Each(writers, p.bindings, func(b client.Object) error {
 		if _, gateFailed := failed.Load(b.GetLabels()[doors.GateLabel]); gateFailed {
 			return nil
 		}
 		return r.writeBinding(ctx, b)
 	})
-	staleErr := parallel(p.staleBindings, func(o client.Object) error { return r.remove(ctx, o) })
+	staleErr := parallel.Each(writers, p.staleBindings, func(o client.Object) error { return r.remove(ctx, o) })
 	if staleErr == nil {
-		staleErr = parallel(p.staleGates, func(o client.Object) error { return r.remove(ctx, o) })
+		staleErr = parallel.Each(writers, p.staleGates, func(o client.Object) error { return r.remove(ctx, o) })
 	}
 	return errors.Join(gatesErr, bindingsErr, staleErr)
 }
@@ -329,22 +347,6 @@ func (r *Reconciler) remove(ctx context.Context, o client.Object) error {
 		return nil
 	}
 	return err
-}
-
-// parallel runs do for each item, a bounded number at a time, and joins the errors.
-func parallel[T any](items []T, do func(T) error) error {
-	errs := make([]error, len(items))
-	slots := make(chan struct{}, writers)
-	var wait sync.WaitGroup
-	for i, item := range items {
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = do(item)
-		})
-	}
-	wait.Wait()
-	return errors.Join(errs...)
 }
 
 // owners returns who owns the bindings of a gate: its windows and freezes. When they are all gone, the garbage collector

@@ -24,7 +24,9 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/parallel"
 	"fonster.dev/fonster/internal/release"
+	"fonster.dev/fonster/internal/schedule"
 )
 
 // check finds out how far each rollout is whose workload has changed since the last look.
@@ -41,7 +43,7 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 		stale = append(stale, w)
 	}
 	var mu sync.Mutex
-	err := parallel(stale, func(w *held.Workload) error {
+	err := parallel.Each(parallelism, stale, func(w *held.Workload) error {
 		o := &unstructured.Unstructured{}
 		o.SetGroupVersionKind(w.Meta.GroupVersionKind())
 		o.SetAPIVersion("apps/v1")
@@ -55,7 +57,7 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 		// What was found out is of that version, and what is written next must rest on it.
 		w.Meta = w.Meta.DeepCopy()
 		w.Meta.ResourceVersion = o.GetResourceVersion()
-		c := checked{version: o.GetResourceVersion(), releasedAt: releasedAt(o)}
+		c := checked{version: o.GetResourceVersion(), releasedAt: releasedAt(o), parked: parked(o, doors.HeldPartition)}
 		c.progress, c.message, c.until = progress(o, w.Released, now)
 		c.judge(w, now)
 		mu.Lock()
@@ -95,11 +97,14 @@ func (r *Reconciler) tell(w *held.Workload, eventType, reason, action, message s
 // run is one plan being carried out.
 type run struct {
 	*Reconciler
+	canHold  bool
 	now      time.Time
 	compiled *compile.Compiled
 	windows  map[string]*v1alpha1.MaintenanceWindow
 	byKey    map[string]*held.Workload
-	replan   bool // at once: the queue goes on without what was refused
+	// unwritten are the windows whose accounts could not be written.
+	unwritten map[string]bool
+	replan    bool // at once: the queue goes on without what was refused
 }
 
 // change is what a plan adds to the account of a window.
@@ -129,18 +134,17 @@ func windowOf(w *held.Workload) string {
 	return ""
 }
 
-// execute does what a plan says. A train that a failure stops is stopped before the failed one is let out of sight; what a
-// window has released is counted with the releases, and what fails does not keep back the rest.
+// execute does what a plan says. A train that a failure stops is stopped before the failed one is let out of sight: the train
+// of a window whose account cannot be written stands still. What a window has released is counted with the releases, and what
+// fails does not keep back the rest.
 func (r *run) execute(ctx context.Context, plan release.Plan) error {
 	for name, key := range plan.Stop {
 		r.account(name).stoppedBy = key
 	}
-	if err := r.book(ctx); err != nil {
-		return err
-	}
+	err := r.book(ctx)
 	do := func(s step) error { return r.step(ctx, s) }
-	err := parallel(slices.Concat(r.items(plan.Finish, finished), r.items(plan.Fail, failed), r.items(plan.Yield, yielded), r.items(plan.Hold, again)), do)
-	err = errors.Join(err, parallel(slices.Concat(r.items(plan.Release, let), r.items(plan.Pass, passed), r.items(plan.Drop, dropped)), do))
+	err = errors.Join(err, parallel.Each(parallelism, slices.Concat(r.items(plan.Finish, finished), r.items(plan.Fail, failed), r.items(plan.Yield, yielded), r.items(plan.Hold, again)), do))
+	err = errors.Join(err, parallel.Each(parallelism, slices.Concat(r.items(plan.Release, let), r.items(plan.Pass, passed), r.items(plan.Drop, dropped)), do))
 	for _, w := range r.byKey {
 		if !w.Released && w.Since.IsZero() {
 			err = errors.Join(err, r.stamp(ctx, w, r.now, apply.FieldManager))
@@ -152,7 +156,7 @@ func (r *run) execute(ctx context.Context, plan release.Plan) error {
 		}
 	}
 	for _, name := range plan.Close {
-		r.account(name).close = true
+		r.account(name).close = !r.unwritten[name]
 	}
 	return errors.Join(err, r.book(ctx))
 }
@@ -197,12 +201,21 @@ type step struct {
 func (r *run) items(keys []string, a action) []step {
 	var steps []step
 	for _, key := range keys {
-		if w := r.byKey[key]; r.checked[w.Meta.UID].version != "" { // else it could not be read, or is gone
-			steps = append(steps, step{a, w})
+		w := r.byKey[key]
+		if r.checked[w.Meta.UID].version == "" { // it could not be read, or is gone
+			continue
 		}
+		s := step{a, w}
+		if s.counts() && slices.ContainsFunc(w.Windows, func(name string) bool { return r.unwritten[name] }) {
+			continue
+		}
+		steps = append(steps, s)
 	}
 	return steps
 }
+
+// counts says whether a step is on the account of a window. What an override lets through, or what must be held, is not.
+func (s step) counts() bool { return s.count != nil && !s.workload.LetGo }
 
 // step writes the marks of one workload. Somebody else's write in between is not written over: the next plan sees it.
 func (r *run) step(ctx context.Context, s step) error {
@@ -234,7 +247,7 @@ func (r *run) step(ctx context.Context, s step) error {
 	if window == "" {
 		return nil
 	}
-	if s.count != nil && !w.LetGo {
+	if s.counts() {
 		s.count(r.account(window))
 	}
 	if s.outcome != "" {
@@ -276,19 +289,23 @@ func (r *run) moved(ctx context.Context, w *held.Workload) bool {
 }
 
 // mark writes labels of a workload, if it is still as it was seen. A policy of the API server does the rest in the same request;
-// where it has not, because it is not there, the rest is written too.
+// where there is none, the rest is written with the labels, so that nobody ever sees the one without the other.
 func (r *run) mark(ctx context.Context, w *held.Workload, labels map[string]any) error {
-	if labels[doors.HeldLabel] == doors.HeldWaiting {
-		return r.patch(ctx, w, map[string]any{"metadata": r.metadata(w, labels)}, nil)
+	content := map[string]any{"metadata": r.metadata(w, labels)}
+	if labels[doors.HeldLabel] == nil || labels[doors.HeldLabel] == doors.HeldWaiting {
+		return r.patch(ctx, w, content, nil)
+	}
+	r.mu.Lock()
+	stopped := r.checked[w.Meta.UID].parked
+	r.mu.Unlock()
+	if !r.canHold && stopped {
+		content["spec"] = unparked(w)
 	}
 	o := &unstructured.Unstructured{}
-	if err := r.patch(ctx, w, map[string]any{"metadata": r.metadata(w, labels)}, o); err != nil {
+	if err := r.patch(ctx, w, content, o); err != nil || !parked(o, doors.HeldPartition) {
 		return err
 	}
-	if labels[doors.HeldLabel] == nil || !stillParked(o, doors.HeldPartition) {
-		return nil
-	}
-	return r.patch(ctx, w, map[string]any{"spec": unparked(w)}, o)
+	return r.patch(ctx, w, map[string]any{"spec": unparked(w)}, o) // the policy was taken away this very second
 }
 
 func (r *run) metadata(w *held.Workload, labels map[string]any) map[string]any {
@@ -370,7 +387,8 @@ func (r *run) book(ctx context.Context) error {
 			return err
 		})
 		if err != nil && !apierrors.IsNotFound(err) {
-			errs = append(errs, err)
+			errs = append(errs, fmt.Errorf("account of window %s: %w", name, err))
+			r.unwritten[name] = true
 			if c != nil { // the next plan says these anew, of what is open then
 				c.stoppedBy, c.close = "", false
 			}
@@ -408,7 +426,7 @@ func (r *run) closedUnseen(mw *v1alpha1.MaintenanceWindow) *v1alpha1.OccurrenceS
 	for _, o := range parsed.Between(rest.Start.Add(-time.Second), rest.Start) {
 		start := metav1.NewTime(o.Start.UTC())
 		if last := mw.Status.LastOccurrence; !o.Start.IsZero() && (last == nil || last.Start.Before(&start)) {
-			return &v1alpha1.OccurrenceSummary{Occurrence: v1alpha1.Occurrence{Start: start, End: metav1.NewTime(rest.End.UTC())}}
+			return &v1alpha1.OccurrenceSummary{Start: start, End: endOf(rest)}
 		}
 	}
 	return nil
@@ -419,12 +437,21 @@ func (r *run) turns(mw *v1alpha1.MaintenanceWindow) bool {
 	if early := mw.Status.ClosedEarly; early != nil && !r.now.Before(early.End.Time) {
 		return true
 	}
-	current, account := held.Occurrence(r.compiled, mw.Name, r.now), mw.Status.CurrentOccurrence
+	current, open := held.Occurrence(r.compiled, mw, r.now)
+	account := mw.Status.CurrentOccurrence
 	if account == nil {
 		_, closed := compile.ClosedAt(mw, r.now)
-		return !current.Start.IsZero() || closed
+		return open || closed
 	}
-	return !account.Start.Time.Equal(current.Start) || !account.End.Time.Equal(current.End)
+	return !open || !account.Start.Time.Equal(current.Start) || !account.End.Equal(endOf(current))
+}
+
+// endOf is when an occurrence ends, as the API has it; nil where no end is known.
+func endOf(o schedule.Occurrence) *metav1.Time {
+	if o.End.IsZero() {
+		return nil
+	}
+	return new(metav1.NewTime(o.End.UTC()))
 }
 
 // inProgress says whether a window has released what was not known to be done before now.
@@ -441,25 +468,30 @@ func (r *run) inProgress(window string) bool {
 func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1.OccurrenceSummary, told map[string]string) {
 	status := &mw.Status
 	told = map[string]string{}
-	current := held.Occurrence(r.compiled, mw.Name, r.now)
-	start, end := metav1.NewTime(current.Start.UTC()), metav1.NewTime(current.End.UTC())
-	open := !current.Start.IsZero()
+	current, open := held.Occurrence(r.compiled, mw, r.now)
+	start, end := metav1.NewTime(current.Start.UTC()), endOf(current)
 	if status.CurrentOccurrence == nil && !open {
 		status.CurrentOccurrence = r.closedUnseen(mw)
 	}
 	if o := status.CurrentOccurrence; o != nil && (!open || !o.Start.Equal(&start)) {
-		closedAt, early := compile.ClosedWithin(mw, o.Start.Time, o.End.Time)
+		if o.End == nil { // its schedule has been changed
+			o.End = new(metav1.NewTime(r.now.UTC().Truncate(time.Second)))
+		}
+		rest, early := compile.ClosedWithin(mw, o.Start.Time, o.End.Time)
 		o.ClosedEarly = early
+		if rest.End.After(o.End.Time) { // it was closed ahead of the operator's clock: what was planned is the longest
+			o.End = endOf(rest)
+		}
 		if mw.Spec.Enforcement != v1alpha1.Hold || r.inProgress(mw.Name) {
 			o.UsedSeconds = int64(o.End.Sub(o.Start.Time).Seconds())
 			if early {
-				o.UsedSeconds = int64(closedAt.Sub(o.Start.Time).Seconds())
+				o.UsedSeconds = int64(rest.Start.Sub(o.Start.Time).Seconds())
 			}
 		}
 		status.LastOccurrence, status.CurrentOccurrence, ended = o, nil, o
 	}
 	if open && status.CurrentOccurrence == nil {
-		status.CurrentOccurrence = &v1alpha1.OccurrenceSummary{Occurrence: v1alpha1.Occurrence{Start: start, End: end}}
+		status.CurrentOccurrence = &v1alpha1.OccurrenceSummary{Start: start, End: end}
 	}
 	if open {
 		status.CurrentOccurrence.End = end
@@ -483,9 +515,9 @@ func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1
 		account.StoppedBy = c.stoppedBy
 		told[v1alpha1.ReasonReleasesStopped] = c.stoppedBy + " failed: nothing more is released in this occurrence"
 	}
-	if c.close && open {
+	if c.close && open && end != nil {
 		closedAt := r.now.UTC().Truncate(time.Second)
-		status.ClosedEarly = &v1alpha1.Occurrence{Start: metav1.NewTime(closedAt), End: end}
+		status.ClosedEarly = &v1alpha1.Occurrence{Start: metav1.NewTime(closedAt), End: *end}
 		told[v1alpha1.ReasonClosedEarly] = "every held rollout is done: closed before the end at " + compile.Human(current.End)
 	}
 	return ended, told

@@ -133,8 +133,8 @@ func nothingToRollOut(o *unstructured.Unstructured) bool {
 	return number(o, "status", "updatedNumberScheduled") >= number(o, "status", "desiredNumberScheduled")
 }
 
-// stillParked says whether holding has not been undone: then no policy has done so.
-func stillParked(o *unstructured.Unstructured, partition int64) bool {
+// parked says whether the rollout of a workload is stopped as holding does it.
+func parked(o *unstructured.Unstructured, partition int64) bool {
 	switch o.GetKind() {
 	case "Deployment":
 		paused, _, _ := unstructured.NestedBool(o.Object, "spec", "paused")

@@ -49,6 +49,8 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	Observer Observer
 	Now      func() time.Time
+	// Support says whether a policy of the API server holds and lets go; without it the operator does.
+	Support held.Support
 
 	// written is what was written last, until the cache has it: a plan must not rest on what is older.
 	mu      sync.Mutex
@@ -69,6 +71,7 @@ type checked struct {
 	version    string
 	progress   release.Progress
 	message    string
+	parked     bool      // its rollout is stopped
 	until      time.Time // when to look again though it has not changed; zero: never
 	releasedAt time.Time
 	// refusedUntil is how long its release is not tried again.
@@ -93,8 +96,7 @@ var train = reconcile.Request{NamespacedName: types.NamespacedName{Name: "train"
 
 // SetupWithManager registers the reconciler, on the leader alone.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.written, r.checked = map[types.UID]written{}, map[types.UID]checked{}
-	r.unbooked, r.booked = map[string]*change{}, map[string]*v1alpha1.MaintenanceWindow{}
+	r.forget()
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	soon := func(q queue) { q.AddAfter(train, gather) }
 	all := handler.Funcs{
@@ -116,6 +118,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}).Complete(r)
 }
 
+// forget begins without memory, as a new leader does.
+func (r *Reconciler) forget() {
+	r.written, r.checked = map[types.UID]written{}, map[types.UID]checked{}
+	r.unbooked, r.booked = map[string]*change{}, map[string]*v1alpha1.MaintenanceWindow{}
+}
+
 // Reconcile plans the train as it stands now, and does what the plan says.
 func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
 	now := r.Now()
@@ -135,8 +143,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	maps.DeleteFunc(r.written, func(uid types.UID, _ written) bool { return !cached.seen[uid] })
 	checkErr := r.check(ctx, all, now)
+	missing, err := r.Support.Missing(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	run := &run{
-		Reconciler: r, now: now, compiled: compiled, windows: map[string]*v1alpha1.MaintenanceWindow{}, byKey: map[string]*held.Workload{},
+		Reconciler: r, canHold: missing == "", now: now, compiled: compiled, windows: map[string]*v1alpha1.MaintenanceWindow{}, byKey: map[string]*held.Workload{},
+		unwritten: map[string]bool{},
 	}
 	objects := make([]release.Object, len(all))
 	for i := range all {
@@ -148,7 +161,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	maps.DeleteFunc(r.unbooked, func(window string, _ *change) bool { return run.windows[window] == nil })
 	maps.DeleteFunc(r.booked, func(window string, _ *v1alpha1.MaintenanceWindow) bool { return run.windows[window] == nil })
-	err = run.execute(ctx, release.Next(objects, held.Windows(compiled, windows.Items, now)))
+	rules := held.Windows(compiled, windows.Items, now)
+	if !run.canHold { // then nothing is held again
+		for name, w := range rules {
+			w.PauseOnClose = false
+			rules[name] = w
+		}
+	}
+	err = run.execute(ctx, release.Next(objects, rules))
 	next := wait(r.lookAgain(compiled.Set.Until(now)), r.Now())
 	if run.replan {
 		next = gather
@@ -239,20 +259,4 @@ func (r *Reconciler) wrote(o metav1.Object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.written[o.GetUID()] = written{versionOf(o.GetResourceVersion()), o.GetLabels()}
-}
-
-// parallel runs do for each item, a bounded number at a time, and joins the errors.
-func parallel[T any](items []T, do func(T) error) error {
-	errs := make([]error, len(items))
-	slots := make(chan struct{}, parallelism)
-	var group sync.WaitGroup
-	for i, item := range items {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = do(item)
-		})
-	}
-	group.Wait()
-	return errors.Join(errs...)
 }

@@ -6,14 +6,17 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/held"
 )
 
 // Freezes writes the status of ChangeFreezes.
@@ -21,11 +24,18 @@ type Freezes struct{ Common }
 
 // SetupWithManager registers the reconciler.
 func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
-	return ctrl.NewControllerManagedBy(mgr).Named("freeze-status").
+	b := ctrl.NewControllerManagedBy(mgr).Named("freeze-status").
 		For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(compile.Changes)).
-		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll("ChangeFreeze")).
-		WithOptions(options()).
-		Complete(r)
+		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll("ChangeFreeze"))
+	for _, kind := range held.Kinds {
+		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string {
+			if v.Freeze == "" {
+				return nil
+			}
+			return []string{v.Freeze}
+		}), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+	}
+	return b.WithOptions(options()).Complete(r)
 }
 
 // Reconcile writes the status of one freeze where it has changed, and comes back at its next edge.
@@ -44,7 +54,12 @@ func (r *Freezes) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	all, err := held.List(ctx, r.Client, compiled.Set, now)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	status, until := freezeStatus(&cf, compiled, namespaces, now)
+	keepsBack(&cf, &status, all, now)
 	if equality.Semantic.DeepEqual(cf.Status, status) {
 		return result(until, now), nil
 	}
@@ -65,13 +80,24 @@ func freezeStatus(cf *v1alpha1.ChangeFreeze, compiled *compile.Compiled, namespa
 	status.Gate = gateName
 	status.Namespaces = namespaces
 	status.StartsAt, status.EndsAt = apiTime(state.StartsAt), apiTime(state.EndsAt)
-	status.Upcoming = occurrences(gate.Upcoming(freeze.Schedule, now, maxUpcoming))
+	status.Upcoming = occurrences(gate.Upcoming(freeze.Schedule, now, maxUpcoming), cf.CreationTimestamp)
 	setConditions(&status.Conditions, cf.Generation, now,
 		ready(freeze.Problems, freeze.Schedule, now, "; the freeze is in force until this is corrected"),
 		activeCondition(state),
 		governing(freeze.Target, namespaces),
 	)
 	return status, until
+}
+
+// keepsBack tells what waits while the freeze is in force, also what no window governs any more: nothing waits that no condition
+// names.
+func keepsBack(cf *v1alpha1.ChangeFreeze, status *v1alpha1.ChangeFreezeStatus, all []held.Workload, now time.Time) {
+	names := waiting(all, func(w held.Workload) bool { return w.Verdict.Freeze == cf.Name })
+	if len(names) == 0 {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHolding)
+		return
+	}
+	setConditions(&status.Conditions, cf.Generation, now, holding(names))
 }
 
 func activeCondition(state gate.FreezeState) metav1.Condition {

@@ -5,6 +5,8 @@ package status
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,6 +28,7 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/schedule"
 )
 
@@ -88,6 +91,59 @@ func (c *Common) enqueueAll(kind string) handler.EventHandler {
 		DeleteFunc:  func(ctx context.Context, _ event.DeleteEvent, q queue) { enqueue(ctx, q) },
 		GenericFunc: func(ctx context.Context, _ event.GenericEvent, q queue) { enqueue(ctx, q) },
 	}
+}
+
+// enqueueOf enqueues, a little later, the objects that say something of a workload, before or after a change: among many windows
+// a train concerns few.
+func (c *Common) enqueueOf(names func(gate.Verdict) []string) handler.EventHandler {
+	enqueue := func(ctx context.Context, q queue, workloads ...client.Object) {
+		compiled, err := c.Source.Compiled(ctx)
+		if err != nil {
+			return // the cache is not filled yet: every object comes by itself
+		}
+		for _, o := range workloads {
+			ns := &metav1.PartialObjectMetadata{}
+			ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+			if err := c.Client.Get(ctx, client.ObjectKey{Name: o.GetNamespace()}, ns); err != nil {
+				continue // it comes by itself, and then every object
+			}
+			for _, name := range names(compiled.Set.Governing(ns.Labels, o.GetLabels(), gate.Rollout, c.Now())) {
+				q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settle)
+			}
+		}
+	}
+	return handler.Funcs{
+		CreateFunc:  func(ctx context.Context, e event.CreateEvent, q queue) { enqueue(ctx, q, e.Object) },
+		UpdateFunc:  func(ctx context.Context, e event.UpdateEvent, q queue) { enqueue(ctx, q, e.ObjectOld, e.ObjectNew) },
+		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, q, e.Object) },
+		GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) { enqueue(ctx, q, e.Object) },
+	}
+}
+
+// waiting names what waits of those that concern an object, in the order of release.
+func waiting(all []held.Workload, concerns func(held.Workload) bool) []string {
+	var names []string
+	for _, w := range held.Waiting(all) {
+		if concerns(w) {
+			names = append(names, w.Key)
+		}
+	}
+	return names
+}
+
+// maxNamed bounds how many workloads a condition names.
+const maxNamed = 5
+
+// holding is the condition Holding, which names what waits.
+func holding(names []string) metav1.Condition {
+	if len(names) == 0 {
+		return metav1.Condition{Type: v1alpha1.ConditionHolding, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNothingHeld, Message: "no rollout waits"}
+	}
+	message := fmt.Sprintf("%d wait: %s", len(names), strings.Join(names[:min(len(names), maxNamed)], ", "))
+	if more := len(names) - maxNamed; more > 0 {
+		message += fmt.Sprintf(" and %d more: see kubectl window held", more)
+	}
+	return metav1.Condition{Type: v1alpha1.ConditionHolding, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRolloutsHeld, Message: message}
 }
 
 // write applies the status of an object, and then emits what it made true. When another replica was first, or the cache is a
@@ -192,12 +248,21 @@ func changed(before, after []metav1.Condition, conditionType string) (metav1.Con
 	return *a, b == nil || b.Status != a.Status || b.Reason != a.Reason
 }
 
-func occurrences(list []schedule.Occurrence) []v1alpha1.Occurrence {
+func occurrences(list []schedule.Occurrence, created metav1.Time) []v1alpha1.Occurrence {
 	var result []v1alpha1.Occurrence
 	for _, o := range list {
-		result = append(result, v1alpha1.Occurrence{Start: *apiTime(o.Start), End: *apiTime(o.End)})
+		result = append(result, occurrence(o, created))
 	}
 	return result
+}
+
+// occurrence is an occurrence with an end as the API has it. One whose beginning is not known, because it has been there all the
+// time, began with its object.
+func occurrence(o schedule.Occurrence, created metav1.Time) v1alpha1.Occurrence {
+	if o.Start.IsZero() {
+		o.Start = created.Time
+	}
+	return v1alpha1.Occurrence{Start: metav1.NewTime(o.Start.UTC()), End: metav1.NewTime(o.End.UTC())}
 }
 
 // apiTime is an instant as the API has it; nil for none.

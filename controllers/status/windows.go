@@ -2,23 +2,17 @@ package status
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
@@ -30,8 +24,8 @@ import (
 // Windows writes the status of MaintenanceWindows.
 type Windows struct {
 	Common
-	// CanHold says that the API server has MutatingAdmissionPolicy v1.
-	CanHold bool
+	// Support says whether rollouts can be held.
+	Support held.Support
 }
 
 // SetupWithManager registers the reconciler.
@@ -41,36 +35,12 @@ func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll("MaintenanceWindow")).
 		Watches(&v1alpha1.ChangeFreeze{}, r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(compile.Changes))
 	for _, kind := range held.Kinds {
-		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueGoverning(), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string { return v.Windows }), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+	}
+	for _, kind := range r.Support.PolicyKinds() {
+		b = b.WatchesMetadata(held.PolicyMetadata(kind), r.enqueueAll("MaintenanceWindow"))
 	}
 	return b.WithOptions(options()).Complete(r)
-}
-
-// enqueueGoverning enqueues, a little later, the windows that govern a workload, before or after a change: among many windows
-// a train concerns few.
-func (r *Windows) enqueueGoverning() handler.EventHandler {
-	enqueue := func(ctx context.Context, q queue, workloads ...client.Object) {
-		compiled, err := r.Source.Compiled(ctx)
-		if err != nil {
-			return // the cache is not filled yet: every window comes by itself
-		}
-		for _, o := range workloads {
-			ns := &metav1.PartialObjectMetadata{}
-			ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-			if err := r.Client.Get(ctx, client.ObjectKey{Name: o.GetNamespace()}, ns); err != nil {
-				continue // it comes by itself, and then every window
-			}
-			for _, name := range compiled.Set.Governing(ns.Labels, o.GetLabels(), gate.Rollout, r.Now()).Windows {
-				q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settle)
-			}
-		}
-	}
-	return handler.Funcs{
-		CreateFunc:  func(ctx context.Context, e event.CreateEvent, q queue) { enqueue(ctx, q, e.Object) },
-		UpdateFunc:  func(ctx context.Context, e event.UpdateEvent, q queue) { enqueue(ctx, q, e.ObjectOld, e.ObjectNew) },
-		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, q, e.Object) },
-		GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) { enqueue(ctx, q, e.Object) },
-	}
 }
 
 // Reconcile writes the status of one window where it has changed, and comes back at its next edge.
@@ -93,8 +63,12 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	missing, err := r.Support.Missing(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	status, until := windowStatus(&mw, compiled, namespaces, now)
-	r.holds(&mw, &status, all, now)
+	holds(&mw, &status, all, missing, now)
 	if equality.Semantic.DeepEqual(mw.Status, status) {
 		return result(until, now), nil
 	}
@@ -130,7 +104,7 @@ func upcoming(mw *v1alpha1.MaintenanceWindow, list []schedule.Occurrence, now ti
 	before := mw.Status.Upcoming
 	var result []v1alpha1.UpcomingOccurrence
 	for _, o := range list {
-		u := v1alpha1.UpcomingOccurrence{Occurrence: v1alpha1.Occurrence{Start: *apiTime(o.Start), End: *apiTime(o.End)}}
+		u := v1alpha1.UpcomingOccurrence{Occurrence: occurrence(o, mw.CreationTimestamp)}
 		known := slices.IndexFunc(before, func(b v1alpha1.UpcomingOccurrence) bool { return b.Start.Equal(&u.Start) })
 		switch {
 		case known >= 0:
@@ -150,38 +124,22 @@ func upcoming(mw *v1alpha1.MaintenanceWindow, list []schedule.Occurrence, now ti
 	return result
 }
 
-// maxNamed bounds how many workloads a condition names.
-const maxNamed = 5
-
-// holds tells what waits for a window, and whether anything can be held.
-func (r *Windows) holds(mw *v1alpha1.MaintenanceWindow, status *v1alpha1.MaintenanceWindowStatus, all []held.Workload, now time.Time) {
-	var names []string
-	for _, w := range held.Waiting(all) {
-		if slices.Contains(w.Windows, mw.Name) {
-			names = append(names, w.Key)
-		}
-	}
+// holds tells what waits for a window, and what is missing to hold anything.
+func holds(mw *v1alpha1.MaintenanceWindow, status *v1alpha1.MaintenanceWindowStatus, all []held.Workload, missing string, now time.Time) {
+	names := waiting(all, func(w held.Workload) bool { return slices.Contains(w.Windows, mw.Name) })
 	status.Held = int32(len(names))
 	if mw.Spec.Enforcement != v1alpha1.Hold && len(names) == 0 {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHolding)
 	} else {
-		c := metav1.Condition{Type: v1alpha1.ConditionHolding, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNothingHeld, Message: "no rollout waits"}
-		if len(names) > 0 {
-			c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonRolloutsHeld, fmt.Sprintf("%d wait: %s", len(names), strings.Join(names[:min(len(names), maxNamed)], ", "))
-			if more := len(names) - maxNamed; more > 0 {
-				c.Message += fmt.Sprintf(" and %d more: see kubectl window held", more)
-			}
-		}
-		setConditions(&status.Conditions, mw.Generation, now, c)
+		setConditions(&status.Conditions, mw.Generation, now, holding(names))
 	}
 	if mw.Spec.Enforcement != v1alpha1.Hold {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHoldSupported)
 		return
 	}
 	supported := metav1.Condition{Type: v1alpha1.ConditionHoldSupported, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHoldSupported, Message: "rollouts are held outside the window"}
-	if !r.CanHold {
-		supported.Status, supported.Reason = metav1.ConditionFalse, v1alpha1.ReasonHoldNotSupported
-		supported.Message = "the API server does not have MutatingAdmissionPolicy v1 (Kubernetes 1.36): Hold is enforced as Deny"
+	if missing != "" {
+		supported.Status, supported.Reason, supported.Message = metav1.ConditionFalse, v1alpha1.ReasonHoldNotSupported, missing+"; Hold is enforced as Deny"
 	}
 	setConditions(&status.Conditions, mw.Generation, now, supported)
 }

@@ -160,11 +160,10 @@ func (r *root) closeWindow(ctx context.Context, name string) error {
 		return fmt.Errorf("no window is called %s: see 'kubectl get mw'", name)
 	}
 	now := r.now().UTC().Truncate(time.Second)
-	w := compiled.Windows[name]
-	if w.Schedule == nil || !w.Schedule.State(now).Open {
+	current, open := held.Occurrence(compiled, mw, now)
+	if !open {
 		return fmt.Errorf("window %s is not open: there is nothing to close", name)
 	}
-	current := held.Occurrence(compiled, name, now)
 	if current.End.IsZero() {
 		return errors.New("no end of this occurrence is known: change the window's schedules instead")
 	}

@@ -36,15 +36,23 @@ func ClosedVersion(mw *v1alpha1.MaintenanceWindow) string {
 	return b.String()
 }
 
-// ClosedWithin says whether an occurrence has been ended early, and when.
-func ClosedWithin(mw *v1alpha1.MaintenanceWindow, start, end time.Time) (time.Time, bool) {
-	var at time.Time
+// ClosedWithin returns the rest of an occurrence that has been ended early: from when on it was closed, and until when it was
+// planned. Whoever closed it may have had a clock ahead of the operator's: then the end of the occurrence, as the operator saw it
+// while it was still open, is the beginning of the rest.
+func ClosedWithin(mw *v1alpha1.MaintenanceWindow, start, end time.Time) (rest schedule.Occurrence, closed bool) {
 	for _, o := range Closed(mw) {
-		if !o.Start.Before(start) && o.Start.Before(end) && (at.IsZero() || o.Start.Before(at)) {
-			at = o.Start
+		if o.Start.Before(start) || o.Start.After(end) {
+			continue
 		}
+		if !closed || o.Start.Before(rest.Start) {
+			rest.Start = o.Start
+		}
+		if o.End.After(rest.End) {
+			rest.End = o.End
+		}
+		closed = true
 	}
-	return at, !at.IsZero()
+	return rest, closed
 }
 
 // ClosedAt returns the rest of the occurrence that would be in progress at now, had it not ended early.

@@ -294,6 +294,18 @@ func heldPolicy() *admissionv1.ValidatingAdmissionPolicy {
 		})
 }
 
+// HoldPolicies are the names of the policies that it takes to hold, by kind.
+func HoldPolicies() map[string]map[string]bool {
+	validating := map[string]bool{heldPolicy().Name: true}
+	for _, p := range holdPolicies() {
+		validating[p.Name] = true
+	}
+	return map[string]map[string]bool{
+		"ValidatingAdmissionPolicy": validating,
+		"MutatingAdmissionPolicy":   {holdPolicyName: true, heldKeepPolicyName: true},
+	}
+}
+
 // HoldBindings returns the binding of the policy that holds, for a gate where something may be held. They need the API
 // MutatingAdmissionPolicy v1.
 func HoldBindings(g gate.Gate) []*admissionv1.MutatingAdmissionPolicyBinding {

@@ -95,7 +95,7 @@ func (s *Set) Freeze(name string, now time.Time) (state FreezeState, gate string
 }
 
 // Upcoming lists at most n occurrences from now on, the one in progress first. Freezes are not counted: these are the
-// occurrences as announced.
+// occurrences as announced. One without end is left out, as nothing can be listed after it.
 func Upcoming(s *schedule.Schedule, now time.Time, n int) []schedule.Occurrence {
 	if s == nil {
 		return nil
@@ -105,7 +105,7 @@ func Upcoming(s *schedule.Schedule, now time.Time, n int) []schedule.Occurrence 
 	if state.Open && !state.Current.End.IsZero() {
 		upcoming = append(upcoming, state.Current)
 	}
-	for next, ok := state.Next, !state.Next.Start.IsZero(); ok && len(upcoming) < n; next, ok = s.Next(next.Start) {
+	for next, ok := state.Next, !state.Next.Start.IsZero(); ok && !next.End.IsZero() && len(upcoming) < n; next, ok = s.Next(next.Start) {
 		upcoming = append(upcoming, next)
 	}
 	return upcoming

@@ -99,30 +99,34 @@ func Windows(compiled *compile.Compiled, windows []v1alpha1.MaintenanceWindow, n
 	result := make(map[string]release.Window, len(windows))
 	for i := range windows {
 		mw := &windows[i]
-		w := release.Window{Open: Occurrence(compiled, mw.Name, now) != schedule.Occurrence{}}
+		current, open := Occurrence(compiled, mw, now)
+		w := release.Window{Open: open}
 		if p := mw.Spec.Release; p != nil {
 			w.MaxConcurrent = int(p.MaxConcurrent)
-			w.StopOnFailure, w.PauseOnClose, w.CloseWhenDone = p.OnFailure == "Stop", p.OnClose == "Pause", p.EarlyClose == "WhenDone"
+			w.StopOnFailure, w.PauseOnClose = p.OnFailure == "Stop", p.OnClose == "Pause"
+			w.CloseWhenDone = p.EarlyClose == "WhenDone" && !current.End.IsZero() // what has no end would never open again
 		}
-		if c := mw.Status.CurrentOccurrence; c != nil && w.Open && c.Start.Equal(new(metav1.NewTime(Occurrence(compiled, mw.Name, now).Start))) {
-			w.Stopped, w.Released = c.StoppedBy != "", int(c.Released)
+		if c := mw.Status.CurrentOccurrence; c != nil && open && c.Start.Time.Equal(current.Start) {
+			w.Stopped, w.Released = w.StopOnFailure && c.StoppedBy != "", int(c.Released)
 		}
 		result[mw.Name] = w
 	}
 	return result
 }
 
-// Occurrence is the occurrence of a window that is in progress; the zero one when none is, or its bounds are not known.
-func Occurrence(compiled *compile.Compiled, name string, now time.Time) schedule.Occurrence {
-	w := compiled.Windows[name]
-	if w.Schedule == nil {
-		return schedule.Occurrence{}
+// Occurrence is the occurrence of a window that is in progress; false when none is. One whose beginning is not known, because it
+// is open all the time, began with the window; an end that is not known is zero. That it has been ended early counts also where
+// what was compiled does not know of it yet.
+func Occurrence(compiled *compile.Compiled, mw *v1alpha1.MaintenanceWindow, now time.Time) (schedule.Occurrence, bool) {
+	w := compiled.Windows[mw.Name]
+	if _, closed := compile.ClosedAt(mw, now); closed || w.Schedule == nil {
+		return schedule.Occurrence{}, false
 	}
-	current := w.Schedule.State(now).Current
-	if current.Start.IsZero() || current.End.IsZero() {
-		return schedule.Occurrence{}
+	state := w.Schedule.State(now)
+	if state.Open && state.Current.Start.IsZero() {
+		state.Current.Start = mw.CreationTimestamp.In(w.Schedule.Location())
 	}
-	return current
+	return state.Current, state.Open
 }
 
 // Waiting returns those that wait, in the order in which they will be released.

@@ -71,11 +71,11 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // priority and fairness of the API server is the limit; an edge must not queue here
 	config.Wrap(m.WrapTransport)
-	canHold, err := knowsMutating(config)
+	mutating, err := knowsMutating(config)
 	if err != nil {
 		return err
 	}
-	mgr, err := newManager(config, options, canHold)
+	mgr, err := newManager(config, options, mutating)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	}
 	defer ctrlmetrics.Registry.Unregister(m)
 	if err := controllers.Setup(mgr, controllers.Options{
-		Source: source, Overridden: work.store, Exempt: exempt, Mutating: canHold, Now: options.Now, Observer: m,
+		Source: source, Overridden: work.store, Exempt: exempt, Mutating: mutating, Now: options.Now, Observer: m,
 	}); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	return mgr.Start(ctx)
 }
 
-func newManager(config *rest.Config, options Options, canHold bool) (ctrl.Manager, error) {
+func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		return nil, err
@@ -123,8 +123,11 @@ func newManager(config *rest.Config, options Options, canHold bool) (ctrl.Manage
 			Label:      labels.SelectorFromSet(labels.Set{announcements.Label: "true"}),
 		},
 	}
-	if canHold {
+	if mutating {
 		byObject[&admissionv1.MutatingAdmissionPolicyBinding{}] = cache.ByObject{Label: managed}
+	}
+	for _, kind := range (held.Support{Mutating: mutating}).PolicyKinds() {
+		byObject[held.PolicyMetadata(kind)] = cache.ByObject{Label: managed, Transform: onlyOurs}
 	}
 	marked, err := labels.Parse(doors.HeldLabel)
 	if err != nil {
@@ -167,7 +170,14 @@ func knowsMutating(config *rest.Config) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("asking what the API server serves: %w", err)
 	}
-	return slices.ContainsFunc(served.APIResources, func(r metav1.APIResource) bool { return r.Name == "mutatingadmissionpolicybindings" }), nil
+	return serves(served, "mutatingadmissionpolicies", "mutatingadmissionpolicybindings"), nil
+}
+
+// serves says whether an API has every one of some resources.
+func serves(list *metav1.APIResourceList, names ...string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool {
+		return !slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == name })
+	})
 }
 
 // orDefault is nil for zero, which means the library's default.
@@ -188,7 +198,7 @@ func onlyLabels(object any) (any, error) {
 	return object, nil
 }
 
-// onlyOurs keeps of what is held the labels, which windows select by, and our annotations.
+// onlyOurs keeps of what is held the labels, which windows select by, and our annotations; and of a policy its name.
 func onlyOurs(object any) (any, error) {
 	if o, ok := object.(*metav1.PartialObjectMetadata); ok {
 		o.ManagedFields, o.Finalizers, o.Annotations = nil, nil, ours(o.Annotations)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -72,16 +73,28 @@ func waitHolding(b *testing.B, c *cluster.Cluster, w *v1alpha1.MaintenanceWindow
 	b.Fatal("the window is not in force")
 }
 
+// What the project promises of holding: what the benchmarks below fail by.
+const (
+	leastReleases = 0.8 // of the rate of a loop of patches
+	mostMemory    = 1.2 // of that with as many Deployments as are held
+)
+
+func median(sample []float64) float64 {
+	sorted := slices.Sorted(slices.Values(sample))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
 // BenchmarkReleases compares releases a second, with no bound on how many are in progress, with a loop of patches that resume as
-// many Deployments which nobody governs.
+// many Deployments which nobody governs. The two take turns, and which one begins too; the median of the rounds counts.
 func BenchmarkReleases(b *testing.B) {
-	const n, rounds = 500, 3
+	const n, rounds = 500, 5
 	c := start(b, "releases", cluster.Start)
 	if _, err := c.StartOperator(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	var ours, raw time.Duration
+	var ratios []float64
 	for b.Loop() {
+		ratios = nil
 		for round := range rounds {
 			name, free := fmt.Sprintf("held-%d", round), fmt.Sprintf("free-%d", round)
 			create(b, c, namespace(name, map[string]string{"team": name}), namespace(free, nil))
@@ -91,73 +104,115 @@ func BenchmarkReleases(b *testing.B) {
 			create(b, c, w)
 			waitHolding(b, c, w)
 			holdAll(b, c, name, n)
+			pauseAll(b, c, free, n)
 			time.Sleep(5 * time.Second) // what has been held has been seen
 
-			w.Spec.Schedules = []v1alpha1.Schedule{{RRule: new("FREQ=DAILY"), StartTime: new("00:00"), EndTime: new("24:00")}}
-			begin := time.Now()
-			patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"schedules":[{"rrule":"FREQ=DAILY","startTime":"00:00","endTime":"24:00"}]}}`))
-			if err := c.Admin.Patch(b.Context(), w, patch); err != nil {
-				b.Fatal(err)
+			measure := []func() time.Duration{
+				func() time.Duration { return releaseAll(b, c, w, name) },
+				func() time.Duration { return resumeAll(b, c, free, n) },
 			}
-			for {
-				list := &metav1.PartialObjectMetadataList{}
-				list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("DeploymentList"))
-				if err := c.Admin.List(b.Context(), list, client.InNamespace(name), client.MatchingLabels{doors.HeldLabel: doors.HeldWaiting}, client.Limit(1)); err != nil {
-					b.Fatal(err)
-				}
-				if len(list.Items) == 0 {
-					break
-				}
-				if time.Since(begin) > 2*time.Minute {
-					b.Fatal("not all were released")
-				}
-				time.Sleep(20 * time.Millisecond)
+			var took [2]time.Duration
+			for i := range measure {
+				which := (i + round) % 2
+				took[which] = measure[which]()
 			}
-			ours += time.Since(begin)
-
-			concurrently(n, func(i int) {
-				o := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: free, Name: fmt.Sprintf("web-%05d", i)}}
-				if err := c.Admin.Patch(b.Context(), o, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"paused":true}}`))); err != nil {
-					b.Error(err)
-				}
-			})
-			begin = time.Now()
-			for i := range n {
-				o := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: free, Name: fmt.Sprintf("web-%05d", i)}}
-				if err := c.Admin.Patch(b.Context(), o, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"paused":null}}`))); err != nil {
-					b.Fatal(err)
-				}
-			}
-			raw += time.Since(begin)
+			ratios = append(ratios, took[1].Seconds()/took[0].Seconds())
+			b.Logf("round %d: %.0f releases a second, %.0f patches a second, ratio %.2f", round, n/took[0].Seconds(), n/took[1].Seconds(), ratios[round])
 		}
 	}
-	perSecond := func(d time.Duration) float64 { return n * rounds / d.Seconds() }
-	b.Logf("releases: %.0f a second; a loop of patches: %.0f a second; ratio %.2f", perSecond(ours), perSecond(raw), perSecond(ours)/perSecond(raw))
-	b.ReportMetric(perSecond(ours)/perSecond(raw), "of-raw-patches")
+	ratio := median(ratios)
+	b.ReportMetric(ratio, "of-raw-patches")
+	if ratio < leastReleases {
+		b.Errorf("releases a second are %.2f of a loop of patches, want at least %.2f", ratio, leastReleases)
+	}
+}
+
+// releaseAll opens a window, and waits until nothing waits for it any more.
+func releaseAll(b *testing.B, c *cluster.Cluster, w *v1alpha1.MaintenanceWindow, namespace string) time.Duration {
+	b.Helper()
+	begin := time.Now()
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"schedules":[{"rrule":"FREQ=DAILY","startTime":"00:00","endTime":"24:00"}]}}`))
+	if err := c.Admin.Patch(b.Context(), w, patch); err != nil {
+		b.Fatal(err)
+	}
+	for {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("DeploymentList"))
+		if err := c.Admin.List(b.Context(), list, client.InNamespace(namespace), client.MatchingLabels{doors.HeldLabel: doors.HeldWaiting}, client.Limit(1)); err != nil {
+			b.Fatal(err)
+		}
+		if len(list.Items) == 0 {
+			return time.Since(begin)
+		}
+		if time.Since(begin) > 2*time.Minute {
+			b.Fatal("not all were released")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func pauseAll(b *testing.B, c *cluster.Cluster, namespace string, n int) {
+	concurrently(n, func(i int) {
+		o := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("web-%05d", i)}}
+		if err := c.Admin.Patch(b.Context(), o, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"paused":true}}`))); err != nil {
+			b.Error(err)
+		}
+	})
+}
+
+// resumeAll is a loop of patches.
+func resumeAll(b *testing.B, c *cluster.Cluster, namespace string, n int) time.Duration {
+	b.Helper()
+	begin := time.Now()
+	for i := range n {
+		o := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("web-%05d", i)}}
+		if err := c.Admin.Patch(b.Context(), o, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"paused":null}}`))); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(begin)
 }
 
 // BenchmarkHeldMemory compares what the operator holds in memory with 10,000 Deployments, of which 100 are held, with the same
-// with 100 Deployments, all held.
+// with 100 Deployments, all held. The two take turns, each time with a new operator; the median of each counts.
 func BenchmarkHeldMemory(b *testing.B) {
-	resident := map[int]float64{}
+	const rounds = 5
+	totals := []int{100, 10000}
+	clusters := map[int]*cluster.Cluster{}
+	for _, total := range totals {
+		c := start(b, fmt.Sprintf("memory-%d", total), cluster.Start)
+		clusters[total] = c
+		operator, err := c.StartOperator(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		create(b, c, namespace("held", map[string]string{"team": "held"}))
+		deployments(b, c, "held", total)
+		w := holding("held", 5)
+		create(b, c, w)
+		waitHolding(b, c, w)
+		holdAll(b, c, "held", 100)
+		operator.Kill()
+	}
+	resident := map[int][]float64{}
 	for b.Loop() {
-		for _, total := range []int{100, 10000} {
-			c := start(b, fmt.Sprintf("memory-%d", total), cluster.Start)
-			operator, err := c.StartOperator(b.Context())
-			if err != nil {
-				b.Fatal(err)
+		clear(resident)
+		for range rounds {
+			for _, total := range totals {
+				operator, err := clusters[total].StartOperator(b.Context())
+				if err != nil {
+					b.Fatal(err)
+				}
+				time.Sleep(20 * time.Second)
+				resident[total] = append(resident[total], residentMiB(b, operator.PID()))
+				operator.Kill()
 			}
-			create(b, c, namespace("held", map[string]string{"team": "held"}))
-			deployments(b, c, "held", total)
-			w := holding("held", 5)
-			create(b, c, w)
-			waitHolding(b, c, w)
-			holdAll(b, c, "held", 100)
-			time.Sleep(20 * time.Second)
-			resident[total] = residentMiB(b, operator.PID())
-			_ = c.Stop()
 		}
 	}
-	b.Logf("operator's resident memory, 100 held: of 100 Deployments %.1f MiB, of 10,000 %.1f MiB, ratio %.2f", resident[100], resident[10000], resident[10000]/resident[100])
-	b.ReportMetric(resident[10000]/resident[100], "10000/100")
+	few, many := median(resident[100]), median(resident[10000])
+	b.Logf("operator's resident memory, 100 held: of 100 Deployments %.1f MiB %.1f, of 10,000 %.1f MiB %.1f, ratio %.2f", few, resident[100], many, resident[10000], many/few)
+	b.ReportMetric(many/few, "10000/100")
+	if many/few > mostMemory {
+		b.Errorf("the operator's memory grows by %.2f with what is not held, want at most %.2f", many/few, mostMemory)
+	}
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -90,6 +92,15 @@ func TestNothingIsStranded(t *testing.T) {
 				wantPassed(t, shared.Admin.Delete(t.Context(), &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: mw.Name}}))
 			},
 		},
+		"the window is deleted under a freeze": {
+			act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+				freeze(t, mw.Name, mw.Name, nil)
+				wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+			},
+			undo: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
+				wantPassed(t, shared.Admin.Delete(t.Context(), &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: mw.Name}}))
+			},
+		},
 		"its schedule cannot be read any more": {
 			act: func(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
 				wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"schedules":[{"rrule":"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30","startTime":"09:00","endTime":"20:00"}]}}`)))
@@ -102,14 +113,16 @@ func TestNothingIsStranded(t *testing.T) {
 			tc.act(t, mw, h)
 			if tc.undo != nil {
 				stays(t, h)
-				eventually(t, 5*time.Second, func() error {
-					get(t, mw)
-					c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHolding)
-					if c == nil || c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, "Deployment "+mw.Name+"/web") {
-						return fmt.Errorf("condition Holding %+v", c)
-					}
-					return nil
-				})
+				var named []client.Object // what must name it
+				if !strings.Contains(title, "deleted") {
+					named = append(named, mw)
+				}
+				if strings.Contains(title, "freeze") {
+					named = append(named, &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: mw.Name}})
+				}
+				for _, o := range named {
+					wantHolding(t, o, "Deployment "+mw.Name+"/web")
+				}
 				// Nobody resumes it past the operator meanwhile.
 				if err := shared.Admin.Patch(t.Context(), h.object, mergePatch(`{"spec":{"paused":null}}`)); err != nil {
 					t.Fatal(err)
@@ -123,6 +136,26 @@ func TestNothingIsStranded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wantHolding waits until the condition Holding of a window or freeze names a workload.
+func wantHolding(t *testing.T, o client.Object, workload string) {
+	t.Helper()
+	eventually(t, 5*time.Second, func() error {
+		get(t, o)
+		var conditions []metav1.Condition
+		switch o := o.(type) {
+		case *v1alpha1.MaintenanceWindow:
+			conditions = o.Status.Conditions
+		case *v1alpha1.ChangeFreeze:
+			conditions = o.Status.Conditions
+		}
+		c := meta.FindStatusCondition(conditions, v1alpha1.ConditionHolding)
+		if c == nil || c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, workload) {
+			return fmt.Errorf("condition Holding of %T %+v", o, c)
+		}
+		return nil
+	})
 }
 
 func openNow(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
@@ -141,18 +174,136 @@ func overrideNow(t *testing.T, o client.Object) {
 		override.Reason, override.By, override.Until, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))))
 }
 
-// TestUndeployRefuses: make undeploy does not leave held rollouts behind without the operator that would release them.
-func TestUndeployRefuses(t *testing.T) {
-	mw, h := heldIn(t, testName(t))
-	check := exec.Command("hack/nothing-held.sh")
-	check.Dir = cluster.Root()
-	check.Env = append(check.Environ(), "KUBECONFIG="+shared.Kubeconfig, "PATH="+cluster.Root()+"/.local/bin:/usr/bin:/bin")
-	out, err := check.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "deployment.apps/web") || !strings.Contains(string(out), mw.Name) {
-		t.Errorf("%v\n%s", err, out)
+// undeploy does what make undeploy does.
+func undeploy(t *testing.T) (string, error) {
+	t.Helper()
+	command := exec.Command("hack/undeploy.sh")
+	command.Dir = cluster.Root()
+	command.Env = append(command.Environ(), "KUBECONFIG="+shared.Kubeconfig, "PATH="+cluster.Root()+"/.local/bin:/usr/bin:/bin")
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// deployed runs the operator as a Deployment, of which kwok says that its pods run; the process that stands for them is killed
+// when they end.
+func deployed(t *testing.T) {
+	t.Helper()
+	if out, err := shared.Kubectl("apply", "--server-side", "-k", cluster.Root()+"/config/manager"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
-	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
-	wantPlain(t, h, "app:2")
+	manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: doors.OperatorNamespace, Name: "fonster-controller-manager"}}
+	eventually(t, 30*time.Second, func() error {
+		get(t, manager)
+		if manager.Status.ReadyReplicas != 2 {
+			return fmt.Errorf("%+v", manager.Status)
+		}
+		return nil
+	})
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() {
+		close(stop)
+		<-stopped
+		restartOperator(t)
+		_, _ = shared.Kubectl("delete", "--ignore-not-found", "-k", cluster.Root()+"/config/manager")
+	})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			d := manager.DeepCopy()
+			if err := shared.Admin.Get(context.Background(), client.ObjectKeyFromObject(d), d); apierrors.IsNotFound(err) || err == nil && *d.Spec.Replicas == 0 {
+				operator.Kill()
+				return
+			}
+		}
+	}()
+}
+
+// TestUndeploy: make undeploy leaves nothing behind that only the operator would let go, and nothing that holds.
+func TestUndeploy(t *testing.T) {
+	t.Run("refused while something is held", func(t *testing.T) {
+		mw, h := heldIn(t, testName(t))
+		deployed(t)
+		out, err := undeploy(t)
+		if err == nil || !strings.Contains(out, "deployment.apps/web") || !strings.Contains(out, mw.Name) {
+			t.Errorf("%v\n%s", err, out)
+		}
+		wantHeld(t, h) // and the operator is still there
+		wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+		wantPlain(t, h, "app:2")
+	})
+	t.Run("waits for what has been let go", func(t *testing.T) {
+		ns := testName(t)
+		namespace(t, ns)
+		h := holdable{slowDeployment(t, ns, "slow"), "Deployment", isParked}
+		mw := window(t, ns, ns, nextYear(), hold)
+		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
+		wantHeld(t, h)
+		deployed(t)
+		openNow(t, mw, h)
+		wantMark(t, h, doors.HeldReleasing)
+		if out, err := undeploy(t); err != nil || !strings.Contains(out, "waiting for") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		get(t, h.object)
+		if err := rolledOut(h.object, "app:2"); err != nil {
+			t.Error(err)
+		}
+		wantNothingOfOurs(t, ns)
+	})
+	t.Run("afterwards nothing is held", func(t *testing.T) {
+		ns := testName(t)
+		namespace(t, ns)
+		all := holdables(t, ns)
+		window(t, ns, ns, nextYear(), hold)
+		strict := ns + "-deny"
+		namespace(t, strict)
+		refusing := deployment(t, strict, "web", 1)
+		window(t, strict, strict, nextYear())
+		frozen := ns + "-frozen"
+		namespace(t, frozen)
+		stays := deployment(t, frozen, "web", 1)
+		window(t, frozen, frozen, nextYear(), hold)
+		freeze(t, frozen, frozen, nil)
+		deployed(t)
+		if out, err := undeploy(t); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for _, h := range all {
+			wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
+			wantPlain(t, h, "app:2")
+		}
+		wantNothingOfOurs(t, ns)
+		wantRefused(t, setImage(t.Context(), shared.Admin, refusing, "app:2"), "Rollout of Deployment")
+		wantRefused(t, setImage(t.Context(), shared.Admin, stays, "app:2"), "change freeze")
+	})
+	t.Run("something is held in between", func(t *testing.T) {
+		ns := testName(t)
+		namespace(t, ns)
+		h := holdable{deployment(t, ns, "web", 1), "Deployment", isParked}
+		window(t, ns, ns, nextYear(), hold)
+		deployed(t)
+		changed := make(chan error, 1)
+		go func() {
+			<-operator.Ended()
+			changed <- patchImage(context.Background(), shared.Admin, h.object, "app:2")
+		}()
+		out, err := undeploy(t)
+		wantPassed(t, <-changed)
+		if err == nil || !strings.Contains(out, ns+"/web") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: doors.OperatorNamespace, Name: "fonster-controller-manager"}}
+		if get(t, manager); *manager.Spec.Replicas != 2 {
+			t.Errorf("the operator does not run again: %d replicas", *manager.Spec.Replicas)
+		}
+		restartOperator(t)
+		wantHeld(t, h)
+	})
 }
 
 // TestUserPause: a pause of the user's is never lifted, whether it was there before the window or came while the rollout was held.
@@ -229,29 +380,39 @@ func TestHoldRefusesWhatCannotBeHeld(t *testing.T) {
 // TestTrainRules: nothing more after a failure (Stop), held again at the end (Pause), closed when done (WhenDone); and closing by
 // hand.
 func TestTrainRules(t *testing.T) {
-	t.Run("a failure stops the train", func(t *testing.T) {
-		ns := testName(t)
-		namespace(t, ns)
-		broken := deployment(t, ns, "broken", 1, func(d *appsv1.Deployment) {
-			d.Spec.ProgressDeadlineSeconds, d.Spec.MinReadySeconds = new(int32(2)), 1
-			d.Annotations = map[string]string{doors.ReleasePriority: "9"}
+	endless := v1alpha1.Schedule{RRule: new("FREQ=DAILY"), StartTime: new("00:00"), EndTime: new("24:00")}
+	for title, schedule := range map[string]v1alpha1.Schedule{"a failure stops the train": always(), "also where the occurrence has no end": endless} {
+		t.Run(title, func(t *testing.T) {
+			ns := testName(t)
+			namespace(t, ns)
+			broken := deployment(t, ns, "broken", 1, func(d *appsv1.Deployment) {
+				d.Spec.ProgressDeadlineSeconds, d.Spec.MinReadySeconds = new(int32(2)), 1
+				d.Annotations = map[string]string{doors.ReleasePriority: "9"}
+			})
+			fine := deployment(t, ns, "fine", 1)
+			mw := window(t, ns, ns, nextYear(), hold, func(mw *v1alpha1.MaintenanceWindow) {
+				mw.Spec.Release = &v1alpha1.ReleasePolicy{MaxConcurrent: 1, OnFailure: "Stop"}
+			})
+			wantPassed(t, shared.Admin.Patch(t.Context(), broken, client.RawPatch("application/strategic-merge-patch+json",
+				[]byte(`{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"},"containers":[{"name":"main","image":"app:2"}]}}}}`))))
+			wantPassed(t, patchImage(t.Context(), shared.Admin, fine, "app:2"))
+			eventually(t, 5*time.Second, func() error {
+				get(t, mw)
+				mw.Spec.Schedules = []v1alpha1.Schedule{schedule}
+				return shared.Admin.Update(t.Context(), mw)
+			})
+			wantEvent(t, "broken", v1alpha1.ReasonRolloutFailed)
+			wantEvent(t, ns, v1alpha1.ReasonReleasesStopped)
+			stays(t, holdable{fine, "Deployment", isParked})
+			get(t, mw)
+			if c := mw.Status.CurrentOccurrence; c == nil || c.StoppedBy != "Deployment "+ns+"/broken" || c.Failed != 1 {
+				t.Errorf("current occurrence %+v", c)
+			}
+			// Told to continue, it goes on.
+			wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"release":{"onFailure":"Continue"}}}`)))
+			wantPlain(t, holdable{fine, "Deployment", isParked}, "app:2")
 		})
-		fine := deployment(t, ns, "fine", 1)
-		mw := window(t, ns, ns, nextYear(), hold, func(mw *v1alpha1.MaintenanceWindow) {
-			mw.Spec.Release = &v1alpha1.ReleasePolicy{MaxConcurrent: 1, OnFailure: "Stop"}
-		})
-		wantPassed(t, shared.Admin.Patch(t.Context(), broken, client.RawPatch("application/strategic-merge-patch+json",
-			[]byte(`{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"},"containers":[{"name":"main","image":"app:2"}]}}}}`))))
-		wantPassed(t, patchImage(t.Context(), shared.Admin, fine, "app:2"))
-		openNow(t, mw, holdable{})
-		wantEvent(t, "broken", v1alpha1.ReasonRolloutFailed)
-		wantEvent(t, ns, v1alpha1.ReasonReleasesStopped)
-		stays(t, holdable{fine, "Deployment", isParked})
-		get(t, mw)
-		if c := mw.Status.CurrentOccurrence; c == nil || c.StoppedBy != "Deployment "+ns+"/broken" || c.Failed != 1 {
-			t.Errorf("current occurrence %+v", c)
-		}
-	})
+	}
 	t.Run("what is not done is held again", func(t *testing.T) {
 		ns := testName(t)
 		namespace(t, ns)
@@ -431,4 +592,56 @@ func TestHoldNotSupported(t *testing.T) {
 	if s := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHoldSupported); s == nil || s.Status != metav1.ConditionFalse || s.Reason != v1alpha1.ReasonHoldNotSupported {
 		t.Errorf("condition HoldSupported: %+v", s)
 	}
+}
+
+// TestHoldPolicyMissing: with one of the policies gone that it takes, the window says so, and refuses; what is held already is
+// released all the same. With the policy back, it holds again.
+func TestHoldPolicyMissing(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	all := holdables(t, ns)
+	other := deployment(t, ns, "other", 1)
+	mw := window(t, ns, ns, nextYear(), hold)
+	for _, h := range all {
+		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
+		wantHeld(t, h)
+	}
+	install := func() {
+		if out, err := shared.Kubectl("apply", "--server-side", "-k", cluster.Root()+"/config/mutating"); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	t.Cleanup(install)
+	wantSupported := func(status metav1.ConditionStatus, text string) {
+		t.Helper()
+		eventually(t, 10*time.Second, func() error {
+			get(t, mw)
+			c := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHoldSupported)
+			if c == nil || c.Status != status || !strings.Contains(c.Message, text) {
+				return fmt.Errorf("condition HoldSupported %+v", c)
+			}
+			return nil
+		})
+		time.Sleep(2 * time.Second) // the API server reads policies and bindings each second
+	}
+	if out, err := shared.Kubectl("delete", "mutatingadmissionpolicy", "fonster-held-keep"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	wantSupported(metav1.ConditionFalse, "MutatingAdmissionPolicy fonster-held-keep")
+	wantRefused(t, setImage(t.Context(), shared.Admin, other, "app:2"), "Rollout of Deployment "+ns+"/other")
+	openNow(t, mw, holdable{})
+	for _, h := range all {
+		wantPlain(t, h, "app:2")
+	}
+	if p := *all[1].object.(*appsv1.StatefulSet).Spec.UpdateStrategy.RollingUpdate.Partition; p != 1 {
+		t.Errorf("partition %d, want its user's 1", p)
+	}
+	install()
+	wantSupported(metav1.ConditionTrue, "")
+	get(t, mw)
+	mw.Spec.Schedules = []v1alpha1.Schedule{nextYear()}
+	wantPassed(t, shared.Admin.Update(t.Context(), mw))
+	time.Sleep(time.Second)
+	wantPassed(t, setImage(t.Context(), shared.Admin, other, "app:2"))
+	wantHeld(t, holdable{other, "Deployment", isParked})
 }
