@@ -101,15 +101,31 @@ func (o *Occurrence) changed(now time.Time) bool {
 
 func head(list []*Occurrence, n int) []*Occurrence { return list[:min(len(list), n)] }
 
-// nearest keeps maxYear of a list: from now on first, then what is just past.
+// Nearest keeps of a list, which is in order of start, what take has room for: it is asked for each, what is open or to come
+// first, the soonest before the later, and then what is over, the latest first, until it declines. The order stays.
+func Nearest(list []*Occurrence, now time.Time, take func(*Occurrence) bool) (kept []*Occurrence, left int) {
+	over := func(o *Occurrence) bool { return !o.End.IsZero() && !o.End.After(now) }
+	var ahead, behind []*Occurrence
+	for _, o := range list {
+		if over(o) {
+			behind = append(behind, o)
+		} else {
+			ahead = append(ahead, o)
+		}
+	}
+	slices.Reverse(behind)
+	for _, o := range slices.Concat(ahead, behind) {
+		if !take(o) {
+			break
+		}
+		kept = append(kept, o)
+	}
+	slices.SortFunc(kept, order)
+	return kept, len(list) - len(kept)
+}
+
+// nearest keeps maxYear of a list.
 func nearest(list []*Occurrence, now time.Time) (kept []*Occurrence, left int) {
-	if len(list) <= maxYear {
-		return list, 0
-	}
-	first := slices.IndexFunc(list, func(o *Occurrence) bool { return o.End.IsZero() || o.End.After(now) })
-	if first < 0 {
-		first = len(list)
-	}
-	first = max(min(first, len(list)-maxYear), 0)
-	return list[first : first+maxYear], len(list) - maxYear
+	room := maxYear
+	return Nearest(list, now, func(*Occurrence) bool { room--; return room >= 0 })
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -313,7 +314,7 @@ func TestFeedsStaySmall(t *testing.T) {
 	var windows []v1alpha1.MaintenanceWindow
 	for i := range 1000 {
 		w := window(fmt.Sprintf("w%03d", i), v1alpha1.Schedule{RRule: new("FREQ=WEEKLY;BYDAY=SA,SU"), StartTime: new("09:00"), EndTime: new("20:00")})
-		w.Spec.Description = strings.Repeat("å;", 1000)
+		w.Spec.Description = strings.Repeat(`<"&;`, 500) // each takes more where it is escaped
 		w.Spec.Audiences = []string{fmt.Sprintf("a%02d", i%50)}
 		windows = append(windows, w)
 	}
@@ -324,5 +325,64 @@ func TestFeedsStaySmall(t *testing.T) {
 			t.Errorf("%s has %d bytes", path, n)
 		}
 		t.Logf("%s: %d bytes in %s", path, len(c.get(path)), time.Since(started).Round(time.Millisecond))
+	}
+}
+
+// TestWhatComesFirstStays: of 1,000 windows that open each night the documents have no room for all. What is open stays, then what
+// comes next, and what is over goes first.
+func TestWhatComesFirstStays(t *testing.T) {
+	var windows []v1alpha1.MaintenanceWindow
+	for i := range 1000 {
+		w := window(fmt.Sprintf("w%03d", i), v1alpha1.Schedule{RRule: new("FREQ=DAILY"), StartTime: new("22:00"), EndTime: new("04:00")})
+		w.Spec.Description = strings.Repeat("<å>;", 30+i%50)
+		w.Spec.Audiences = []string{fmt.Sprintf("a%02d", i%50)}
+		windows = append(windows, w)
+	}
+	long := window("long", v1alpha1.Schedule{Cron: new("0 0 1 2 *"), Duration: &metav1.Duration{Duration: 744 * time.Hour}}) // open since 1 February
+	c := newCluster(t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), append(windows, long)...)
+	tonight := time.Date(2026, 3, 1, 21, 0, 0, 0, time.UTC)
+	for _, path := range []string{"/sv/", "/sv/a07/"} {
+		want := map[string]int{"/sv/": 250, "/sv/a07/": 900}[path] // an audience has all windows of far more nights
+		open, last := false, tonight
+		events := c.events(path + "calendar.ics")
+		for _, e := range events {
+			open = open || strings.Contains(e.UID, "-long@")
+			if !e.End.After(c.now) {
+				t.Fatalf("%s: %s is over, and what is to come had no room", path, e.UID)
+			}
+			if e.Start.After(last) {
+				last = e.Start
+			}
+		}
+		if !open || len(events) < want {
+			t.Errorf("%s: the open one is there: %t; %d events, want %d", path, open, len(events), want)
+		}
+		if path == "/sv/" && !last.Equal(tonight) {
+			t.Errorf("%s: the calendar goes on to %s, while not all of the next night have room", path, last)
+		}
+		body := c.get(path + "windows.json")
+		var document struct {
+			Occurrences []struct {
+				Name, State string
+				Start       time.Time
+			}
+			Truncated bool
+		}
+		if err := json.Unmarshal([]byte(body), &document); err != nil {
+			t.Fatal(err)
+		}
+		starts := map[string]bool{}
+		for i, o := range document.Occurrences {
+			starts[o.Name+o.State] = true
+			if o.State == "past" || i > 0 && o.Start.Before(document.Occurrences[i-1].Start) {
+				t.Fatalf("%s: %+v", path, o)
+			}
+		}
+		if !document.Truncated || !starts["longopen"] || len(document.Occurrences) < want || len(body) > 1_000_000 {
+			t.Errorf("%s: %d occurrences in %d bytes, truncated: %t", path, len(document.Occurrences), len(body), document.Truncated)
+		}
+	}
+	if body := c.get("/sv/"); !strings.Contains(body, `<li class="open"><time datetime="2026-02-01T00:00:00&#43;01:00">`) || strings.Contains(body, `datetime="2026-02-27`) {
+		t.Errorf("the year's list has what is over, and not what is to come: %s", regexp.MustCompile(`<li class="[a-z]*"><time datetime="[^"]*">`).FindAllString(body, 20))
 	}
 }

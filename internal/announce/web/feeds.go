@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// maxFeed is how large a calendar or data document may be, in bytes: what lies furthest ahead is left out.
+	// maxFeed is how large a document beside the page may be, in bytes. What is open or comes first stays, then what is just over.
 	maxFeed = 900_000
-	// maxEntries bounds the Atom feed: the newest are kept.
+	// maxEntries bounds the Atom feed: emergencies that are not over are kept, and then the newest.
 	maxEntries = 100
 	// maxTimes is how many times one entry of it lists.
 	maxTimes = 10
@@ -40,17 +40,21 @@ func uid(o *announce.Occurrence) string {
 func calendar(l *locale, audience Audience, v *announce.View) []byte {
 	c := ical.Calendar{Name: title(l, audience), Description: l.Text("calendarText"), Refresh: refresh}
 	room := maxFeed
-	for _, o := range v.All {
+	events := map[*announce.Occurrence]ical.Event{}
+	kept, _ := announce.Nearest(v.All, v.Now, func(o *announce.Occurrence) bool {
 		if o.Start.IsZero() || o.End.IsZero() {
-			continue
+			return true
 		}
 		e := event(l, o)
-		// What a line costs at most: two bytes for a character that is escaped, and three for each fold.
-		if room -= 700 + (3*len(e.Title)+2*len(e.Description))*2; room < 0 {
-			break
+		events[o] = e
+		room -= e.Size()
+		return room >= 0
+	})
+	for _, o := range kept {
+		if e, found := events[o]; found {
+			c.Events = append(c.Events, e)
+			c.Changed = later(c.Changed, e.Changed)
 		}
-		c.Events = append(c.Events, e)
-		c.Changed = later(c.Changed, e.Changed)
 	}
 	var b bytes.Buffer
 	_ = ical.Write(&b, c) // into memory
@@ -111,36 +115,70 @@ func feed(l *locale, audience Audience, v *announce.View) []byte {
 	f := atom.Feed{
 		ID: tag + "announcements/" + audience.Name, Title: title(l, audience), Language: l.Tag, Author: l.Text("title"),
 	}
-	windows := map[*announce.Subject]int{}
-	for _, o := range v.All {
-		news := o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen() || o.Emergency || o.Kind == announce.Freeze
-		if !news {
-			if o.State != announce.Past {
-				addTime(&f, windows, w, o)
-			}
-			continue
+	room := maxFeed
+	for _, n := range newest(v) {
+		e := n.entry(w)
+		if room -= e.Size(); room < 0 {
+			break
 		}
-		f.Entries = append(f.Entries, w.entry(o))
+		f.Entries = append(f.Entries, e)
 	}
-	slices.SortStableFunc(f.Entries, func(a, b atom.Entry) int { return b.Updated.Compare(a.Updated) })
-	f.Entries = f.Entries[:min(len(f.Entries), maxEntries)]
 	return f.Bytes()
 }
 
-// addTime adds a time to the entry of its window, which is made at its first.
-func addTime(f *atom.Feed, windows map[*announce.Subject]int, w writer, o *announce.Occurrence) {
-	i, found := windows[o.Subject]
-	if !found {
-		i = len(f.Entries)
-		windows[o.Subject] = i
-		what := w.item(o)
-		f.Entries = append(f.Entries, atom.Entry{
-			ID: tag + kinds[o.Kind] + "/" + o.Name, Title: w.l.Text("feedWindow", "title", what.Title), Updated: o.ChangedAt, Lines: texts(what.Who, o.Description),
-		})
+// news is what an entry is made of: an occurrence that is news by itself, or the next times of a window.
+type news struct {
+	first   *announce.Occurrence
+	times   []*announce.Occurrence
+	urgent  bool
+	updated time.Time
+}
+
+// newest is what the feed has room for, in order.
+func newest(v *announce.View) (all []*news) {
+	windows := map[*announce.Subject]*news{}
+	for _, o := range v.All {
+		over := !o.End.IsZero() && !o.End.After(v.Now)
+		switch {
+		case o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen() || o.Emergency || o.Kind == announce.Freeze:
+			all = append(all, &news{first: o, urgent: o.Emergency && !over, updated: later(o.ChangedAt, o.WithdrawnAt)})
+		case over:
+		case windows[o.Subject] == nil:
+			n := &news{first: o, times: []*announce.Occurrence{o}, updated: o.ChangedAt}
+			windows[o.Subject] = n
+			all = append(all, n)
+		case len(windows[o.Subject].times) < maxTimes:
+			windows[o.Subject].times = append(windows[o.Subject].times, o)
+		}
 	}
-	if e := &f.Entries[i]; len(e.Lines) < maxTimes+2 {
+	newer := func(a, b *news) int { return b.updated.Compare(a.updated) }
+	slices.SortStableFunc(all, func(a, b *news) int {
+		if a.urgent != b.urgent {
+			if a.urgent {
+				return -1
+			}
+			return 1
+		}
+		return newer(a, b)
+	})
+	all = all[:min(len(all), maxEntries)]
+	slices.SortStableFunc(all, newer)
+	return all
+}
+
+func (n *news) entry(w writer) atom.Entry {
+	if n.times == nil {
+		return w.entry(n.first)
+	}
+	what := w.item(n.first)
+	e := atom.Entry{
+		ID: tag + kinds[n.first.Kind] + "/" + n.first.Name, Title: w.l.Text("feedWindow", "title", what.Title), Updated: n.updated,
+		Lines: texts(what.Who, n.first.Description),
+	}
+	for _, o := range n.times {
 		e.Lines = append(e.Lines, w.l.When(o, w.v.Zone))
 	}
+	return e
 }
 
 // entry is one occurrence that is news by itself.
@@ -176,12 +214,13 @@ func texts(lines ...string) []string {
 
 // The data document; docs/announce.md tells what each field means.
 type dataDocument struct {
-	Audience    string           `json:"audience,omitempty"`
-	TimeZone    string           `json:"timeZone"`
-	Open        bool             `json:"open"`
-	Emergency   bool             `json:"emergency"`
-	Occurrences []dataOccurrence `json:"occurrences"`
-	Truncated   bool             `json:"truncated,omitempty"`
+	Audience  string `json:"audience,omitempty"`
+	TimeZone  string `json:"timeZone"`
+	Open      bool   `json:"open"`
+	Emergency bool   `json:"emergency"`
+	// Occurrences are dataOccurrence, written.
+	Occurrences []json.RawMessage `json:"occurrences"`
+	Truncated   bool              `json:"truncated,omitempty"`
 }
 
 type dataOccurrence struct {
@@ -215,24 +254,21 @@ type dataStretch struct {
 
 // data writes what an audience is shown as JSON.
 func data(audience Audience, v *announce.View) []byte {
-	d := dataDocument{Audience: audience.Name, TimeZone: v.Zone.String(), Open: len(v.Open) > 0, Occurrences: []dataOccurrence{}}
+	d := dataDocument{Audience: audience.Name, TimeZone: v.Zone.String(), Open: len(v.Open) > 0, Occurrences: []json.RawMessage{}}
 	d.Emergency = len(v.Emergency) > 0 && v.Emergency[0].State == announce.Open
 	room := maxFeed
-	var b bytes.Buffer
-	encode := json.NewEncoder(&b)
-	for _, o := range v.All {
-		entry := dataOf(o)
-		b.Reset()
-		_ = encode.Encode(entry) // texts and times only
-		if room -= b.Len() + 1; room < 0 {
-			d.Truncated = true
-			break
-		}
-		d.Occurrences = append(d.Occurrences, entry)
+	texts := map[*announce.Occurrence]json.RawMessage{}
+	kept, left := announce.Nearest(v.All, v.Now, func(o *announce.Occurrence) bool {
+		texts[o], _ = json.Marshal(dataOf(o)) // texts and times only
+		room -= len(texts[o]) + 1
+		return room >= 0
+	})
+	for _, o := range kept {
+		d.Occurrences = append(d.Occurrences, texts[o])
 	}
-	b.Reset()
-	_ = encode.Encode(d)
-	return slices.Clone(b.Bytes())
+	d.Truncated = left > 0
+	body, _ := json.Marshal(d)
+	return append(body, '\n')
 }
 
 func dataOf(o *announce.Occurrence) dataOccurrence {
