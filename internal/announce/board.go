@@ -11,6 +11,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/record"
 	"fonster.dev/fonster/internal/schedule"
 )
@@ -49,21 +50,25 @@ type Board struct {
 
 	occurrences []*Occurrence
 	each        int
+	// from is how far back the board goes.
+	from time.Time
+	// frozen holds, by the name of a freeze, when it is in force, as far as the board goes: each is worked out once.
+	frozen map[string][]schedule.Occurrence
 }
 
 // Draw draws the board at now.
 func Draw(in Input, now time.Time) *Board {
-	b := &Board{Now: now, Zone: zoneOfMost(in)}
+	b := &Board{Now: now, Zone: zoneOfMost(in), frozen: map[string][]schedule.Occurrence{}}
 	b.each = min(max(maxTotal/max(len(in.Windows)+len(in.Freezes), 1), minEach), maxEach)
 	year := time.Date(now.In(b.Zone).Year(), 1, 1, 0, 0, 0, 0, b.Zone)
-	from := earliest(year, now.Add(-Behind))
+	b.from = earliest(year, now.Add(-Behind))
 	for i := range in.Windows {
-		b.addWindow(&in.Windows[i], in, from)
+		b.addWindow(&in.Windows[i], in)
 	}
 	for i := range in.Freezes {
-		b.addFreeze(&in.Freezes[i], in, from)
+		b.addFreeze(&in.Freezes[i], in)
 	}
-	b.addWithdrawn(in.Records, from)
+	b.addWithdrawn(in.Records)
 	for _, w := range in.Work {
 		b.addWork(w)
 	}
@@ -72,7 +77,7 @@ func Draw(in Input, now time.Time) *Board {
 	return b
 }
 
-func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input, from time.Time) {
+func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input) {
 	compiled, found := in.Compiled.Windows[mw.Name]
 	if !found || compiled.Schedule == nil || !compiled.Problems.HasTarget() {
 		return // it never opens, and its Ready condition says why
@@ -91,12 +96,14 @@ func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input, from time.Ti
 	if spec.Cutoff != nil {
 		cutoff = spec.Cutoff.Duration
 	}
-	for _, occurrence := range b.between(compiled.Schedule, from) {
+	for _, occurrence := range b.between(compiled.Schedule) {
 		o := &Occurrence{Subject: s, Start: occurrence.Start, End: occurrence.End, LastBegin: occurrence.End}
 		if !o.End.IsZero() {
 			o.LastBegin = later(o.Start, o.End.Add(-cutoff))
 		}
-		o.freeze(freezes)
+		for _, f := range freezes {
+			o.freeze(f.Reason, b.inForce(f, o.Start, o.End))
+		}
 		o.ShortNotice = slices.ContainsFunc(mw.Status.Upcoming, func(u v1alpha1.UpcomingOccurrence) bool {
 			return u.ShortNotice && u.Start.Time.Equal(occurrence.Start)
 		})
@@ -104,7 +111,7 @@ func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input, from time.Ti
 	}
 }
 
-func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input, from time.Time) {
+func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input) {
 	compiled, found := in.Compiled.Freezes[cf.Name]
 	if !found || !compiled.Problems.HasTarget() {
 		return
@@ -120,13 +127,13 @@ func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input, from time.Time) {
 	if len(cf.Spec.Schedules) > 0 {
 		s.Zone = compiled.Schedule.Location()
 	}
-	for _, o := range b.between(compiled.Schedule, from) {
+	for _, o := range b.between(compiled.Schedule) {
 		b.occurrences = append(b.occurrences, &Occurrence{Subject: s, Start: o.Start, End: o.End, LastBegin: o.End})
 	}
 }
 
 // addWithdrawn adds what records say was withdrawn; one that the window still lists only ended early.
-func (b *Board) addWithdrawn(records map[string]*record.Record, from time.Time) {
+func (b *Board) addWithdrawn(records map[string]*record.Record) {
 	type key struct {
 		window string
 		start  int64
@@ -144,7 +151,7 @@ func (b *Board) addWithdrawn(records map[string]*record.Record, from time.Time) 
 			case still != nil && w.Early:
 				o.Subject = still.Subject
 				*still = *o
-			case still == nil && o.End.After(from):
+			case still == nil && o.End.After(b.from):
 				b.occurrences = append(b.occurrences, o)
 			}
 		}
@@ -181,13 +188,52 @@ func (b *Board) addWork(w Work) {
 
 // between are the occurrences of a schedule that the board shows: all of this year and the horizon, but of each side no more
 // than the nearest.
-func (b *Board) between(s *schedule.Schedule, from time.Time) []schedule.Occurrence {
-	before := recent(s, from, b.Now, b.each)
+func (b *Board) between(s *schedule.Schedule) []schedule.Occurrence {
+	before := recent(s, b.from, b.Now, b.each)
 	ahead := upcoming(s, b.Now, b.Now.Add(Ahead), b.each)
 	if n := len(before); n > 0 && len(ahead) > 0 && before[n-1].Start.Equal(ahead[0].Start) {
 		ahead = ahead[1:]
 	}
 	return append(before, ahead...)
+}
+
+const (
+	// margin is how far beyond the board freezes are looked at, so that an occurrence at its edge is seen whole; beyond, nothing
+	// is taken out of one.
+	margin = schedule.MaxDuration
+	// maxStretches bounds what is kept of a freeze. One that comes more often is asked for each occurrence.
+	maxStretches = 10_000
+)
+
+// inForce is when a freeze is in force in [from, to), whole; a zero from or to lies beyond the board.
+func (b *Board) inForce(f gate.Freeze, from, to time.Time) []schedule.Occurrence {
+	if f.Schedule == nil {
+		return []schedule.Occurrence{{}}
+	}
+	first, last := b.from.Add(-margin), b.Now.Add(Ahead+margin)
+	list, known := b.frozen[f.Name]
+	if !known {
+		list = upcoming(f.Schedule, first, last, maxStretches+1)
+		b.frozen[f.Name] = list
+	}
+	if len(list) > maxStretches {
+		if to.IsZero() || to.After(last) {
+			to = last
+		}
+		return f.Schedule.Between(later(from, first), to)
+	}
+	begin, _ := slices.BinarySearchFunc(list, from, func(o schedule.Occurrence, from time.Time) int {
+		if o.End.IsZero() || o.End.After(from) {
+			return 1
+		}
+		return -1
+	})
+	list = list[begin:]
+	if !to.IsZero() {
+		n, _ := slices.BinarySearchFunc(list, to, func(o schedule.Occurrence, to time.Time) int { return o.Start.Compare(to) })
+		list = list[:n]
+	}
+	return list
 }
 
 // settle sets every state, and finds the next edge and the audiences.

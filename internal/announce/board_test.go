@@ -331,6 +331,38 @@ func TestAFreezeWithoutEnd(t *testing.T) {
 	}
 }
 
+// TestAWindowWithoutEnd: a freeze that comes again and again over it is looked at as far as the board goes, and no further.
+func TestAWindowWithoutEnd(t *testing.T) {
+	now := at(5, 2, 13, 0)
+	for title, tc := range map[string]struct {
+		lunch         v1alpha1.Schedule
+		fewest, most  int
+		frozen, after time.Time
+	}{
+		"daily":         {rule("FREQ=DAILY", "12:00", "13:00"), 400, 700, at(5, 2, 12, 30), now},
+		"by the minute": {cron("*/2 * * * *", time.Minute), 300_000, 500_000, now.Add(30 * time.Second), now.Add(90 * time.Second)},
+	} {
+		in := input([]v1alpha1.MaintenanceWindow{
+			window("always", rule("FREQ=DAILY", "00:00", "24:00")), window("day", dates("09:00", "20:00", "2026-05-02")),
+		}, freeze("lunch", &metav1.LabelSelector{}, tc.lunch))
+		b := Draw(in, now)
+		if len(b.frozen) != 1 {
+			t.Errorf("%s: %d freezes were worked out", title, len(b.frozen))
+		}
+		for _, o := range b.For("").All {
+			if o.Kind != Window {
+				continue
+			}
+			if n := len(o.Frozen); o.Name == "always" && (!o.Start.IsZero() || !o.End.IsZero() || n < tc.fewest || n > tc.most) {
+				t.Errorf("%s: [%s, %s) has %d stretches", title, o.Start, o.End, n)
+			}
+			if o.OpenAt(tc.frozen) || !o.OpenAt(tc.after) {
+				t.Errorf("%s: %s is open in the freeze, or not after it", title, o.Name)
+			}
+		}
+	}
+}
+
 func TestBounds(t *testing.T) {
 	var windows []v1alpha1.MaintenanceWindow
 	for i := range 1000 {
@@ -340,7 +372,10 @@ func TestBounds(t *testing.T) {
 		}
 		windows = append(windows, window(fmt.Sprintf("w%03d", i), s, audiences(fmt.Sprintf("a%02d", i%50))))
 	}
-	b := Draw(input(windows), at(7, 1, 12, 0))
+	in := input(windows, freeze("lunch", &metav1.LabelSelector{}, rule("FREQ=DAILY", "12:00", "13:00")))
+	started := time.Now()
+	b := Draw(in, at(7, 1, 13, 0))
+	t.Logf("drawn in %s", time.Since(started).Round(time.Millisecond))
 	if n := len(b.occurrences); n > 2*maxTotal || n < maxTotal {
 		t.Errorf("%d occurrences", n)
 	}

@@ -259,7 +259,7 @@ func data(audience Audience, v *announce.View) []byte {
 	room := maxFeed
 	texts := map[*announce.Occurrence]json.RawMessage{}
 	kept, left := announce.Nearest(v.All, v.Now, func(o *announce.Occurrence) bool {
-		texts[o], _ = json.Marshal(dataOf(o)) // texts and times only
+		texts[o], _ = json.Marshal(dataOf(o, v.Now)) // texts and times only
 		room -= len(texts[o]) + 1
 		return room >= 0
 	})
@@ -271,7 +271,10 @@ func data(audience Audience, v *announce.View) []byte {
 	return append(body, '\n')
 }
 
-func dataOf(o *announce.Occurrence) dataOccurrence {
+// maxFrozen is how many stretches of one occurrence the data lists: those of the last month, and the next.
+const maxFrozen = 100
+
+func dataOf(o *announce.Occurrence, now time.Time) dataOccurrence {
 	e := dataOccurrence{
 		UID: uid(o), Kind: o.Kind, Name: o.Name, Title: o.Title, Description: o.Description, State: o.State,
 		Start: stamp(o.Start), End: stamp(o.End), TimeZone: o.Zone.String(), Audiences: o.Audiences, ShortNotice: o.ShortNotice,
@@ -286,7 +289,8 @@ func dataOf(o *announce.Occurrence) dataOccurrence {
 	if o.LastBegin.Before(o.End) {
 		e.NothingNew = stamp(o.LastBegin)
 	}
-	for _, f := range o.Frozen {
+	frozen := o.FrozenFrom(now.Add(-announce.Behind))
+	for _, f := range frozen[:min(len(frozen), maxFrozen)] {
 		e.Frozen = append(e.Frozen, dataStretch{stamp(f.Start), stamp(f.End), f.Reason})
 	}
 	return e

@@ -193,10 +193,14 @@ func (w *writer) item(o *announce.Occurrence) item {
 	return i
 }
 
-// notes tell of the freezes over an occurrence and of its cutoff.
+// maxStretches is how many of the freezes over an occurrence are told one by one.
+const maxStretches = 5
+
+// notes tell of the freezes over an occurrence that are not over, and of its cutoff.
 func (w *writer) notes(o *announce.Occurrence) (notes []string) {
 	if !o.WhollyFrozen() {
-		for _, f := range o.Frozen {
+		frozen := o.FrozenFrom(w.v.Now)
+		for _, f := range frozen[:min(len(frozen), maxStretches)] {
 			start, end := f.Start, f.End
 			if start.Before(o.Start) {
 				start = o.Start
@@ -205,6 +209,9 @@ func (w *writer) notes(o *announce.Occurrence) (notes []string) {
 				end = o.End
 			}
 			notes = append(notes, w.l.Text("frozenPart", "when", w.l.Span(start, end, w.v.Zone), "reason", f.Reason))
+		}
+		if len(frozen) > maxStretches {
+			notes = append(notes, w.l.Text("frozenMore"))
 		}
 	}
 	if o.ShortNotice {

@@ -382,6 +382,30 @@ func TestLocales(t *testing.T) {
 	}
 }
 
+// TestManyFreezes: of a freeze that comes each day over a window without end, the next few times are told.
+func TestManyFreezes(t *testing.T) {
+	always := window("always", "Jämt")
+	always.Spec.Schedules = []v1alpha1.Schedule{{RRule: new("FREQ=DAILY"), StartTime: new("00:00"), EndTime: new("24:00")}}
+	s := newSite(at(5, 2, 13, 30), always)
+	lunch := v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "lunch", UID: "lunch", Generation: 1}, Spec: v1alpha1.ChangeFreezeSpec{
+		Reason: "Lunch", TimeZone: "Europe/Stockholm", NamespaceSelector: &metav1.LabelSelector{},
+		Schedules: []v1alpha1.Schedule{{RRule: new("FREQ=DAILY"), StartTime: new("12:00"), EndTime: new("13:00")}},
+	}}
+	var cache compile.Cache
+	s.input.Freezes, s.input.Compiled = []v1alpha1.ChangeFreeze{lunch}, cache.Compile(s.input.Windows, []v1alpha1.ChangeFreeze{lunch})
+	banner, _, _ := strings.Cut(s.do(t, http.MethodGet, "/sv/").Body.String(), `id="next"`)
+	if n := strings.Count(banner, "Stängt"); n != maxStretches || !strings.Contains(banner, "Stängt söndag 3 maj 2026") || !strings.Contains(banner, "Fler ändringsstopp följer.") {
+		t.Errorf("%d notes:\n%s", n, banner)
+	}
+	var document struct{ Occurrences []dataOccurrence }
+	if err := json.Unmarshal(s.do(t, http.MethodGet, "/windows.json").Body.Bytes(), &document); err != nil {
+		t.Fatal(err)
+	}
+	if frozen := document.Occurrences[0].Frozen; len(frozen) != maxFrozen || frozen[0].Start != "2026-04-03T12:00:00+02:00" {
+		t.Errorf("%d stretches from %+v", len(frozen), frozen[0])
+	}
+}
+
 func TestSpan(t *testing.T) {
 	sv, en := localeOf("sv"), localeOf("en")
 	newYork, _ := time.LoadLocation("America/New_York")
