@@ -69,7 +69,7 @@ func Draw(in Input, now time.Time) *Board {
 		b.addFreeze(&in.Freezes[i], in)
 	}
 	b.addWithdrawn(in.Records)
-	for _, w := range in.Work {
+	for _, w := range distinct(in.Work) {
 		b.addWork(w)
 	}
 	slices.SortFunc(b.occurrences, order)
@@ -180,7 +180,7 @@ func (b *Board) withdrawn(r *record.Record, w record.Withdrawn) *Occurrence {
 func (b *Board) addWork(w Work) {
 	b.occurrences = append(b.occurrences, &Occurrence{
 		Subject: &Subject{
-			Kind: Override, Title: clean(w.Notice, maxTitle), Emergency: true, Zone: b.Zone, Audiences: w.Audiences, ChangedAt: w.Since.UTC(),
+			Kind: Override, Name: w.name(), Title: w.Notice, Emergency: true, Zone: b.Zone, Audiences: w.Audiences, ChangedAt: w.Since.UTC(),
 		},
 		Start: inZone(w.Since, b.Zone), End: inZone(w.Until, b.Zone), LastBegin: inZone(w.Until, b.Zone),
 	})

@@ -218,7 +218,11 @@ func TestUntil(t *testing.T) {
 // brief writes occurrences for comparing.
 func brief(list []*Occurrence) (lines []string) {
 	for _, o := range list {
-		line := fmt.Sprintf("%s %s %s", o.Name, o.Start.Format("01-02 15:04"), o.State)
+		name := o.Name
+		if o.Kind == Override {
+			name = "work"
+		}
+		line := fmt.Sprintf("%s %s %s", name, o.Start.Format("01-02 15:04"), o.State)
 		for _, f := range o.Frozen {
 			line += " frozen " + f.Start.Format("01-02 15:04") + "–" + f.End.Format("01-02 15:04")
 		}
@@ -253,7 +257,7 @@ func TestFor(t *testing.T) {
 	for audience, want := range map[string]map[string][]string{
 		"": {
 			"open":      {"common 05-02 09:00 open", "heby 05-02 09:00 open", "osthammar 05-02 09:00 open"},
-			"emergency": {"urgent 05-02 11:00 open", " 05-02 12:30 open", "urgent 05-04 11:00 upcoming"},
+			"emergency": {"urgent 05-02 11:00 open", "work 05-02 12:30 open", "urgent 05-04 11:00 upcoming"},
 			"next":      {"osthammar 05-10 09:00 upcoming frozen 05-10 08:00–05-10 10:00", "common 05-16 09:00 upcoming"},
 			"changes":   {"gone 05-05 09:00 cancelled", "common 05-03 09:00 cancelled", "common 05-09 09:00 frozen frozen 05-09 00:00–05-10 00:00"},
 			"freezes":   {"election 05-09 00:00 upcoming", "morning 05-10 08:00 upcoming"},

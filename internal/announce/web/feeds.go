@@ -29,11 +29,7 @@ const (
 var kinds = map[announce.Kind]string{announce.Window: ical.Window, announce.Freeze: ical.Freeze, announce.Override: ical.Override}
 
 func uid(o *announce.Occurrence) string {
-	name := o.Name
-	if name == "" {
-		name = cmp.Or(strings.Join(o.Audiences, "-"), "all")
-	}
-	return ical.UID(kinds[o.Kind], name, o.Start)
+	return ical.UID(kinds[o.Kind], o.Name, o.Start)
 }
 
 // calendar writes what an audience is shown as an iCalendar. What has no known start or end has no place in a calendar.
@@ -276,9 +272,12 @@ const maxFrozen = 100
 
 func dataOf(o *announce.Occurrence, now time.Time) dataOccurrence {
 	e := dataOccurrence{
-		UID: uid(o), Kind: o.Kind, Name: o.Name, Title: o.Title, Description: o.Description, State: o.State,
+		UID: uid(o), Kind: o.Kind, Title: o.Title, Description: o.Description, State: o.State,
 		Start: stamp(o.Start), End: stamp(o.End), TimeZone: o.Zone.String(), Audiences: o.Audiences, ShortNotice: o.ShortNotice,
 		MovedTo: stamp(o.MovedTo), EndedAt: stamp(o.EndedAt), WithdrawnAt: stamp(o.WithdrawnAt), Sequence: o.Sequence, ChangedAt: stamp(o.ChangedAt),
+	}
+	if o.Kind != announce.Override {
+		e.Name = o.Name
 	}
 	switch {
 	case o.Emergency:

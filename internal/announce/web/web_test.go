@@ -334,6 +334,55 @@ func TestAtom(t *testing.T) {
 	}
 }
 
+// TestWorkIsToldApart: what is the same to the public is told once, what is not has identifiers of its own, which stay while
+// other work comes and goes and ends are put off.
+func TestWorkIsToldApart(t *testing.T) {
+	s := newSite(at(5, 2, 12, 0))
+	ids := func(works ...announce.Work) map[string]string {
+		s.input.Work = works
+		s.now = s.now.Add(time.Minute)
+		s.Changed()
+		found := map[string]string{}
+		calendar := strings.ReplaceAll(s.do(t, http.MethodGet, "/sv/calendar.ics").Body.String(), "\r\n ", "")
+		for event := range strings.SplitSeq(calendar, "BEGIN:VEVENT") {
+			if _, id, is := strings.Cut(event, "UID:"); is {
+				id, _, _ = strings.Cut(id, "\r")
+				_, end, _ := strings.Cut(event, "DTEND:")
+				found["event "+id] = end[:15]
+			}
+		}
+		for _, id := range regexp.MustCompile(`(?s)<entry>\s*<id>([^<]*)`).FindAllStringSubmatch(s.do(t, http.MethodGet, "/sv/feed.atom").Body.String(), -1) {
+			found["entry "+id[1]] = ""
+		}
+		if page := s.do(t, http.MethodGet, "/sv/").Body.String(); strings.Count(page, `<li class="item urgent">`)*2 != len(found) {
+			t.Errorf("identifiers %v of:\n%s", found, page)
+		}
+		return found
+	}
+	work := announce.Work{Since: at(5, 2, 11, 0), Until: at(5, 2, 13, 0), Notice: "E-posten startas om."}
+	other, later, ab, both := work, work, work, work
+	other.Notice, later.Until = "Nätet byts.", at(5, 2, 14, 0)
+	ab.Audiences, both.Audiences = []string{"a-b"}, []string{"b", "a"}
+	one := ids(work)
+	if twice := ids(work, work); !maps.Equal(one, twice) || len(one) != 2 {
+		t.Errorf("the same twice: %v, once: %v", twice, one)
+	}
+	if all := ids(other, ab, work, both); len(all) != 8 {
+		t.Errorf("four works have %d identifiers: %v", len(all), all)
+	} else {
+		for id := range one {
+			if _, found := all[id]; !found {
+				t.Errorf("%s has changed: %v", id, all)
+			}
+		}
+	}
+	for id, end := range ids(work, later) {
+		if _, found := one[id]; !found || strings.HasPrefix(id, "event") && end != "20260502T120000" {
+			t.Errorf("put off: %s ends %s; before %v", id, end, one)
+		}
+	}
+}
+
 // TestLocales: every language has every text, and every text that is used is there.
 func TestLocales(t *testing.T) {
 	placeholders := regexp.MustCompile(`\{[a-zA-Z]+\}`)
