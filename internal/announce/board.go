@@ -34,9 +34,9 @@ type Input struct {
 	Compiled *compile.Compiled
 	Windows  []v1alpha1.MaintenanceWindow
 	Freezes  []v1alpha1.ChangeFreeze
-	// Records are by the name of the window; one may be missing.
-	Records map[string]*record.Record
-	Work    []Work
+	// Records and FreezeRecords are by the name of the window and of the freeze; one may be missing.
+	Records, FreezeRecords map[string]*record.Record
+	Work                   []Work
 }
 
 // Board is everything that is announced at one instant, to all audiences.
@@ -68,7 +68,8 @@ func Draw(in Input, now time.Time) *Board {
 	for i := range in.Freezes {
 		b.addFreeze(&in.Freezes[i], in)
 	}
-	b.addWithdrawn(in.Records)
+	b.addWithdrawn(Window, in.Records)
+	b.addWithdrawn(Freeze, in.FreezeRecords)
 	for _, w := range distinct(in.Work) {
 		b.addWork(w)
 	}
@@ -118,7 +119,10 @@ func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input) {
 	}
 	s := &Subject{
 		Kind: Freeze, Name: cf.Name, Title: clean(cf.Spec.Reason, maxTitle), Zone: b.Zone, Audiences: cf.Spec.Audiences,
-		Sequence: int(max(cf.Generation, 1) - 1), ChangedAt: cf.CreationTimestamp.UTC(),
+		ChangedAt: cf.CreationTimestamp.UTC(), Advisory: cf.Spec.Enforcement == v1alpha1.Warn,
+	}
+	if r := in.FreezeRecords[cf.Name]; r != nil {
+		s.Sequence, s.ChangedAt = r.Sequence, r.ChangedAt
 	}
 	if compiled.Schedule == nil { // it cannot be read, and so is in force
 		b.occurrences = append(b.occurrences, &Occurrence{Subject: s})
@@ -132,21 +136,21 @@ func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input) {
 	}
 }
 
-// addWithdrawn adds what records say was withdrawn; one that the window still lists only ended early.
-func (b *Board) addWithdrawn(records map[string]*record.Record) {
+// addWithdrawn adds what records of a kind say was withdrawn; one that the object still lists only ended early.
+func (b *Board) addWithdrawn(kind Kind, records map[string]*record.Record) {
 	type key struct {
-		window string
-		start  int64
+		name  string
+		start int64
 	}
 	listed := map[key]*Occurrence{}
 	for _, o := range b.occurrences {
-		if o.Kind == Window && records[o.Name] != nil && len(records[o.Name].Withdrawn) > 0 {
+		if o.Kind == kind && records[o.Name] != nil && len(records[o.Name].Withdrawn) > 0 {
 			listed[key{o.Name, o.Start.Unix()}] = o
 		}
 	}
 	for name, r := range records {
 		for _, w := range r.Withdrawn {
-			o := b.withdrawn(r, w)
+			o := b.withdrawn(kind, name, r.Sequence, w)
 			switch still := listed[key{name, w.Start.Unix()}]; {
 			case still != nil && w.Early:
 				o.Subject = still.Subject
@@ -158,7 +162,7 @@ func (b *Board) addWithdrawn(records map[string]*record.Record) {
 	}
 }
 
-func (b *Board) withdrawn(r *record.Record, w record.Withdrawn) *Occurrence {
+func (b *Board) withdrawn(kind Kind, name string, sequence int, w record.Withdrawn) *Occurrence {
 	zone := b.Zone
 	if loaded, err := time.LoadLocation(w.TimeZone); err == nil {
 		zone = loaded
@@ -171,8 +175,8 @@ func (b *Board) withdrawn(r *record.Record, w record.Withdrawn) *Occurrence {
 		o.State, o.EndedAt = EndedEarly, w.At.In(zone)
 	}
 	o.Subject = &Subject{
-		Kind: Window, Name: r.Window, Title: clean(cmp.Or(w.Title, r.Window), maxTitle), Emergency: w.Class == v1alpha1.Emergency,
-		Zone: zone, Audiences: w.Audiences, Sequence: r.Sequence, ChangedAt: w.At,
+		Kind: kind, Name: name, Title: clean(cmp.Or(w.Title, name), maxTitle), Emergency: w.Class == v1alpha1.Emergency,
+		Zone: zone, Audiences: w.Audiences, Sequence: sequence, ChangedAt: w.At, Advisory: w.Advisory,
 	}
 	return o
 }

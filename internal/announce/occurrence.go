@@ -51,6 +51,8 @@ type Subject struct {
 	// Name is the object's name; Title and Description are for people, cleaned of what is no text.
 	Name, Title, Description string
 	Emergency                bool
+	// Advisory is a freeze that only warns.
+	Advisory bool
 	// Zone is the subject's own, in which its times are told.
 	Zone *time.Location
 	// Audiences lists whose page shows it; empty: everybody's.

@@ -60,7 +60,10 @@ func (b *Board) For(audience string) *View {
 			v.All = append(v.All, o)
 		}
 		if o.Kind == Freeze {
-			if o.State != Past {
+			switch {
+			case o.changed(b.Now):
+				v.Changes = append(v.Changes, o)
+			case o.State == Upcoming || o.State == Open:
 				v.Freezes = append(v.Freezes, o)
 			}
 			continue

@@ -35,14 +35,15 @@ type cluster struct {
 	windows []v1alpha1.MaintenanceWindow
 	freezes []v1alpha1.ChangeFreeze
 	records map[string]*record.Record
+	frozen  map[string]*record.Record
 	pages   *web.Server
 }
 
 func newCluster(t *testing.T, now time.Time, windows ...v1alpha1.MaintenanceWindow) *cluster {
-	c := &cluster{T: t, now: now, windows: windows, records: map[string]*record.Record{}}
+	c := &cluster{T: t, now: now, windows: windows, records: map[string]*record.Record{}, frozen: map[string]*record.Record{}}
 	var cache compile.Cache
 	c.pages = web.New(func(context.Context) (announce.Input, error) {
-		return announce.Input{Compiled: cache.Compile(c.windows, c.freezes), Windows: c.windows, Freezes: c.freezes, Records: c.records}, nil
+		return announce.Input{Compiled: cache.Compile(c.windows, c.freezes), Windows: c.windows, Freezes: c.freezes, Records: c.records, FreezeRecords: c.frozen}, nil
 	}, func() time.Time { return c.now }, nil)
 	c.changed()
 	return c
@@ -54,6 +55,16 @@ func (c *cluster) changed() {
 	for i := range c.windows {
 		w := &c.windows[i]
 		c.records[w.Name] = record.Next(c.records[w.Name], w, "", c.now)
+	}
+	is := map[string]*v1alpha1.ChangeFreeze{}
+	for i := range c.freezes {
+		is[c.freezes[i].Name] = &c.freezes[i]
+		c.frozen[c.freezes[i].Name] = record.NextFreeze(c.frozen[c.freezes[i].Name], &c.freezes[i], c.now)
+	}
+	for name, r := range c.frozen {
+		if is[name] == nil {
+			c.frozen[name] = record.NextFreeze(r, nil, c.now)
+		}
 	}
 	c.pages.Changed()
 }
@@ -76,6 +87,7 @@ type event struct {
 	Cancelled  bool
 	Categories string
 	Alarms     int
+	Changed    time.Time
 }
 
 func (c *cluster) events(path string) []event {
@@ -105,6 +117,9 @@ func (c *cluster) events(path string) []event {
 		checkZone(c, calendar, e.Props.Get(parser.PropDateTimeStart), read.Start)
 		checkZone(c, calendar, e.Props.Get(parser.PropDateTimeEnd), read.End)
 		if read.Sequence, err = e.Props.Get(parser.PropSequence).Int(); err != nil {
+			c.Fatal(err)
+		}
+		if read.Changed, err = e.Props.DateTime(parser.PropLastModified, time.UTC); err != nil {
 			c.Fatal(err)
 		}
 		read.Cancelled = prop(c, e.Component, parser.PropStatus) == "CANCELLED"
@@ -234,6 +249,82 @@ func window(name string, schedules ...v1alpha1.Schedule) v1alpha1.MaintenanceWin
 	}
 }
 
+// freeze is one over whole days and the namespaces of a team.
+func freeze(name, reason, team string, dates ...string) v1alpha1.ChangeFreeze {
+	return v1alpha1.ChangeFreeze{
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("freeze-" + name), Generation: 1, CreationTimestamp: metav1.NewTime(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))},
+		Spec: v1alpha1.ChangeFreezeSpec{
+			Reason: reason, TimeZone: "Europe/Stockholm", NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": team}},
+			Schedules: []v1alpha1.Schedule{{Dates: dates, StartTime: new("00:00"), EndTime: new("24:00")}},
+		},
+	}
+}
+
+// TestFreezesThatChange: subscribers are told of freezes that are shortened, moved and withdrawn as they are of windows.
+func TestFreezesThatChange(t *testing.T) {
+	c := newCluster(t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	c.freezes = []v1alpha1.ChangeFreeze{
+		freeze("easter", "Påsk", "a", "2026-04-03", "2026-04-04", "2026-04-05"), freeze("vote", "Val", "b", "2026-09-13"), freeze("stays", "Jul", "c", "2026-12-24"),
+		freeze("now", "Bokslut", "d", "2026-03-01"),
+	}
+	c.changed()
+	before := map[string]event{}
+	for _, e := range c.events("/sv/calendar.ics") {
+		before[e.Title] = e
+		if e.Cancelled || e.Sequence != 0 || !e.Changed.Equal(c.freezes[0].CreationTimestamp.Time) || e.Categories != "change-freeze " {
+			t.Errorf("at first: %+v", e)
+		}
+	}
+	shorter := freeze("easter", "Påsk", "a", "2026-04-03", "2026-04-04")
+	shorter.Generation = 2
+	c.freezes = []v1alpha1.ChangeFreeze{shorter, c.freezes[2]}
+	c.changed()
+	after := map[string]event{}
+	for _, e := range c.events("/sv/calendar.ics") {
+		after[e.Title] = e
+	}
+	if e := after["Ändringsstopp: Påsk"]; e.UID != before["Ändringsstopp: Påsk"].UID || e.Sequence != 1 || !e.Changed.Equal(c.now) || e.Cancelled || !e.End.Equal(time.Date(2026, 4, 4, 22, 0, 0, 0, time.UTC)) {
+		t.Errorf("shortened: %+v", e)
+	}
+	if e := after["Inställt: Ändringsstopp: Val"]; e.UID != before["Ändringsstopp: Val"].UID || e.Sequence != 1 || !e.Changed.Equal(c.now) || !e.Cancelled {
+		t.Errorf("withdrawn: %+v", e)
+	}
+	if e := after["Ändringsstopp: Bokslut"]; e.UID != before["Ändringsstopp: Bokslut"].UID || e.Sequence != 1 || e.Cancelled || !e.End.Equal(c.now) {
+		t.Errorf("withdrawn while in force: %+v", e)
+	}
+	if diff := cmp.Diff(before["Ändringsstopp: Jul"], after["Ändringsstopp: Jul"]); diff != "" {
+		t.Error(diff)
+	}
+	if body := c.get("/sv/"); !strings.Contains(body, "Ändringsstopp: Val") || !strings.Contains(body, "Inställt") {
+		t.Error("the page does not tell that it was withdrawn")
+	}
+	if body := c.get("/sv/feed.atom"); !strings.Contains(body, "Inställt: Ändringsstopp: Val") {
+		t.Error("the feed does not tell that it was withdrawn")
+	}
+}
+
+// TestAFreezeThatWarns is announced as what it is: it stops nothing.
+func TestAFreezeThatWarns(t *testing.T) {
+	c := newCluster(t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	c.freezes = []v1alpha1.ChangeFreeze{freeze("vote", "Val", "a", "2026-03-01")}
+	c.freezes[0].Spec.Enforcement = v1alpha1.Warn
+	c.changed()
+	for _, path := range []string{"/sv/", "/sv/calendar.ics", "/sv/feed.atom"} {
+		body := strings.ReplaceAll(c.get(path), "\r\n ", "")
+		if strings.Contains(body, "inga störande") || strings.Contains(body, "Ändringsstopp:") || !strings.Contains(body, "men stoppas inte") {
+			t.Errorf("%s:\n%s", path, body)
+		}
+	}
+	if body := c.get("/windows.json"); !strings.Contains(body, `"advisory":true`) {
+		t.Error(body)
+	}
+	c.freezes[0].Spec.Enforcement, c.freezes[0].Generation = v1alpha1.Deny, 2
+	c.changed()
+	if body := c.get("/sv/"); !strings.Contains(body, "inga störande") || strings.Contains(body, "men stoppas inte") {
+		t.Error("one that refuses is announced as one that warns")
+	}
+}
+
 // TestFeedIsTheCalendar: through both daylight-saving switches, after an exclusion is added and a date is moved, the feed has
 // exactly the occurrences of kubectl window calendar, and says what became of the others.
 func TestFeedIsTheCalendar(t *testing.T) {
@@ -245,13 +336,7 @@ func TestFeedIsTheCalendar(t *testing.T) {
 	urgent := window("urgent", v1alpha1.Schedule{Dates: []string{"2026-05-05"}, StartTime: new("18:00"), EndTime: new("21:00")})
 	urgent.Spec.Class = v1alpha1.Emergency
 	c := newCluster(t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), window("second", second), window("nights", nights), window("days", days), abroad, urgent)
-	c.freezes = []v1alpha1.ChangeFreeze{{
-		ObjectMeta: metav1.ObjectMeta{Name: "vote", UID: "vote", Generation: 1},
-		Spec: v1alpha1.ChangeFreezeSpec{
-			Reason: "Val", TimeZone: "Europe/Stockholm", NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": "other"}},
-			Schedules: []v1alpha1.Schedule{{Dates: []string{"2026-09-13"}, StartTime: new("00:00"), EndTime: new("24:00")}},
-		},
-	}}
+	c.freezes = []v1alpha1.ChangeFreeze{freeze("vote", "Val", "other", "2026-09-13")}
 	c.changed()
 	c.compare("at first")
 

@@ -68,7 +68,10 @@ func event(l *locale, o *announce.Occurrence) ical.Event {
 	planned := "planned"
 	switch {
 	case o.Kind == announce.Freeze:
-		e.Title, planned = l.Text("eventFreeze", "title", e.Title), ""
+		e.Title, planned = freezeTitle(l, o), ""
+		if o.Advisory {
+			e.Description = l.Text("freezeAdvises")
+		}
 	case o.Kind == announce.Override:
 		planned = "emergency"
 		e.Title, e.Description = l.Text("emergencyOngoing"), cmp.Or(o.Title, l.Text("emergencyText"))
@@ -180,24 +183,32 @@ func (n *news) entry(w writer) atom.Entry {
 // entry is one occurrence that is news by itself.
 func (w writer) entry(o *announce.Occurrence) atom.Entry {
 	what := w.item(o)
-	e := atom.Entry{ID: tag + uid(o), Title: what.Title, Updated: o.ChangedAt}
+	if o.Kind == announce.Freeze {
+		what.Title = freezeTitle(w.l, o)
+	}
+	e := atom.Entry{ID: tag + uid(o), Title: what.Title, Updated: later(o.ChangedAt, o.WithdrawnAt)}
 	switch {
 	case o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen():
 		e.Title = what.Status + ": " + what.Title
-		e.Updated = later(e.Updated, o.WithdrawnAt)
 	case o.Kind == announce.Override:
 		e.Title = w.l.Text("emergencyOngoing")
 	case o.Emergency:
 		e.Title = w.l.Text("eventEmergency", "title", what.Title)
-	default:
-		e.Title = w.l.Text("eventFreeze", "title", what.Title)
 	}
 	description := what.Description
 	if o.Kind == announce.Override && o.Title != "" {
 		description = o.Title
 	}
-	e.Lines = texts(what.Status, what.When, what.Who, description)
+	e.Lines = slices.Concat(texts(what.Status, what.When, what.Who, description), what.Notes)
 	return e
+}
+
+// freezeTitle says what is frozen, where no heading does.
+func freezeTitle(l *locale, o *announce.Occurrence) string {
+	if o.Advisory {
+		return l.Text("eventAdvice", "title", o.Title)
+	}
+	return l.Text("eventFreeze", "title", o.Title)
 }
 
 // tag begins the identifiers of feed and entries (RFC 4151).
@@ -236,6 +247,7 @@ type dataOccurrence struct {
 	Frozen      []dataStretch  `json:"frozen,omitempty"`
 	MovedTo     string         `json:"movedTo,omitempty"`
 	ShortNotice bool           `json:"shortNotice,omitempty"`
+	Advisory    bool           `json:"advisory,omitempty"`
 	EndedAt     string         `json:"endedAt,omitempty"`
 	WithdrawnAt string         `json:"withdrawnAt,omitempty"`
 	Sequence    int            `json:"sequence"`
@@ -273,7 +285,7 @@ const maxFrozen = 100
 func dataOf(o *announce.Occurrence, now time.Time) dataOccurrence {
 	e := dataOccurrence{
 		UID: uid(o), Kind: o.Kind, Title: o.Title, Description: o.Description, State: o.State,
-		Start: stamp(o.Start), End: stamp(o.End), TimeZone: o.Zone.String(), Audiences: o.Audiences, ShortNotice: o.ShortNotice,
+		Start: stamp(o.Start), End: stamp(o.End), TimeZone: o.Zone.String(), Audiences: o.Audiences, ShortNotice: o.ShortNotice, Advisory: o.Advisory,
 		MovedTo: stamp(o.MovedTo), EndedAt: stamp(o.EndedAt), WithdrawnAt: stamp(o.WithdrawnAt), Sequence: o.Sequence, ChangedAt: stamp(o.ChangedAt),
 	}
 	if o.Kind != announce.Override {

@@ -58,11 +58,13 @@ type pageData struct {
 	Open, Next []item
 	Changes    []item
 	Freezes    []item
-	Year       int
-	Timeline   timeline
-	Months     []month
-	Left       int
-	Zone       string
+	// FreezesText says what a freeze is; nothing where all of them only warn.
+	FreezesText string
+	Year        int
+	Timeline    timeline
+	Months      []month
+	Left        int
+	Zone        string
 }
 
 type link struct {
@@ -101,6 +103,14 @@ func (s *snapshot) page(l *locale, audience Audience, v *announce.View, prefixed
 		d.Zone = l.Text("zones", "zone", d.Zone)
 	} else {
 		d.Zone = l.Text("zone", "zone", d.Zone)
+	}
+	if slices.ContainsFunc(v.Freezes, func(o *announce.Occurrence) bool { return !o.Advisory }) {
+		d.FreezesText = l.Text("freezesText")
+	}
+	for i, o := range v.Changes {
+		if o.Kind == announce.Freeze {
+			d.Changes[i].Title = freezeTitle(l, o)
+		}
 	}
 	here := ""
 	if audience.Name != "" {
@@ -196,8 +206,11 @@ func (w *writer) item(o *announce.Occurrence) item {
 // maxStretches is how many of the freezes over an occurrence are told one by one.
 const maxStretches = 5
 
-// notes tell of the freezes over an occurrence that are not over, and of its cutoff.
+// notes tell of the freezes over an occurrence that are not over, and of its cutoff; of a freeze that only warns, that it does.
 func (w *writer) notes(o *announce.Occurrence) (notes []string) {
+	if o.Advisory {
+		notes = append(notes, w.l.Text("freezeAdvises"))
+	}
 	if !o.WhollyFrozen() {
 		frozen := o.FrozenFrom(w.v.Now)
 		for _, f := range frozen[:min(len(frozen), maxStretches)] {
@@ -237,7 +250,10 @@ func (w *writer) names(audiences []string) string {
 func (w *writer) status(o *announce.Occurrence) string {
 	switch o.State {
 	case announce.Open:
-		if o.Kind == announce.Freeze || o.End.IsZero() || !sameDay(w.v.Now.In(o.Zone), o.End.Add(-time.Nanosecond)) {
+		if o.Kind == announce.Freeze {
+			return w.l.Text("inForce")
+		}
+		if o.End.IsZero() || !sameDay(w.v.Now.In(o.Zone), o.End.Add(-time.Nanosecond)) {
 			return w.l.Text("open")
 		}
 		return w.l.Text("openUntil", "time", w.l.Time(o.End))
