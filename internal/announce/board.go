@@ -171,7 +171,7 @@ func (b *Board) withdrawn(kind Kind, name string, sequence int, w record.Withdra
 	switch {
 	case w.MovedTo != nil:
 		o.State, o.MovedTo = Moved, w.MovedTo.In(zone)
-	case w.Early:
+	case w.Early && w.At.After(w.Start): // else it was ended before it began
 		o.State, o.EndedAt = EndedEarly, w.At.In(zone)
 	}
 	o.Subject = &Subject{

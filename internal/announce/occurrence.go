@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode"
 
+	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/schedule"
 )
 
@@ -125,6 +126,19 @@ func (o *Occurrence) FrozenFrom(t time.Time) []Stretch {
 		return nil
 	}
 	return o.Frozen[i:]
+}
+
+// WhollyFrozen tells whether freezes leave nothing of [start, end).
+func WhollyFrozen(start, end time.Time, freezes []gate.Freeze) bool {
+	o := Occurrence{Subject: &Subject{Zone: time.UTC}, Start: start, End: end}
+	for _, f := range freezes {
+		inForce := []schedule.Occurrence{{}} // one that cannot be read is in force
+		if f.Schedule != nil {
+			inForce = f.Schedule.Between(start, end)
+		}
+		o.freeze(f.Reason, inForce)
+	}
+	return o.WhollyFrozen()
 }
 
 func (o *Occurrence) frozenAt(t time.Time) bool {

@@ -22,6 +22,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/announce"
+	"fonster.dev/fonster/internal/announce/ical"
 	"fonster.dev/fonster/internal/announce/web"
 	"fonster.dev/fonster/internal/cli"
 	"fonster.dev/fonster/internal/compile"
@@ -92,7 +93,11 @@ type event struct {
 
 func (c *cluster) events(path string) []event {
 	c.Helper()
-	text := c.get(path)
+	return c.parse(c.get(path))
+}
+
+func (c *cluster) parse(text string) []event {
+	c.Helper()
 	for line := range strings.SplitSeq(text, "\r\n") {
 		if len(line) > 75 {
 			c.Fatalf("a line of %d octets is not folded: %q", len(line), line)
@@ -173,9 +178,10 @@ func checkZone(c *cluster, calendar *parser.Calendar, p *parser.Prop, want time.
 	}
 }
 
-// commandLine is what kubectl window calendar says of the same objects, by start; feeds go back 30 days.
-func (c *cluster) commandLine(from, to time.Time) (entries []string) {
+// commandLine is what kubectl window calendar says of the same objects, in a form; feeds go back 30 days.
+func (c *cluster) commandLine(form string) string {
 	c.Helper()
+	from, to := c.now.Add(-announce.Behind), c.now.Add(announce.Ahead)
 	var manifests bytes.Buffer
 	add := func(object any) {
 		text, err := yaml.Marshal(object)
@@ -194,48 +200,70 @@ func (c *cluster) commandLine(from, to time.Time) (entries []string) {
 		add(f)
 	}
 	var out, errs bytes.Buffer
-	args := []string{"calendar", "-f", "-", "-o", "json", "--from", from.Format(time.RFC3339), "--to", to.Format(time.RFC3339)}
+	args := []string{"calendar", "-f", "-", "-o", form, "--from", from.Format(time.RFC3339), "--to", to.Format(time.RFC3339)}
 	if code := cli.Run(c.Context(), args, cli.Streams{In: &manifests, Out: &out, Err: &errs}, func() time.Time { return c.now }); code != 0 {
 		c.Fatalf("exit %d: %s", code, errs.String())
 	}
-	var read []struct {
-		Window, Freeze string
-		Start, End     time.Time
-	}
-	if err := json.Unmarshal(out.Bytes(), &read); err != nil {
-		c.Fatal(err)
-	}
-	for _, e := range read {
-		entries = append(entries, line(e.Window+e.Freeze, e.Start, e.End))
-	}
-	slices.Sort(entries)
-	return entries
+	return out.String()
 }
 
-func line(name string, start, end time.Time) string {
-	return name + " " + start.UTC().Format(time.RFC3339) + " " + end.UTC().Format(time.RFC3339)
+// line is what feed and command line must agree on.
+func line(uid string, start, end time.Time, cancelled bool) string {
+	return fmt.Sprint(uid, " ", start.UTC().Format(time.RFC3339), " ", end.UTC().Format(time.RFC3339), " cancelled: ", cancelled)
 }
 
-// compare compares the feed's events that are not cancelled with the command line.
+// compare compares the feed's events with the command line, which does not know what was withdrawn: as iCalendar by their UIDs,
+// and as JSON by their names.
 func (c *cluster) compare(when string) {
 	c.Helper()
-	from, to := c.now.Add(-announce.Behind), c.now.Add(announce.Ahead)
-	var got []string
+	uids := map[string]bool{}
+	var want, got []string
+	for _, e := range c.parse(c.commandLine("ics")) {
+		uids[e.UID] = true
+		want = append(want, line(e.UID, e.Start, e.End, e.Cancelled)+" "+e.Categories)
+	}
 	for _, e := range c.events("/en/calendar.ics") {
-		if e.Cancelled {
+		if e.Cancelled && !uids[e.UID] {
 			continue
 		}
-		name, _, _ := strings.Cut(e.UID, "@")
-		_, name, _ = strings.Cut(name, "-")
-		got = append(got, line(name, e.Start, e.End))
+		got = append(got, line(e.UID, e.Start, e.End, e.Cancelled)+" "+e.Categories)
 	}
 	slices.Sort(got)
-	want := c.commandLine(from, to)
+	slices.Sort(want)
 	if len(want) < 50 {
 		c.Errorf("%s: only %d to compare", when, len(want))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		c.Errorf("%s: -command line +feed:\n%s", when, diff)
+	}
+	var read []struct {
+		Window, Freeze string
+		Start, End     time.Time
+		Frozen         bool
+	}
+	if err := json.Unmarshal([]byte(c.commandLine("json")), &read); err != nil {
+		c.Fatal(err)
+	}
+	want = nil
+	for _, e := range read {
+		kind := ical.Window
+		if e.Freeze != "" {
+			kind = ical.Freeze
+		}
+		if uid := ical.UID(kind, e.Window+e.Freeze, e.Start); e.Freeze != "stop" { // which has no end
+			want = append(want, line(uid, e.Start, e.End, e.Frozen))
+		}
+	}
+	for i := range got {
+		got[i], _, _ = strings.Cut(got[i], "true ")
+		got[i], _, _ = strings.Cut(got[i], "false ")
+	}
+	for i := range want {
+		want[i] = strings.TrimSuffix(strings.TrimSuffix(want[i], "true"), "false")
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		c.Errorf("%s: -command line as JSON +feed:\n%s", when, diff)
 	}
 }
 
@@ -330,15 +358,33 @@ func TestAFreezeThatWarns(t *testing.T) {
 func TestFeedIsTheCalendar(t *testing.T) {
 	second := v1alpha1.Schedule{Cron: new("30 1 * * 0"), Duration: &metav1.Duration{Duration: 2 * time.Hour}} // ends at the second 02:30 of 25 October
 	nights := v1alpha1.Schedule{RRule: new("FREQ=WEEKLY;BYDAY=SA,SU"), StartTime: new("02:30"), EndTime: new("04:30")}
-	days := v1alpha1.Schedule{Dates: []string{"2026-05-16", "2026-05-23", "2026-06-06"}, StartTime: new("09:00"), EndTime: new("20:00")}
+	days := v1alpha1.Schedule{Dates: []string{"2026-05-16", "2026-05-23", "2026-06-06", "2026-06-13"}, StartTime: new("09:00"), EndTime: new("20:00")}
 	abroad := window("abroad", v1alpha1.Schedule{RRule: new("FREQ=MONTHLY;BYDAY=1SU"), StartTime: new("01:30"), EndTime: new("24:00")})
 	abroad.Spec.TimeZone = "America/New_York"
 	urgent := window("urgent", v1alpha1.Schedule{Dates: []string{"2026-05-05"}, StartTime: new("18:00"), EndTime: new("21:00")})
 	urgent.Spec.Class = v1alpha1.Emergency
 	c := newCluster(t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), window("second", second), window("nights", nights), window("days", days), abroad, urgent)
-	c.freezes = []v1alpha1.ChangeFreeze{freeze("vote", "Val", "other", "2026-09-13")}
+	c.freezes = []v1alpha1.ChangeFreeze{
+		freeze("vote", "Val", "other", "2026-09-13"),
+		freeze("wholly", "Kongress", "days", "2026-06-13"),
+		freeze("partly", "Midsommar", "nights", "2026-06-19", "2026-06-20", "2026-06-21"),
+		freeze("warns", "Bokslut", "second", "2026-05-02", "2026-05-03"),
+		freeze("stop", "Tills vidare", "other"),
+	}
+	c.freezes[2].Spec.Schedules[0].EndTime = new("03:00")
+	c.freezes[3].Spec.Enforcement = v1alpha1.Warn
+	c.freezes[4].Spec.Schedules = nil
 	c.changed()
 	c.compare("at first")
+	frozen := 0
+	for _, e := range c.events("/en/calendar.ics") {
+		if e.Cancelled {
+			frozen++
+		}
+	}
+	if frozen != 1 {
+		t.Errorf("%d occurrences are cancelled by freezes, want that of 13 June", frozen)
+	}
 
 	byStart := func(events []event, name string) map[string]event {
 		found := map[string]event{}
@@ -362,7 +408,7 @@ func TestFeedIsTheCalendar(t *testing.T) {
 	c.changed()
 	c.compare("after an exclusion")
 
-	days.Dates = []string{"2026-05-16", "2026-05-24", "2026-06-06"}
+	days.Dates = []string{"2026-05-16", "2026-05-24", "2026-06-06", "2026-06-13"}
 	c.windows[2].Spec.Schedules = []v1alpha1.Schedule{days}
 	c.windows[2].Generation++
 	c.changed()
@@ -382,6 +428,26 @@ func TestFeedIsTheCalendar(t *testing.T) {
 	if e := daily["2026-06-06"]; e.Cancelled || e.UID != byStart(before, "days")["2026-06-06"].UID {
 		t.Errorf("the day that stays has another UID: %+v", e)
 	}
+	c.now = time.Date(2026, 5, 16, 10, 0, 0, 0, time.UTC)
+	closed := c.windows[2].DeepCopy()
+	closed.Annotations = map[string]string{v1alpha1.ClosedAnnotation: compile.Closing(time.Date(2026, 5, 16, 7, 0, 0, 0, time.UTC), time.Date(2026, 5, 16, 18, 0, 0, 0, time.UTC))}
+	c.windows[2] = *closed
+	c.changed()
+	c.compare("after one was closed at its first second")
+	if e := byStart(c.events("/sv/calendar.ics"), "days")["2026-05-16"]; !e.Cancelled || e.Sequence != 2 {
+		t.Errorf("closed at its first second: %+v", e)
+	}
+	closed = closed.DeepCopy()
+	closed.Annotations = nil
+	c.windows[2] = *closed
+	c.changed()
+	c.compare("after it was opened again")
+	closed = closed.DeepCopy()
+	closed.Annotations = map[string]string{v1alpha1.ClosedAnnotation: compile.Closing(time.Date(2026, 5, 16, 10, 2, 0, 0, time.UTC), time.Date(2026, 5, 16, 18, 0, 0, 0, time.UTC))}
+	c.windows[2] = *closed
+	c.changed()
+	c.compare("after it was closed in its midst")
+
 	if e := byStart(after, "second")["2026-05-10"]; e.Sequence != 0 {
 		t.Errorf("a window that did not change: %+v", e)
 	}
