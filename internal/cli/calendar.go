@@ -25,14 +25,14 @@ const defaultSpan = 90 * 24 * time.Hour
 
 // entry is one occurrence in a calendar, as JSON has it: one of window and freeze is its name.
 type entry struct {
-	Window      string    `json:"window,omitempty"`
-	Freeze      string    `json:"freeze,omitempty"`
-	Title       string    `json:"title"`
-	Class       string    `json:"class,omitempty"`
-	Start       time.Time `json:"start"`
-	End         time.Time `json:"end"`
-	TimeZone    string    `json:"timeZone"`
-	Audiences   []string  `json:"audiences,omitempty"`
+	Window    string    `json:"window,omitempty"`
+	Freeze    string    `json:"freeze,omitempty"`
+	Title     string    `json:"title"`
+	Class     string    `json:"class,omitempty"`
+	Start     time.Time `json:"start"`
+	End       time.Time `json:"end"`
+	TimeZone  string    `json:"timeZone"`
+	Audiences []string  `json:"audiences,omitempty"`
 	// Frozen is a window's that freezes leave nothing of; Advisory a freeze that only warns.
 	Frozen      bool `json:"frozen,omitempty"`
 	Advisory    bool `json:"advisory,omitempty"`

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -224,6 +225,54 @@ func TestDrawnOnce(t *testing.T) {
 	s.now = at(5, 2, 8, 0)
 	if got := s.do(t, http.MethodGet, "/sv/"); !strings.Contains(got.Body.String(), "Inget servicefönster är öppet") {
 		t.Error("a clock that goes back is not noticed")
+	}
+}
+
+// TestRenderedOnce: of many who ask at once after a change, one has each document rendered, and two documents at most are rendered
+// at a time.
+func TestRenderedOnce(t *testing.T) {
+	s := newSite(at(5, 2, 8, 0), window("w", "Fönster", "2026-05-02"))
+	var mu sync.Mutex
+	renders, now, most := map[address]int{}, 0, 0
+	s.render = func(current *snapshot, where address) (string, []byte) {
+		mu.Lock()
+		renders[where]++
+		now++
+		most = max(most, now)
+		mu.Unlock()
+		time.Sleep(2 * time.Millisecond)
+		contentType, body := current.render(where)
+		mu.Lock()
+		now--
+		mu.Unlock()
+		return contentType, body
+	}
+	paths := []string{"/sv/", "/sv/heby/", "/sv/osthammar/", "/en/", "/sv/calendar.ics", "/sv/feed.atom", "/sv/windows.json", "/en/heby/calendar.ics"}
+	for change := 1; change <= 2; change++ {
+		var all sync.WaitGroup
+		for i := range 50 * len(paths) {
+			all.Go(func() {
+				if w := s.do(t, http.MethodGet, paths[i%len(paths)]); w.Code != http.StatusOK || w.Body.Len() < 100 {
+					t.Errorf("%s: %d with %d bytes", paths[i%len(paths)], w.Code, w.Body.Len())
+				}
+			})
+		}
+		all.Wait()
+		for where, n := range renders {
+			if n != change {
+				t.Errorf("%+v was rendered %d times, want %d", where, n, change)
+			}
+		}
+		s.now = s.now.Add(settle)
+		s.Changed()
+	}
+	if len(renders) != len(paths) || most > maxRenders {
+		t.Errorf("%d documents, want %d, and %d at a time", len(renders), len(paths), most)
+	}
+	s.do(t, http.MethodGet, "/calendar.ics", "Accept-Language", "sv")
+	s.do(t, http.MethodGet, "/sv/calendar.ics")
+	if n := renders[address{language: "sv", file: calendarFile}]; n != 3 {
+		t.Errorf("one calendar of two addresses was rendered %d times, want once more", n)
 	}
 }
 
