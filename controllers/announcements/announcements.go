@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +69,9 @@ type Reconciler struct {
 	Live   client.Reader
 	Source *compile.Source
 	Now    func() time.Time
+
+	// live keeps the freezes of the last live read compiled.
+	live compile.Cache
 }
 
 // SetupWithManager registers both reconcilers.
@@ -186,18 +190,26 @@ func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string
 	if !window.DeletionTimestamp.IsZero() {
 		return nil, "", nil
 	}
-	compiled, err := r.Source.Compiled(ctx)
-	if err != nil {
+	var freezes v1alpha1.ChangeFreezeList
+	if err := reader.List(ctx, &freezes); err != nil {
 		return nil, "", err
 	}
-	var over []string
-	for _, f := range compiled.Set.Blocking(name) {
-		freeze := &v1alpha1.ChangeFreeze{}
-		if err := r.Client.Get(ctx, types.NamespacedName{Name: f.Name}, freeze); err != nil {
+	compiled := r.live.Compile(nil, freezes.Items)
+	if reader != r.Live {
+		var err error
+		if compiled, err = r.Source.Compiled(ctx); err != nil {
 			return nil, "", err
 		}
-		over = append(over, fmt.Sprintf("%s/%d", freeze.UID, freeze.Generation))
 	}
+	governing, problems := compile.Window(window)
+	var over []string
+	for i := range freezes.Items {
+		f := &freezes.Items[i]
+		if known, found := compiled.Freezes[f.Name]; found && problems.HasTarget() && known.Problems.HasTarget() && governing.BlockedBy(known.Freeze) {
+			over = append(over, fmt.Sprintf("%s/%d", f.UID, f.Generation))
+		}
+	}
+	slices.Sort(over)
 	return window, strings.Join(over, ","), nil
 }
 

@@ -119,6 +119,43 @@ func TestACacheThatIsBehind(t *testing.T) {
 	}
 }
 
+// TestACacheThatIsBehindOnFreezes: another replica has recorded a freeze, or its end, that this one's cache has not heard of.
+func TestACacheThatIsBehindOnFreezes(t *testing.T) {
+	freeze := func(generation int64) *v1alpha1.ChangeFreeze {
+		return &v1alpha1.ChangeFreeze{
+			ObjectMeta: metav1.ObjectMeta{Name: "f", UID: "f", Generation: generation},
+			Spec: v1alpha1.ChangeFreezeSpec{
+				Reason: "Val", TimeZone: "UTC", NamespaceSelector: &metav1.LabelSelector{},
+				Schedules: []v1alpha1.Schedule{{Dates: []string{"2026-12-05"}, StartTime: new("00:00"), EndTime: new("24:00")}},
+			},
+		}
+	}
+	for title, tc := range map[string]struct{ live, known []client.Object }{
+		"it is not known yet":            {[]client.Object{freeze(1)}, nil},
+		"its change is not known yet":    {[]client.Object{freeze(2)}, []client.Object{freeze(1)}},
+		"its deletion is not known yet":  {nil, []client.Object{freeze(1)}},
+		"another one is not known yet":   {[]client.Object{freeze(1), &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "e", UID: "e", Generation: 1}, Spec: freeze(1).Spec}}, []client.Object{freeze(1)}},
+		"everything that there is known": {[]client.Object{freeze(1)}, []client.Object{freeze(1)}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			live := fakeClient(t, append(tc.live, window("w", "2026-12-05"))...)
+			first, _ := bring(t, live, live, "w")
+			stored := &corev1.ConfigMap{}
+			if err := live.Get(t.Context(), types.NamespacedName{Namespace: doors.OperatorNamespace, Name: "announced-w"}, stored); err != nil {
+				t.Fatal(err)
+			}
+			stored.ResourceVersion = ""
+			cached := fakeClient(t, append(tc.known, window("w", "2026-12-05"), stored)...)
+			if r, _ := bring(t, cached, live, "w"); r.Sequence != 0 || r.Freezes != first.Freezes {
+				t.Errorf("freezes %q, and then %q at sequence %d", first.Freezes, r.Freezes, r.Sequence)
+			}
+			if want := len(tc.live) > 0; (first.Freezes != "") != want {
+				t.Errorf("freezes %q", first.Freezes)
+			}
+		})
+	}
+}
+
 // slow is a client behind whose back somebody writes.
 type slow struct {
 	client.Client

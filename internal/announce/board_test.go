@@ -172,6 +172,27 @@ func TestAgreesWithTheGates(t *testing.T) {
 	}
 }
 
+// TestBlockedBy: a window and a freeze by themselves, and among all others, are the same.
+func TestBlockedBy(t *testing.T) {
+	in := manyKinds()
+	blocked := 0
+	for _, w := range in.Compiled.Windows {
+		listed := in.Compiled.Set.Blocking(w.Name)
+		for _, f := range in.Compiled.Freezes {
+			want := slices.ContainsFunc(listed, func(l gate.Freeze) bool { return l.Name == f.Name })
+			if got := w.BlockedBy(f.Freeze); got != want {
+				t.Errorf("%s is blocked by %s: %t, among all: %t", w.Name, f.Name, got, want)
+			}
+			if want {
+				blocked++
+			}
+		}
+	}
+	if blocked < 7 || blocked > 12 {
+		t.Errorf("%d of %d times %d are blocked", blocked, len(in.Compiled.Windows), len(in.Compiled.Freezes))
+	}
+}
+
 func disruption(gates []gate.Gate, name string) gate.State {
 	for _, g := range gates {
 		for _, s := range g.Disruptions {
