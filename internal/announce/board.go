@@ -150,6 +150,7 @@ func (b *Board) addWithdrawn(kind Kind, records map[string]*record.Record) {
 	}
 	for name, r := range records {
 		for _, w := range r.Withdrawn {
+			w.MovedTo = w.Final(r.Withdrawn, func(start time.Time) bool { return listed[key{name, start.Unix()}] != nil })
 			o := b.withdrawn(kind, name, r.Sequence, w)
 			switch still := listed[key{name, w.Start.Unix()}]; {
 			case still != nil && w.Early:

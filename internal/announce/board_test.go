@@ -324,6 +324,43 @@ func TestEndedEarly(t *testing.T) {
 	}
 }
 
+// TestMovedTwice: a date that was moved again is told where it is at last; when that is cancelled, it is cancelled.
+func TestMovedTwice(t *testing.T) {
+	moved := func(from, to int) record.Withdrawn {
+		w := record.Withdrawn{Start: at(5, from, 9, 0), End: at(5, from, 20, 0), At: at(4, 20, 12, 0), TimeZone: "Europe/Stockholm"}
+		if to > 0 {
+			w.MovedTo = new(at(5, to, 9, 0))
+		}
+		return w
+	}
+	for title, tc := range map[string]struct {
+		listed    []string
+		withdrawn []record.Withdrawn
+		want      []string
+	}{
+		"once":                   {[]string{"2026-05-03"}, []record.Withdrawn{moved(2, 3)}, []string{"2 to 3"}},
+		"twice":                  {[]string{"2026-05-04"}, []record.Withdrawn{moved(2, 3), moved(3, 4)}, []string{"2 to 4", "3 to 4"}},
+		"three times, backwards": {[]string{"2026-05-05"}, []record.Withdrawn{moved(2, 5), moved(3, 2), moved(4, 3)}, []string{"2 to 5", "3 to 5", "4 to 5"}},
+		"and then cancelled":     {[]string{"2026-05-20"}, []record.Withdrawn{moved(2, 3), moved(3, 0)}, []string{"2 cancelled", "3 cancelled"}},
+		"back to where it was":   {[]string{"2026-05-02"}, []record.Withdrawn{moved(3, 2)}, []string{"3 to 2"}},
+	} {
+		in := input([]v1alpha1.MaintenanceWindow{window("w", dates("09:00", "20:00", tc.listed...))})
+		in.Records = map[string]*record.Record{"w": {Window: "w", Withdrawn: tc.withdrawn}}
+		var got []string
+		for _, o := range Draw(in, at(5, 1, 0, 0)).For("").All {
+			switch o.State {
+			case Moved:
+				got = append(got, fmt.Sprintf("%d to %d", o.Start.Day(), o.MovedTo.Day()))
+			case Cancelled:
+				got = append(got, fmt.Sprintf("%d cancelled", o.Start.Day()))
+			}
+		}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s: %s", title, diff)
+		}
+	}
+}
+
 // TestClosedEarly: what kubectl window close, or the operator, has ended is told as that, from the record and without it.
 func TestClosedEarly(t *testing.T) {
 	closed := window("w", dates("09:00", "20:00", "2026-05-02", "2026-05-09"))

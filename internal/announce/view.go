@@ -47,7 +47,7 @@ func (b *Board) Known(audience string) bool {
 // For is what an audience is shown; the empty audience is everybody.
 func (b *Board) For(audience string) *View {
 	v := &View{Audience: audience, Now: b.Now, Zone: b.Zone, OneZone: true}
-	horizon := b.Now.Add(-Behind)
+	horizon, year := b.Now.Add(-Behind), b.Now.In(b.Zone).Year()
 	var coming []*Occurrence
 	for _, o := range b.occurrences {
 		if !o.For(audience) {
@@ -68,7 +68,7 @@ func (b *Board) For(audience string) *View {
 			}
 			continue
 		}
-		if o.Start.In(b.Zone).Year() == b.Now.In(b.Zone).Year() || o.State == Open {
+		if o.Start.In(b.Zone).Year() == year || o.State == Open || o.Start.IsZero() && (o.End.IsZero() || o.End.In(b.Zone).Year() >= year) {
 			v.Year = append(v.Year, o)
 		}
 		switch {

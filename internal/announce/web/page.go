@@ -281,13 +281,16 @@ func (w *writer) banner() banner {
 	l, v := w.l, w.v
 	switch {
 	case len(v.Emergency) > 0 && v.Emergency[0].State == announce.Open:
-		return banner{Class: "emergency", Title: l.Text("emergencyOngoing"), Text: l.Text("nowOpenText")}
+		return banner{Class: "emergency", Title: l.Text("emergencyOngoing"), Text: l.Text("nowEmergencyText")}
 	case len(v.Open) > 0:
 		return banner{Class: "open", Title: l.Text("nowOpen"), Text: l.Text("nowOpenText")}
 	}
 	b := banner{Class: "closed", Title: l.Text("nowClosed"), Text: l.Text("nowClosedText"), More: l.Text("nowNone")}
 	if len(v.Next) > 0 {
 		b.More = l.Text("nowNext", "when", l.When(v.Next[0], v.Zone))
+	}
+	if len(v.Emergency) > 0 { // to come
+		b.More = l.Text("nowEmergency", "when", l.When(v.Emergency[0], v.Zone)) + " " + b.More
 	}
 	return b
 }
@@ -297,6 +300,9 @@ func (w *writer) months() (months []month) {
 	for _, o := range w.v.Listed {
 		at := o.Start.In(w.v.Zone)
 		heading := w.l.Months[at.Month()-1] + " " + strconv.Itoa(at.Year())
+		if o.Start.IsZero() {
+			heading = w.l.Text("yearBefore")
+		}
 		if n := len(months); n == 0 || months[n-1].Title != heading {
 			months = append(months, month{Title: heading})
 		}

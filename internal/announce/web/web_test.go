@@ -24,6 +24,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/record"
 )
 
 var stockholm = func() *time.Location {
@@ -501,6 +502,74 @@ func TestManyFreezes(t *testing.T) {
 	}
 	if frozen := document.Occurrences[0].Frozen; len(frozen) != maxFrozen || frozen[0].Start != "2026-04-03T12:00:00+02:00" {
 		t.Errorf("%d stretches from %+v", len(frozen), frozen[0])
+	}
+}
+
+// TestWhatHoldsNow: the banner says what goes on in words that are true of it, and notes are shown of emergencies too.
+func TestWhatHoldsNow(t *testing.T) {
+	urgent := window("u", "Säkerhetsuppdatering", "2026-05-04")
+	urgent.Spec.Class, urgent.Spec.Cutoff = v1alpha1.Emergency, &metav1.Duration{Duration: time.Hour}
+	urgent.Status.Upcoming = []v1alpha1.UpcomingOccurrence{{Occurrence: v1alpha1.Occurrence{Start: metav1.NewTime(at(5, 4, 9, 0))}, ShortNotice: true}}
+	s := newSite(at(5, 2, 12, 0), urgent, window("w", "Fönster", "2026-05-09"))
+	page := func(now time.Time, path string) (banner, emergency string) {
+		s.now = now
+		body := strings.ReplaceAll(s.do(t, http.MethodGet, path).Body.String(), "\u00a0", " ")
+		_, banner, _ = strings.Cut(body, `<section class="banner`)
+		banner, _, _ = strings.Cut(banner, "</section>")
+		_, emergency, _ = strings.Cut(body, `<section class="emergency"`)
+		emergency, _, _ = strings.Cut(emergency, "</section>")
+		return banner, emergency
+	}
+	for _, tc := range []struct {
+		now               time.Time
+		path              string
+		banner, emergency []string
+	}{
+		{at(5, 2, 12, 0), "/sv/", []string{"Akut arbete planeras: måndag 4 maj 2026 kl. 09.00–20.00.", "Nästa: lördag 9 maj"}, []string{"Akut arbete planeras", "Bestämt med kort varsel.", "Inget nytt påbörjas efter kl. 19.00."}},
+		{at(5, 4, 9, 0), "/sv/", []string{"Akut arbete pågår", "Störningar kan förekomma medan arbetet pågår."}, []string{"Akut arbete pågår", "Inget nytt påbörjas efter kl. 19.00."}},
+		{at(5, 2, 12, 0), "/en/", []string{"Emergency work announced: Monday 4 May 2026, 09:00–20:00."}, []string{"Nothing new is begun after 19:00."}},
+	} {
+		banner, emergency := page(tc.now, tc.path)
+		for _, want := range tc.banner {
+			if !strings.Contains(banner, want) {
+				t.Errorf("%s at %s: no %q in\n%s", tc.path, tc.now, want, banner)
+			}
+		}
+		for _, want := range tc.emergency {
+			if !strings.Contains(emergency, want) {
+				t.Errorf("%s at %s: no %q in\n%s", tc.path, tc.now, want, emergency)
+			}
+		}
+		if strings.Contains(banner, "i de flesta system") {
+			t.Errorf("%s at %s: emergency work disturbs most systems:\n%s", tc.path, tc.now, banner)
+		}
+	}
+}
+
+// TestAWindowWithoutEnd: no month is named as that of its beginning.
+func TestAWindowWithoutEnd(t *testing.T) {
+	always := window("always", "Jämt")
+	always.Spec.Schedules = []v1alpha1.Schedule{{RRule: new("FREQ=DAILY"), StartTime: new("00:00"), EndTime: new("24:00")}}
+	s := newSite(at(5, 2, 12, 0), always)
+	body := s.do(t, http.MethodGet, "/sv/").Body.String()
+	if strings.Contains(body, "januari 1<") || !strings.Contains(body, "<h3>Sedan tidigare</h3>") || !strings.Contains(body, "tills vidare") {
+		t.Error(body)
+	}
+}
+
+// TestTimelineOfOneThatEndedEarly: the time that was used, and then what was not.
+func TestTimelineOfOneThatEndedEarly(t *testing.T) {
+	s := newSite(at(5, 3, 12, 0), window("w", "Fönster", "2026-05-02"))
+	s.input.Records = map[string]*record.Record{"w": {Window: "w", Withdrawn: []record.Withdrawn{
+		{Start: at(5, 2, 9, 0), End: at(5, 2, 20, 0), At: at(5, 2, 12, 0), Early: true, TimeZone: "Europe/Stockholm"},
+	}}}
+	got := drawTimeline(localeOf("sv"), announce.Draw(s.input, s.now).For(""))
+	want := []bar{
+		{Class: "cancelled", X: round(x(2, 12.0/24)), Y: y(time.May) + 3, Width: round(8.0 / 24 * boxWidth), Height: 16},
+		{Class: "planned", X: round(x(2, 9.0/24)), Y: y(time.May) + 3, Width: 3, Height: 16},
+	}
+	if !slices.Equal(got.Bars, want) {
+		t.Errorf("%+v, want %+v", got.Bars, want)
 	}
 }
 
