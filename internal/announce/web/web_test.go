@@ -11,11 +11,14 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -318,7 +321,22 @@ func TestHostileTexts(t *testing.T) {
 	urgent := window("u", evil, "2026-05-02")
 	urgent.Spec.Class = v1alpha1.Emergency
 	s := newSite(at(5, 2, 12, 0), mw, urgent)
+	stop := v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "f", UID: "f", Generation: 1}, Spec: v1alpha1.ChangeFreezeSpec{
+		Reason: evil, TimeZone: "Europe/Stockholm", NamespaceSelector: &metav1.LabelSelector{},
+		Schedules: []v1alpha1.Schedule{{Dates: []string{"2026-05-03"}, StartTime: new("00:00"), EndTime: new("12:00")}},
+	}}
+	var cache compile.Cache
+	s.input.Freezes, s.input.Compiled = []v1alpha1.ChangeFreeze{stop}, cache.Compile(s.input.Windows, []v1alpha1.ChangeFreeze{stop})
 	s.input.Work = []announce.Work{{Since: at(5, 2, 11, 0), Notice: evil}}
+	gone := func(r record.Record) *record.Record {
+		for day, w := range []record.Withdrawn{{}, {MovedTo: new(at(5, 20, 9, 0))}, {At: at(5, 2, 9, 0), Early: true}} {
+			w.Start, w.End, w.Title, w.TimeZone = at(5, 4-day, 8, 0), at(5, 4-day, 20, 0), evil, "Europe/Stockholm"
+			r.Withdrawn = append([]record.Withdrawn{w}, r.Withdrawn...)
+		}
+		return &r
+	}
+	s.input.Records = map[string]*record.Record{"gone": gone(record.Record{Window: "gone"})}
+	s.input.FreezeRecords = map[string]*record.Record{"gone": gone(record.Record{Freeze: "gone"})}
 	for _, path := range []string{"/sv/", "/sv/calendar.ics", "/sv/feed.atom", "/sv/windows.json"} {
 		body := s.do(t, http.MethodGet, path).Body.String()
 		switch {
@@ -332,6 +350,8 @@ func TestHostileTexts(t *testing.T) {
 			t.Errorf("%s has a line of the title's own:\n%s", path, body)
 		case strings.HasSuffix(path, "json") && !json.Valid([]byte(body)):
 			t.Errorf("%s is no JSON", path)
+		case strings.Count(body, "alert(1)") < 9: // two windows, a freeze, work, and what was withdrawn
+			t.Errorf("%s does not tell everything", path)
 		}
 		if strings.HasSuffix(path, "atom") {
 			if err := xml.Unmarshal([]byte(body), new(struct{})); err != nil {
@@ -570,6 +590,89 @@ func TestTimelineOfOneThatEndedEarly(t *testing.T) {
 	}
 	if !slices.Equal(got.Bars, want) {
 		t.Errorf("%+v, want %+v", got.Bars, want)
+	}
+}
+
+// TestAThirdLanguage: one more file in the catalogue is a language with its paths, links and documents.
+func TestAThirdLanguage(t *testing.T) {
+	files := fstest.MapFS{}
+	for _, name := range []string{"locales/en.json", "locales/sv.json"} {
+		text, err := localeFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: text}
+	}
+	files["locales/fi.json"] = &fstest.MapFile{Data: []byte(strings.NewReplacer(
+		"English", "Suomi", "Maintenance windows", "Huoltoikkunat", "Wednesday", "keskiviikko", "May", "toukokuuta",
+	).Replace(string(files["locales/en.json"].Data)))}
+	before, beforeMatcher := locales, matcher
+	t.Cleanup(func() { locales, matcher = before, beforeMatcher })
+	locales = loadLocales(files, "en")
+	matcher = newMatcher()
+	s := newSite(at(5, 2, 12, 0), window("w", "Fönster", "2026-05-13"))
+	for path, want := range map[string][]string{
+		"/fi/":               {`<html lang="fi">`, "<h1>Huoltoikkunat</h1>", "keskiviikko 13 toukokuuta 2026", `href=".././fi/"`, `hreflang="sv"`},
+		"/fi/osthammar/":     {"Huoltoikkunat Östhammar"},
+		"/sv/":               {`<a href=".././fi/" lang="fi" hreflang="fi">Suomi</a>`},
+		"/fi/calendar.ics":   {"NAME:Huoltoikkunat"},
+		"/fi/feed.atom":      {`xml:lang="fi"`},
+		"/fi/windows.json":   {`"occurrences"`},
+		"/osthammar/":        {`<html lang="fi">`},
+		"/fi/nowhere/":       {`<html lang="fi">`},
+		"/en/osthammar/":     {`<html lang="en">`},
+		"/sv/osthammar/":     {`<html lang="sv">`},
+		"/fi/heby/feed.atom": {"Huoltoikkunat heby"},
+	} {
+		body := s.do(t, http.MethodGet, path, "Accept-Language", "fi-FI, en;q=0.5").Body.String()
+		for _, text := range want {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %q in\n%.2000s", path, text, body)
+			}
+		}
+	}
+}
+
+// TestDocumentedFields: docs/announce.md tells of every field of the data, and of no other.
+func TestDocumentedFields(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/announce.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## The data\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var documented []string
+	for row := range strings.SplitSeq(section, "\n") {
+		if cells := strings.Split(row, "|"); len(cells) > 2 {
+			for _, field := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[1], -1) {
+				documented = append(documented, strings.TrimSuffix(field[1], "[]"))
+			}
+		}
+	}
+	var produced []string
+	fields := func(prefix string, of reflect.Type) {
+		for i := range of.NumField() {
+			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			produced = append(produced, prefix+name)
+		}
+	}
+	fields("", reflect.TypeFor[dataDocument]())
+	fields(".", reflect.TypeFor[dataOccurrence]())
+	slices.Sort(documented)
+	slices.Sort(produced)
+	if !slices.Equal(documented, produced) {
+		t.Errorf("documented %s,\nproduced %s", documented, produced)
+	}
+	var states []string
+	for _, state := range []announce.State{announce.Upcoming, announce.Open, announce.Past, announce.Frozen, announce.Cancelled, announce.Moved, announce.EndedEarly} {
+		states = append(states, "`"+string(state)+"`")
+	}
+	for _, want := range []string{
+		"| `.state` | " + strings.Join(states, ", ") + " |", "`" + string(announce.Window) + "`, `" + string(announce.Freeze) + "` or `" + string(announce.Override) + "`",
+	} {
+		if !strings.Contains(section, want) {
+			t.Errorf("no %q", want)
+		}
 	}
 }
 
