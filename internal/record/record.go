@@ -60,15 +60,15 @@ type Withdrawn struct {
 	Advisory bool `json:"advisory,omitempty"`
 }
 
-// Final is where an occurrence went at last, when what took its place has been moved too; nil where it went nowhere, or what
-// took its place was cancelled. listed says whether one that starts then is announced now.
+// Final is where an occurrence went at last, when what took its place has been moved too; nil where it went nowhere. What was
+// cancelled there says so itself. listed says whether one that starts then is announced now.
 func (w Withdrawn) Final(all []Withdrawn, listed func(start time.Time) bool) *time.Time {
 	to := w.MovedTo
 	for range all { // as many steps at most as there are moves
 		if to == nil || listed(*to) {
 			return to
 		}
-		i := slices.IndexFunc(all, func(next Withdrawn) bool { return next.Start.Equal(*to) && !next.Early })
+		i := slices.IndexFunc(all, func(next Withdrawn) bool { return next.Start.Equal(*to) && next.MovedTo != nil })
 		if i < 0 {
 			return to
 		}
