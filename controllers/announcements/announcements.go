@@ -1,7 +1,7 @@
-// Package announcements keeps, for each window, a record of what was announced, so that the page can tell what was cancelled
-// or moved: one ConfigMap in the operator's namespace. Nothing is gated by it. It runs on every replica; a write carries the
-// resourceVersion that it was worked out from, so that of several replicas one makes each change. Windows carry no finalizer:
-// one that is gone is known by the record it left.
+// Package announcements keeps, for each window and freeze, a record of what was announced, so that the page can tell what was
+// cancelled or moved: one ConfigMap in the operator's namespace. Nothing is gated by it. It runs on every replica; a write carries
+// the resourceVersion that it was worked out from, so that of several replicas one makes each change. Windows and freezes carry no
+// finalizer: one that is gone is known by the record it left.
 package announcements
 
 import (
@@ -9,7 +9,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,8 +36,9 @@ import (
 const (
 	// Label marks the ConfigMaps that hold records.
 	Label = "maintenance.fonster.dev/announced"
-	// windowAnnotation names the window of a record, also when the window is gone.
+	// windowAnnotation and freezeAnnotation name what a record is of, also when that is gone.
 	windowAnnotation = "maintenance.fonster.dev/window"
+	freezeAnnotation = "maintenance.fonster.dev/freeze"
 	dataKey          = "record.json"
 
 	// again is when to come back after another replica was first.
@@ -46,7 +49,19 @@ const (
 
 // +kubebuilder:rbac:groups="",resources=configmaps,namespace=fonster-system,verbs=get;list;watch;create;update;delete
 
-// Reconciler writes records.
+// kind is what records are kept of: windows or freezes.
+type kind struct {
+	annotation string
+	// prefix begins the names of the records. None begins another's, so that a window and a freeze never share one.
+	prefix string
+}
+
+var (
+	windows = kind{windowAnnotation, "announced-"}
+	freezes = kind{freezeAnnotation, "freeze-announced-"}
+)
+
+// Reconciler writes records. Reconcile is that of a window, ReconcileFreeze that of a freeze.
 type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server. A cache may be behind the record that another replica has written, and would take a window
@@ -54,24 +69,36 @@ type Reconciler struct {
 	Live   client.Reader
 	Source *compile.Source
 	Now    func() time.Time
+
+	// live keeps the freezes of the last live read compiled.
+	live compile.Cache
 }
 
-// SetupWithManager registers the reconciler.
+// SetupWithManager registers both reconcilers.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	return ctrl.NewControllerManagedBy(mgr).Named("announcements").
-		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(compile.Changes)).
-		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(windowOf)).
-		Watches(&v1alpha1.ChangeFreeze{}, handler.EnqueueRequestsFromMapFunc(r.everyWindow), builder.WithPredicates(compile.Changes)).
-		WithOptions(controller.Options{
+	options := func() controller.Options {
+		return controller.Options{
 			NeedLeaderElection: new(false),
 			RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, time.Minute),
-		}).
-		Complete(r)
+		}
+	}
+	return errors.Join(
+		ctrl.NewControllerManagedBy(mgr).Named("announcements").
+			For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(compile.Changes)).
+			Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(windows.of)).
+			Watches(&v1alpha1.ChangeFreeze{}, handler.EnqueueRequestsFromMapFunc(r.everyWindow), builder.WithPredicates(compile.Changes)).
+			WithOptions(options()).
+			Complete(r),
+		ctrl.NewControllerManagedBy(mgr).Named("announced-freezes").
+			For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(compile.Changes)).
+			Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(freezes.of)).
+			WithOptions(options()).
+			Complete(reconcile.Func(r.ReconcileFreeze)))
 }
 
-// windowOf is the window that a record is of.
-func windowOf(_ context.Context, object client.Object) []reconcile.Request {
-	if name := object.GetAnnotations()[windowAnnotation]; name != "" {
+// of is what a record is of.
+func (k kind) of(_ context.Context, object client.Object) []reconcile.Request {
+	if name := object.GetAnnotations()[k.annotation]; name != "" {
 		return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: name}}}
 	}
 	return nil
@@ -92,33 +119,66 @@ func (r *Reconciler) everyWindow(ctx context.Context, _ client.Object) []reconci
 
 // Reconcile brings the record of one window up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	now := r.Now()
-	stored := &corev1.ConfigMap{}
-	key := types.NamespacedName{Namespace: doors.OperatorNamespace, Name: objectName(req.Name)}
-	if err := client.IgnoreNotFound(r.Client.Get(ctx, key, stored)); err != nil {
-		return ctrl.Result{}, err
-	}
-	old := parse(stored)
-	var next *record.Record
 	var window *v1alpha1.MaintenanceWindow
-	for _, reader := range []client.Reader{r.Client, r.Live} {
+	now := r.Now()
+	next, result, err := r.keep(ctx, windows, req.Name, func(reader client.Reader, old *record.Record) (*record.Record, error) {
 		var freezes string
 		var err error
 		if window, freezes, err = r.read(ctx, reader, req.Name); err != nil {
-			return ctrl.Result{}, err
+			return nil, err
 		}
-		next = record.Next(old, window, freezes, now)
-		if next == old && (next != nil || stored.ResourceVersion == "") {
-			return wait(next, window, now), nil
-		}
-	}
-	switch err := r.write(ctx, stored, req.Name, next); {
-	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
-		return ctrl.Result{RequeueAfter: again}, nil // another replica was first, or the cache is a moment behind
-	case err != nil:
-		return ctrl.Result{}, err
+		return record.Next(old, window, freezes, now), nil
+	})
+	if err != nil || !result.IsZero() {
+		return result, err
 	}
 	return wait(next, window, now), nil
+}
+
+// ReconcileFreeze brings the record of one freeze up to date.
+func (r *Reconciler) ReconcileFreeze(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	now := r.Now()
+	next, result, err := r.keep(ctx, freezes, req.Name, func(reader client.Reader, old *record.Record) (*record.Record, error) {
+		freeze := &v1alpha1.ChangeFreeze{}
+		if err := reader.Get(ctx, req.NamespacedName, freeze); client.IgnoreNotFound(err) != nil {
+			return nil, err
+		} else if err != nil || !freeze.DeletionTimestamp.IsZero() {
+			freeze = nil
+		}
+		return record.NextFreeze(old, freeze, now), nil
+	})
+	if err != nil || !result.IsZero() {
+		return result, err
+	}
+	return wait(next, nil, now), nil
+}
+
+// keep stores what next makes of a record, by the cache and then, where that changes anything, by a live read. A result that is
+// not zero says when to try again.
+func (r *Reconciler) keep(ctx context.Context, k kind, name string, next func(client.Reader, *record.Record) (*record.Record, error)) (*record.Record, ctrl.Result, error) {
+	stored := &corev1.ConfigMap{}
+	key := types.NamespacedName{Namespace: doors.OperatorNamespace, Name: k.objectName(name)}
+	if err := client.IgnoreNotFound(r.Client.Get(ctx, key, stored)); err != nil {
+		return nil, ctrl.Result{}, err
+	}
+	old := parse(stored)
+	var after *record.Record
+	for _, reader := range []client.Reader{r.Client, r.Live} {
+		var err error
+		if after, err = next(reader, old); err != nil {
+			return nil, ctrl.Result{}, err
+		}
+		if after == old && (after != nil || stored.ResourceVersion == "") {
+			return after, ctrl.Result{}, nil
+		}
+	}
+	switch err := r.write(ctx, stored, k, name, after); {
+	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
+		return nil, ctrl.Result{RequeueAfter: again}, nil // another replica was first, or the cache is a moment behind
+	case err != nil:
+		return nil, ctrl.Result{}, err
+	}
+	return after, ctrl.Result{}, nil
 }
 
 // read returns a window, nil where there is none or it is on its way out, and what identifies the freezes over it.
@@ -130,22 +190,30 @@ func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string
 	if !window.DeletionTimestamp.IsZero() {
 		return nil, "", nil
 	}
-	compiled, err := r.Source.Compiled(ctx)
-	if err != nil {
+	var freezes v1alpha1.ChangeFreezeList
+	if err := reader.List(ctx, &freezes); err != nil {
 		return nil, "", err
 	}
-	var over []string
-	for _, f := range compiled.Set.Blocking(name) {
-		freeze := &v1alpha1.ChangeFreeze{}
-		if err := r.Client.Get(ctx, types.NamespacedName{Name: f.Name}, freeze); err != nil {
+	compiled := r.live.Compile(nil, freezes.Items)
+	if reader != r.Live {
+		var err error
+		if compiled, err = r.Source.Compiled(ctx); err != nil {
 			return nil, "", err
 		}
-		over = append(over, fmt.Sprintf("%s/%d", freeze.UID, freeze.Generation))
 	}
+	governing, problems := compile.Window(window)
+	var over []string
+	for i := range freezes.Items {
+		f := &freezes.Items[i]
+		if known, found := compiled.Freezes[f.Name]; found && problems.HasTarget() && known.Problems.HasTarget() && governing.BlockedBy(known.Freeze) {
+			over = append(over, fmt.Sprintf("%s/%d", f.UID, f.Generation))
+		}
+	}
+	slices.Sort(over)
 	return window, strings.Join(over, ","), nil
 }
 
-func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, window string, next *record.Record) error {
+func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, k kind, name string, next *record.Record) error {
 	if next == nil {
 		return r.Client.Delete(ctx, stored, client.Preconditions{ResourceVersion: &stored.ResourceVersion})
 	}
@@ -155,9 +223,9 @@ func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, window
 	}
 	object := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: doors.OperatorNamespace, Name: objectName(window),
+			Namespace: doors.OperatorNamespace, Name: k.objectName(name),
 			Labels:      map[string]string{Label: "true", doors.ManagedByLabel: doors.ManagedBy},
-			Annotations: map[string]string{windowAnnotation: window},
+			Annotations: map[string]string{k.annotation: name},
 		},
 		Data: map[string]string{dataKey: string(text)},
 	}
@@ -191,29 +259,33 @@ func wait(r *record.Record, window *v1alpha1.MaintenanceWindow, now time.Time) c
 // parse reads a record; nil where there is none that can be read.
 func parse(stored *corev1.ConfigMap) *record.Record {
 	r := &record.Record{}
-	if text, found := stored.Data[dataKey]; !found || json.Unmarshal([]byte(text), r) != nil || r.Window == "" {
+	if text, found := stored.Data[dataKey]; !found || json.Unmarshal([]byte(text), r) != nil || r.Window+r.Freeze == "" {
 		return nil
 	}
 	return r
 }
 
-// Records reads all records, by the name of their window.
-func Records(stored []corev1.ConfigMap) map[string]*record.Record {
-	records := make(map[string]*record.Record, len(stored))
+// Records reads all records, by the name of their window and of their freeze.
+func Records(stored []corev1.ConfigMap) (ofWindows, ofFreezes map[string]*record.Record) {
+	ofWindows, ofFreezes = make(map[string]*record.Record, len(stored)), map[string]*record.Record{}
 	for i := range stored {
-		if r := parse(&stored[i]); r != nil {
-			records[r.Window] = r
+		switch r := parse(&stored[i]); {
+		case r == nil:
+		case r.Freeze != "":
+			ofFreezes[r.Freeze] = r
+		default:
+			ofWindows[r.Window] = r
 		}
 	}
-	return records
+	return ofWindows, ofFreezes
 }
 
-// objectName is the name of a window's record; names that would be too long end in a hash.
-func objectName(window string) string {
-	const prefix, longest = "announced-", 253
-	if len(prefix+window) <= longest {
-		return prefix + window
+// objectName is the name of a record; names that would be too long end in a hash.
+func (k kind) objectName(name string) string {
+	const longest = 253
+	if len(k.prefix+name) <= longest {
+		return k.prefix + name
 	}
-	sum := sha256.Sum256([]byte(window))
-	return prefix + strings.TrimRight(window[:longest-len(prefix)-17], ".-") + "-" + hex.EncodeToString(sum[:8])
+	sum := sha256.Sum256([]byte(name))
+	return k.prefix + strings.TrimRight(name[:longest-len(k.prefix)-17], ".-") + "-" + hex.EncodeToString(sum[:8])
 }

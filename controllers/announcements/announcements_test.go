@@ -59,7 +59,7 @@ func bring(t *testing.T, cached client.Client, live client.Reader, name string) 
 func get(t *testing.T, c client.Client, name string) *record.Record {
 	t.Helper()
 	stored := &corev1.ConfigMap{}
-	err := c.Get(t.Context(), types.NamespacedName{Namespace: doors.OperatorNamespace, Name: objectName(name)}, stored)
+	err := c.Get(t.Context(), types.NamespacedName{Namespace: doors.OperatorNamespace, Name: windows.objectName(name)}, stored)
 	if client.IgnoreNotFound(err) != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +119,43 @@ func TestACacheThatIsBehind(t *testing.T) {
 	}
 }
 
+// TestACacheThatIsBehindOnFreezes: another replica has recorded a freeze, or its end, that this one's cache has not heard of.
+func TestACacheThatIsBehindOnFreezes(t *testing.T) {
+	freeze := func(generation int64) *v1alpha1.ChangeFreeze {
+		return &v1alpha1.ChangeFreeze{
+			ObjectMeta: metav1.ObjectMeta{Name: "f", UID: "f", Generation: generation},
+			Spec: v1alpha1.ChangeFreezeSpec{
+				Reason: "Val", TimeZone: "UTC", NamespaceSelector: &metav1.LabelSelector{},
+				Schedules: []v1alpha1.Schedule{{Dates: []string{"2026-12-05"}, StartTime: new("00:00"), EndTime: new("24:00")}},
+			},
+		}
+	}
+	for title, tc := range map[string]struct{ live, known []client.Object }{
+		"it is not known yet":            {[]client.Object{freeze(1)}, nil},
+		"its change is not known yet":    {[]client.Object{freeze(2)}, []client.Object{freeze(1)}},
+		"its deletion is not known yet":  {nil, []client.Object{freeze(1)}},
+		"another one is not known yet":   {[]client.Object{freeze(1), &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "e", UID: "e", Generation: 1}, Spec: freeze(1).Spec}}, []client.Object{freeze(1)}},
+		"everything that there is known": {[]client.Object{freeze(1)}, []client.Object{freeze(1)}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			live := fakeClient(t, append(tc.live, window("w", "2026-12-05"))...)
+			first, _ := bring(t, live, live, "w")
+			stored := &corev1.ConfigMap{}
+			if err := live.Get(t.Context(), types.NamespacedName{Namespace: doors.OperatorNamespace, Name: "announced-w"}, stored); err != nil {
+				t.Fatal(err)
+			}
+			stored.ResourceVersion = ""
+			cached := fakeClient(t, append(tc.known, window("w", "2026-12-05"), stored)...)
+			if r, _ := bring(t, cached, live, "w"); r.Sequence != 0 || r.Freezes != first.Freezes {
+				t.Errorf("freezes %q, and then %q at sequence %d", first.Freezes, r.Freezes, r.Sequence)
+			}
+			if want := len(tc.live) > 0; (first.Freezes != "") != want {
+				t.Errorf("freezes %q", first.Freezes)
+			}
+		})
+	}
+}
+
 // slow is a client behind whose back somebody writes.
 type slow struct {
 	client.Client
@@ -160,7 +197,7 @@ func TestARecordThatCannotBeRead(t *testing.T) {
 	if bring(t, c, c, "w"); c.Get(t.Context(), client.ObjectKeyFromObject(broken), &corev1.ConfigMap{}) == nil {
 		t.Error("one of no window was kept")
 	}
-	if len(Records([]corev1.ConfigMap{*broken})) != 0 {
+	if ofWindows, ofFreezes := Records([]corev1.ConfigMap{*broken}); len(ofWindows)+len(ofFreezes) != 0 {
 		t.Error("it was read")
 	}
 }
@@ -168,11 +205,62 @@ func TestARecordThatCannotBeRead(t *testing.T) {
 func TestObjectName(t *testing.T) {
 	long := strings.Repeat("a", 250)
 	for _, name := range []string{"w", long, long + "b", strings.Repeat("a.", 126) + "a"} {
-		if got := objectName(name); len(got) > 253 || !strings.HasPrefix(got, "announced-") {
+		if got := windows.objectName(name); len(got) > 253 || !strings.HasPrefix(got, "announced-") {
+			t.Errorf("%s: %s", name, got)
+		}
+		if got := freezes.objectName(name); len(got) > 253 || strings.HasPrefix(got, windows.prefix) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	if objectName(long) == objectName(long+"b") {
+	if windows.objectName(long) == windows.objectName(long+"b") {
 		t.Error("two windows have one record")
+	}
+}
+
+// TestFreeze: what becomes of a freeze is remembered as what becomes of a window, beside it.
+func TestFreeze(t *testing.T) {
+	freeze := &v1alpha1.ChangeFreeze{
+		ObjectMeta: metav1.ObjectMeta{Name: "w", UID: "f", Generation: 1},
+		Spec: v1alpha1.ChangeFreezeSpec{
+			Reason: "Val", TimeZone: "UTC", NamespaceSelector: &metav1.LabelSelector{},
+			Schedules: []v1alpha1.Schedule{{Dates: []string{"2026-12-05", "2026-12-12"}, StartTime: new("00:00"), EndTime: new("24:00")}},
+		},
+	}
+	c := fakeClient(t, freeze, window("w", "2026-12-05"))
+	r := &Reconciler{Client: c, Live: c, Source: &compile.Source{Reader: c}, Now: func() time.Time { return now }}
+	look := func() *record.Record {
+		t.Helper()
+		if _, err := r.ReconcileFreeze(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Name: "w"}}); err != nil {
+			t.Fatal(err)
+		}
+		var stored corev1.ConfigMapList
+		if err := c.List(t.Context(), &stored); err != nil {
+			t.Fatal(err)
+		}
+		_, ofFreezes := Records(stored.Items)
+		return ofFreezes["w"]
+	}
+	bring(t, c, c, "w")
+	if got := look(); got == nil || got.Sequence != 0 || got.Announced.Title != "Val" {
+		t.Fatalf("at first: %+v", got)
+	}
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(freeze), freeze); err != nil {
+		t.Fatal(err)
+	}
+	freeze.Spec.Schedules[0].Dates, freeze.Generation = []string{"2026-12-05"}, 2
+	if err := c.Update(t.Context(), freeze); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(); got.Sequence != 1 || len(got.Withdrawn) != 1 || !got.ChangedAt.Equal(now) {
+		t.Errorf("shortened: %+v", got)
+	}
+	if err := c.Delete(t.Context(), freeze); err != nil {
+		t.Fatal(err)
+	}
+	if got := look(); got.Sequence != 2 || len(got.Withdrawn) != 2 {
+		t.Errorf("deleted: %+v", got)
+	}
+	if got := get(t, c, "w"); got == nil || len(got.Withdrawn) != 0 {
+		t.Errorf("the window of that name: %+v", got)
 	}
 }

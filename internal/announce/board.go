@@ -11,6 +11,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/record"
 	"fonster.dev/fonster/internal/schedule"
 )
@@ -33,9 +34,9 @@ type Input struct {
 	Compiled *compile.Compiled
 	Windows  []v1alpha1.MaintenanceWindow
 	Freezes  []v1alpha1.ChangeFreeze
-	// Records are by the name of the window; one may be missing.
-	Records map[string]*record.Record
-	Work    []Work
+	// Records and FreezeRecords are by the name of the window and of the freeze; one may be missing.
+	Records, FreezeRecords map[string]*record.Record
+	Work                   []Work
 }
 
 // Board is everything that is announced at one instant, to all audiences.
@@ -49,22 +50,27 @@ type Board struct {
 
 	occurrences []*Occurrence
 	each        int
+	// from is how far back the board goes.
+	from time.Time
+	// frozen holds, by the name of a freeze, when it is in force, as far as the board goes: each is worked out once.
+	frozen map[string][]schedule.Occurrence
 }
 
 // Draw draws the board at now.
 func Draw(in Input, now time.Time) *Board {
-	b := &Board{Now: now, Zone: zoneOfMost(in)}
+	b := &Board{Now: now, Zone: zoneOfMost(in), frozen: map[string][]schedule.Occurrence{}}
 	b.each = min(max(maxTotal/max(len(in.Windows)+len(in.Freezes), 1), minEach), maxEach)
 	year := time.Date(now.In(b.Zone).Year(), 1, 1, 0, 0, 0, 0, b.Zone)
-	from := earliest(year, now.Add(-Behind))
+	b.from = earliest(year, now.Add(-Behind))
 	for i := range in.Windows {
-		b.addWindow(&in.Windows[i], in, from)
+		b.addWindow(&in.Windows[i], in)
 	}
 	for i := range in.Freezes {
-		b.addFreeze(&in.Freezes[i], in, from)
+		b.addFreeze(&in.Freezes[i], in)
 	}
-	b.addWithdrawn(in.Records, from)
-	for _, w := range in.Work {
+	b.addWithdrawn(Window, in.Records)
+	b.addWithdrawn(Freeze, in.FreezeRecords)
+	for _, w := range distinct(in.Work) {
 		b.addWork(w)
 	}
 	slices.SortFunc(b.occurrences, order)
@@ -72,7 +78,7 @@ func Draw(in Input, now time.Time) *Board {
 	return b
 }
 
-func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input, from time.Time) {
+func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input) {
 	compiled, found := in.Compiled.Windows[mw.Name]
 	if !found || compiled.Schedule == nil || !compiled.Problems.HasTarget() {
 		return // it never opens, and its Ready condition says why
@@ -91,12 +97,14 @@ func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input, from time.Ti
 	if spec.Cutoff != nil {
 		cutoff = spec.Cutoff.Duration
 	}
-	for _, occurrence := range b.between(compiled.Schedule, from) {
+	for _, occurrence := range b.between(compiled.Schedule) {
 		o := &Occurrence{Subject: s, Start: occurrence.Start, End: occurrence.End, LastBegin: occurrence.End}
 		if !o.End.IsZero() {
 			o.LastBegin = later(o.Start, o.End.Add(-cutoff))
 		}
-		o.freeze(freezes)
+		for _, f := range freezes {
+			o.freeze(f.Reason, b.inForce(f, o.Start, o.End))
+		}
 		o.ShortNotice = slices.ContainsFunc(mw.Status.Upcoming, func(u v1alpha1.UpcomingOccurrence) bool {
 			return u.ShortNotice && u.Start.Time.Equal(occurrence.Start)
 		})
@@ -104,14 +112,17 @@ func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input, from time.Ti
 	}
 }
 
-func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input, from time.Time) {
+func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input) {
 	compiled, found := in.Compiled.Freezes[cf.Name]
 	if !found || !compiled.Problems.HasTarget() {
 		return
 	}
 	s := &Subject{
 		Kind: Freeze, Name: cf.Name, Title: clean(cf.Spec.Reason, maxTitle), Zone: b.Zone, Audiences: cf.Spec.Audiences,
-		Sequence: int(max(cf.Generation, 1) - 1), ChangedAt: cf.CreationTimestamp.UTC(),
+		ChangedAt: cf.CreationTimestamp.UTC(), Advisory: cf.Spec.Enforcement == v1alpha1.Warn,
+	}
+	if r := in.FreezeRecords[cf.Name]; r != nil {
+		s.Sequence, s.ChangedAt = r.Sequence, r.ChangedAt
 	}
 	if compiled.Schedule == nil { // it cannot be read, and so is in force
 		b.occurrences = append(b.occurrences, &Occurrence{Subject: s})
@@ -120,38 +131,39 @@ func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input, from time.Time) {
 	if len(cf.Spec.Schedules) > 0 {
 		s.Zone = compiled.Schedule.Location()
 	}
-	for _, o := range b.between(compiled.Schedule, from) {
+	for _, o := range b.between(compiled.Schedule) {
 		b.occurrences = append(b.occurrences, &Occurrence{Subject: s, Start: o.Start, End: o.End, LastBegin: o.End})
 	}
 }
 
-// addWithdrawn adds what records say was withdrawn; one that the window still lists only ended early.
-func (b *Board) addWithdrawn(records map[string]*record.Record, from time.Time) {
+// addWithdrawn adds what records of a kind say was withdrawn; one that the object still lists only ended early.
+func (b *Board) addWithdrawn(kind Kind, records map[string]*record.Record) {
 	type key struct {
-		window string
-		start  int64
+		name  string
+		start int64
 	}
 	listed := map[key]*Occurrence{}
 	for _, o := range b.occurrences {
-		if o.Kind == Window && records[o.Name] != nil && len(records[o.Name].Withdrawn) > 0 {
+		if o.Kind == kind && records[o.Name] != nil && len(records[o.Name].Withdrawn) > 0 {
 			listed[key{o.Name, o.Start.Unix()}] = o
 		}
 	}
 	for name, r := range records {
 		for _, w := range r.Withdrawn {
-			o := b.withdrawn(r, w)
+			w.MovedTo = w.Final(r.Withdrawn, func(start time.Time) bool { return listed[key{name, start.Unix()}] != nil })
+			o := b.withdrawn(kind, name, r.Sequence, w)
 			switch still := listed[key{name, w.Start.Unix()}]; {
 			case still != nil && w.Early:
 				o.Subject = still.Subject
 				*still = *o
-			case still == nil && o.End.After(from):
+			case still == nil && o.End.After(b.from):
 				b.occurrences = append(b.occurrences, o)
 			}
 		}
 	}
 }
 
-func (b *Board) withdrawn(r *record.Record, w record.Withdrawn) *Occurrence {
+func (b *Board) withdrawn(kind Kind, name string, sequence int, w record.Withdrawn) *Occurrence {
 	zone := b.Zone
 	if loaded, err := time.LoadLocation(w.TimeZone); err == nil {
 		zone = loaded
@@ -160,12 +172,12 @@ func (b *Board) withdrawn(r *record.Record, w record.Withdrawn) *Occurrence {
 	switch {
 	case w.MovedTo != nil:
 		o.State, o.MovedTo = Moved, w.MovedTo.In(zone)
-	case w.Early:
+	case w.Early && w.At.After(w.Start): // else it was ended before it began
 		o.State, o.EndedAt = EndedEarly, w.At.In(zone)
 	}
 	o.Subject = &Subject{
-		Kind: Window, Name: r.Window, Title: clean(cmp.Or(w.Title, r.Window), maxTitle), Emergency: w.Class == v1alpha1.Emergency,
-		Zone: zone, Audiences: w.Audiences, Sequence: r.Sequence, ChangedAt: w.At,
+		Kind: kind, Name: name, Title: clean(cmp.Or(w.Title, name), maxTitle), Emergency: w.Class == v1alpha1.Emergency,
+		Zone: zone, Audiences: w.Audiences, Sequence: sequence, ChangedAt: w.At, Advisory: w.Advisory,
 	}
 	return o
 }
@@ -173,7 +185,7 @@ func (b *Board) withdrawn(r *record.Record, w record.Withdrawn) *Occurrence {
 func (b *Board) addWork(w Work) {
 	b.occurrences = append(b.occurrences, &Occurrence{
 		Subject: &Subject{
-			Kind: Override, Title: clean(w.Notice, maxTitle), Emergency: true, Zone: b.Zone, Audiences: w.Audiences, ChangedAt: w.Since.UTC(),
+			Kind: Override, Name: w.name(), Title: w.Notice, Emergency: true, Zone: b.Zone, Audiences: w.Audiences, ChangedAt: w.Since.UTC(),
 		},
 		Start: inZone(w.Since, b.Zone), End: inZone(w.Until, b.Zone), LastBegin: inZone(w.Until, b.Zone),
 	})
@@ -181,13 +193,52 @@ func (b *Board) addWork(w Work) {
 
 // between are the occurrences of a schedule that the board shows: all of this year and the horizon, but of each side no more
 // than the nearest.
-func (b *Board) between(s *schedule.Schedule, from time.Time) []schedule.Occurrence {
-	before := recent(s, from, b.Now, b.each)
+func (b *Board) between(s *schedule.Schedule) []schedule.Occurrence {
+	before := recent(s, b.from, b.Now, b.each)
 	ahead := upcoming(s, b.Now, b.Now.Add(Ahead), b.each)
 	if n := len(before); n > 0 && len(ahead) > 0 && before[n-1].Start.Equal(ahead[0].Start) {
 		ahead = ahead[1:]
 	}
 	return append(before, ahead...)
+}
+
+const (
+	// margin is how far beyond the board freezes are looked at, so that an occurrence at its edge is seen whole; beyond, nothing
+	// is taken out of one.
+	margin = schedule.MaxDuration
+	// maxStretches bounds what is kept of a freeze. One that comes more often is asked for each occurrence.
+	maxStretches = 10_000
+)
+
+// inForce is when a freeze is in force in [from, to), whole; a zero from or to lies beyond the board.
+func (b *Board) inForce(f gate.Freeze, from, to time.Time) []schedule.Occurrence {
+	if f.Schedule == nil {
+		return []schedule.Occurrence{{}}
+	}
+	first, last := b.from.Add(-margin), b.Now.Add(Ahead+margin)
+	list, known := b.frozen[f.Name]
+	if !known {
+		list = upcoming(f.Schedule, first, last, maxStretches+1)
+		b.frozen[f.Name] = list
+	}
+	if len(list) > maxStretches {
+		if to.IsZero() || to.After(last) {
+			to = last
+		}
+		return f.Schedule.Between(later(from, first), to)
+	}
+	begin, _ := slices.BinarySearchFunc(list, from, func(o schedule.Occurrence, from time.Time) int {
+		if o.End.IsZero() || o.End.After(from) {
+			return 1
+		}
+		return -1
+	})
+	list = list[begin:]
+	if !to.IsZero() {
+		n, _ := slices.BinarySearchFunc(list, to, func(o schedule.Occurrence, to time.Time) int { return o.Start.Compare(to) })
+		list = list[:n]
+	}
+	return list
 }
 
 // settle sets every state, and finds the next edge and the audiences.

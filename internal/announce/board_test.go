@@ -172,6 +172,27 @@ func TestAgreesWithTheGates(t *testing.T) {
 	}
 }
 
+// TestBlockedBy: a window and a freeze by themselves, and among all others, are the same.
+func TestBlockedBy(t *testing.T) {
+	in := manyKinds()
+	blocked := 0
+	for _, w := range in.Compiled.Windows {
+		listed := in.Compiled.Set.Blocking(w.Name)
+		for _, f := range in.Compiled.Freezes {
+			want := slices.ContainsFunc(listed, func(l gate.Freeze) bool { return l.Name == f.Name })
+			if got := w.BlockedBy(f.Freeze); got != want {
+				t.Errorf("%s is blocked by %s: %t, among all: %t", w.Name, f.Name, got, want)
+			}
+			if want {
+				blocked++
+			}
+		}
+	}
+	if blocked < 7 || blocked > 12 {
+		t.Errorf("%d of %d times %d are blocked", blocked, len(in.Compiled.Windows), len(in.Compiled.Freezes))
+	}
+}
+
 func disruption(gates []gate.Gate, name string) gate.State {
 	for _, g := range gates {
 		for _, s := range g.Disruptions {
@@ -218,7 +239,11 @@ func TestUntil(t *testing.T) {
 // brief writes occurrences for comparing.
 func brief(list []*Occurrence) (lines []string) {
 	for _, o := range list {
-		line := fmt.Sprintf("%s %s %s", o.Name, o.Start.Format("01-02 15:04"), o.State)
+		name := o.Name
+		if o.Kind == Override {
+			name = "work"
+		}
+		line := fmt.Sprintf("%s %s %s", name, o.Start.Format("01-02 15:04"), o.State)
 		for _, f := range o.Frozen {
 			line += " frozen " + f.Start.Format("01-02 15:04") + "–" + f.End.Format("01-02 15:04")
 		}
@@ -253,7 +278,7 @@ func TestFor(t *testing.T) {
 	for audience, want := range map[string]map[string][]string{
 		"": {
 			"open":      {"common 05-02 09:00 open", "heby 05-02 09:00 open", "osthammar 05-02 09:00 open"},
-			"emergency": {"urgent 05-02 11:00 open", " 05-02 12:30 open", "urgent 05-04 11:00 upcoming"},
+			"emergency": {"urgent 05-02 11:00 open", "work 05-02 12:30 open", "urgent 05-04 11:00 upcoming"},
 			"next":      {"osthammar 05-10 09:00 upcoming frozen 05-10 08:00–05-10 10:00", "common 05-16 09:00 upcoming"},
 			"changes":   {"gone 05-05 09:00 cancelled", "common 05-03 09:00 cancelled", "common 05-09 09:00 frozen frozen 05-09 00:00–05-10 00:00"},
 			"freezes":   {"election 05-09 00:00 upcoming", "morning 05-10 08:00 upcoming"},
@@ -299,6 +324,43 @@ func TestEndedEarly(t *testing.T) {
 	}
 }
 
+// TestMovedTwice: a date that was moved again is told where it is at last.
+func TestMovedTwice(t *testing.T) {
+	moved := func(from, to int) record.Withdrawn {
+		w := record.Withdrawn{Start: at(5, from, 9, 0), End: at(5, from, 20, 0), At: at(4, 20, 12, 0), TimeZone: "Europe/Stockholm"}
+		if to > 0 {
+			w.MovedTo = new(at(5, to, 9, 0))
+		}
+		return w
+	}
+	for title, tc := range map[string]struct {
+		listed    []string
+		withdrawn []record.Withdrawn
+		want      []string
+	}{
+		"once":                   {[]string{"2026-05-03"}, []record.Withdrawn{moved(2, 3)}, []string{"2 to 3"}},
+		"twice":                  {[]string{"2026-05-04"}, []record.Withdrawn{moved(2, 3), moved(3, 4)}, []string{"2 to 4", "3 to 4"}},
+		"three times, backwards": {[]string{"2026-05-05"}, []record.Withdrawn{moved(2, 5), moved(3, 2), moved(4, 3)}, []string{"2 to 5", "3 to 5", "4 to 5"}},
+		"and then cancelled":     {[]string{"2026-05-20"}, []record.Withdrawn{moved(2, 3), moved(3, 0)}, []string{"2 to 3", "3 cancelled"}},
+		"back to where it was":   {[]string{"2026-05-02"}, []record.Withdrawn{moved(3, 2)}, []string{"3 to 2"}},
+	} {
+		in := input([]v1alpha1.MaintenanceWindow{window("w", dates("09:00", "20:00", tc.listed...))})
+		in.Records = map[string]*record.Record{"w": {Window: "w", Withdrawn: tc.withdrawn}}
+		var got []string
+		for _, o := range Draw(in, at(5, 1, 0, 0)).For("").All {
+			switch o.State {
+			case Moved:
+				got = append(got, fmt.Sprintf("%d to %d", o.Start.Day(), o.MovedTo.Day()))
+			case Cancelled:
+				got = append(got, fmt.Sprintf("%d cancelled", o.Start.Day()))
+			}
+		}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s: %s", title, diff)
+		}
+	}
+}
+
 // TestClosedEarly: what kubectl window close, or the operator, has ended is told as that, from the record and without it.
 func TestClosedEarly(t *testing.T) {
 	closed := window("w", dates("09:00", "20:00", "2026-05-02", "2026-05-09"))
@@ -331,6 +393,38 @@ func TestAFreezeWithoutEnd(t *testing.T) {
 	}
 }
 
+// TestAWindowWithoutEnd: a freeze that comes again and again over it is looked at as far as the board goes, and no further.
+func TestAWindowWithoutEnd(t *testing.T) {
+	now := at(5, 2, 13, 0)
+	for title, tc := range map[string]struct {
+		lunch         v1alpha1.Schedule
+		fewest, most  int
+		frozen, after time.Time
+	}{
+		"daily":         {rule("FREQ=DAILY", "12:00", "13:00"), 400, 700, at(5, 2, 12, 30), now},
+		"by the minute": {cron("*/2 * * * *", time.Minute), 300_000, 500_000, now.Add(30 * time.Second), now.Add(90 * time.Second)},
+	} {
+		in := input([]v1alpha1.MaintenanceWindow{
+			window("always", rule("FREQ=DAILY", "00:00", "24:00")), window("day", dates("09:00", "20:00", "2026-05-02")),
+		}, freeze("lunch", &metav1.LabelSelector{}, tc.lunch))
+		b := Draw(in, now)
+		if len(b.frozen) != 1 {
+			t.Errorf("%s: %d freezes were worked out", title, len(b.frozen))
+		}
+		for _, o := range b.For("").All {
+			if o.Kind != Window {
+				continue
+			}
+			if n := len(o.Frozen); o.Name == "always" && (!o.Start.IsZero() || !o.End.IsZero() || n < tc.fewest || n > tc.most) {
+				t.Errorf("%s: [%s, %s) has %d stretches", title, o.Start, o.End, n)
+			}
+			if o.OpenAt(tc.frozen) || !o.OpenAt(tc.after) {
+				t.Errorf("%s: %s is open in the freeze, or not after it", title, o.Name)
+			}
+		}
+	}
+}
+
 func TestBounds(t *testing.T) {
 	var windows []v1alpha1.MaintenanceWindow
 	for i := range 1000 {
@@ -340,7 +434,10 @@ func TestBounds(t *testing.T) {
 		}
 		windows = append(windows, window(fmt.Sprintf("w%03d", i), s, audiences(fmt.Sprintf("a%02d", i%50))))
 	}
-	b := Draw(input(windows), at(7, 1, 12, 0))
+	in := input(windows, freeze("lunch", &metav1.LabelSelector{}, rule("FREQ=DAILY", "12:00", "13:00")))
+	started := time.Now()
+	b := Draw(in, at(7, 1, 13, 0))
+	t.Logf("drawn in %s", time.Since(started).Round(time.Millisecond))
 	if n := len(b.occurrences); n > 2*maxTotal || n < maxTotal {
 		t.Errorf("%d occurrences", n)
 	}

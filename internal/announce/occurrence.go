@@ -52,6 +52,8 @@ type Subject struct {
 	// Name is the object's name; Title and Description are for people, cleaned of what is no text.
 	Name, Title, Description string
 	Emergency                bool
+	// Advisory is a freeze that only warns.
+	Advisory bool
 	// Zone is the subject's own, in which its times are told.
 	Zone *time.Location
 	// Audiences lists whose page shows it; empty: everybody's.
@@ -117,6 +119,28 @@ func (o *Occurrence) WhollyFrozen() bool {
 	return len(o.Frozen) > 0 && !o.End.IsZero() && !at.Before(o.End)
 }
 
+// FrozenFrom are the stretches that are not over at t.
+func (o *Occurrence) FrozenFrom(t time.Time) []Stretch {
+	i := slices.IndexFunc(o.Frozen, func(f Stretch) bool { return f.End.IsZero() || f.End.After(t) })
+	if i < 0 {
+		return nil
+	}
+	return o.Frozen[i:]
+}
+
+// WhollyFrozen tells whether freezes leave nothing of [start, end).
+func WhollyFrozen(start, end time.Time, freezes []gate.Freeze) bool {
+	o := Occurrence{Subject: &Subject{Zone: time.UTC}, Start: start, End: end}
+	for _, f := range freezes {
+		inForce := []schedule.Occurrence{{}} // one that cannot be read is in force
+		if f.Schedule != nil {
+			inForce = f.Schedule.Between(start, end)
+		}
+		o.freeze(f.Reason, inForce)
+	}
+	return o.WhollyFrozen()
+}
+
 func (o *Occurrence) frozenAt(t time.Time) bool {
 	return slices.ContainsFunc(o.Frozen, func(f Stretch) bool { return within(t, f.Start, f.End) })
 }
@@ -138,20 +162,14 @@ func (o *Occurrence) settle(now time.Time) {
 	}
 }
 
-// freeze takes the time of freezes out of the occurrence.
-func (o *Occurrence) freeze(freezes []gate.Freeze) {
-	from, to := o.Start, o.End
-	if from.IsZero() || to.IsZero() {
-		from, to = beginning, end
+// freeze takes the times at which a freeze is in force out of the occurrence.
+func (o *Occurrence) freeze(reason string, inForce []schedule.Occurrence) {
+	if len(inForce) == 0 {
+		return
 	}
-	for _, f := range freezes {
-		if f.Schedule == nil {
-			o.Frozen = append(o.Frozen, Stretch{Reason: clean(f.Reason, maxTitle)})
-			continue
-		}
-		for _, s := range f.Schedule.Between(from, to) {
-			o.Frozen = append(o.Frozen, Stretch{Start: inZone(s.Start, o.Zone), End: inZone(s.End, o.Zone), Reason: clean(f.Reason, maxTitle)})
-		}
+	reason = clean(reason, maxTitle)
+	for _, s := range inForce {
+		o.Frozen = append(o.Frozen, Stretch{Start: inZone(s.Start, o.Zone), End: inZone(s.End, o.Zone), Reason: reason})
 	}
 	slices.SortStableFunc(o.Frozen, func(a, b Stretch) int { return a.Start.Compare(b.Start) })
 	o.Frozen = merge(o.Frozen)
@@ -171,12 +189,6 @@ func merge(list []Stretch) []Stretch {
 	}
 	return out
 }
-
-// Both bound what a schedule without beginning and end is asked about.
-var (
-	beginning = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
-	end       = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-)
 
 func within(t, start, end time.Time) bool {
 	return !t.Before(start) && (end.IsZero() || t.Before(end))

@@ -47,7 +47,7 @@ func (b *Board) Known(audience string) bool {
 // For is what an audience is shown; the empty audience is everybody.
 func (b *Board) For(audience string) *View {
 	v := &View{Audience: audience, Now: b.Now, Zone: b.Zone, OneZone: true}
-	horizon := b.Now.Add(-Behind)
+	horizon, year := b.Now.Add(-Behind), b.Now.In(b.Zone).Year()
 	var coming []*Occurrence
 	for _, o := range b.occurrences {
 		if !o.For(audience) {
@@ -60,12 +60,15 @@ func (b *Board) For(audience string) *View {
 			v.All = append(v.All, o)
 		}
 		if o.Kind == Freeze {
-			if o.State != Past {
+			switch {
+			case o.changed(b.Now):
+				v.Changes = append(v.Changes, o)
+			case o.State == Upcoming || o.State == Open:
 				v.Freezes = append(v.Freezes, o)
 			}
 			continue
 		}
-		if o.Start.In(b.Zone).Year() == b.Now.In(b.Zone).Year() || o.State == Open {
+		if o.Start.In(b.Zone).Year() == year || o.State == Open || o.Start.IsZero() && (o.End.IsZero() || o.End.In(b.Zone).Year() >= year) {
 			v.Year = append(v.Year, o)
 		}
 		switch {
@@ -101,15 +104,31 @@ func (o *Occurrence) changed(now time.Time) bool {
 
 func head(list []*Occurrence, n int) []*Occurrence { return list[:min(len(list), n)] }
 
-// nearest keeps maxYear of a list: from now on first, then what is just past.
+// Nearest keeps of a list, which is in order of start, what take has room for: it is asked for each, what is open or to come
+// first, the soonest before the later, and then what is over, the latest first, until it declines. The order stays.
+func Nearest(list []*Occurrence, now time.Time, take func(*Occurrence) bool) (kept []*Occurrence, left int) {
+	over := func(o *Occurrence) bool { return !o.End.IsZero() && !o.End.After(now) }
+	var ahead, behind []*Occurrence
+	for _, o := range list {
+		if over(o) {
+			behind = append(behind, o)
+		} else {
+			ahead = append(ahead, o)
+		}
+	}
+	slices.Reverse(behind)
+	for _, o := range slices.Concat(ahead, behind) {
+		if !take(o) {
+			break
+		}
+		kept = append(kept, o)
+	}
+	slices.SortFunc(kept, order)
+	return kept, len(list) - len(kept)
+}
+
+// nearest keeps maxYear of a list.
 func nearest(list []*Occurrence, now time.Time) (kept []*Occurrence, left int) {
-	if len(list) <= maxYear {
-		return list, 0
-	}
-	first := slices.IndexFunc(list, func(o *Occurrence) bool { return o.End.IsZero() || o.End.After(now) })
-	if first < 0 {
-		first = len(list)
-	}
-	first = max(min(first, len(list)-maxYear), 0)
-	return list[first : first+maxYear], len(list) - maxYear
+	room := maxYear
+	return Nearest(list, now, func(*Occurrence) bool { room--; return room >= 0 })
 }

@@ -1,7 +1,12 @@
 package announce
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,6 +19,31 @@ type Work struct {
 	Notice string
 	// Audiences are those of the windows that are overridden; empty: everybody's.
 	Audiences []string
+}
+
+// distinct are works that people can tell apart, with their texts cleaned: of those that began together, for the same audiences
+// and with the same sentence, one, which ends with the last.
+func distinct(works []Work) []Work {
+	var list []Work
+	for _, w := range works {
+		w.Since, w.Until = w.Since.Truncate(time.Second), w.Until.Truncate(time.Second)
+		w.Notice, w.Audiences = clean(w.Notice, maxTitle), slices.Compact(slices.Sorted(slices.Values(w.Audiences)))
+		i := slices.IndexFunc(list, func(other Work) bool { return other.Since.Equal(w.Since) && other.name() == w.name() })
+		switch {
+		case i < 0:
+			list = append(list, w)
+		case w.Until.IsZero() || !list[i].Until.IsZero() && w.Until.After(list[i].Until):
+			list[i].Until = w.Until
+		}
+	}
+	return list
+}
+
+// name tells works of one instant apart, by what people are told that does not change: not by their end, nor by what is
+// worked on.
+func (w *Work) name() string {
+	sum := sha256.Sum256([]byte(strings.Join(w.Audiences, ",") + "\n" + w.Notice))
+	return cmp.Or(strings.Join(w.Audiences, "-"), "all") + "-" + hex.EncodeToString(sum[:5])
 }
 
 // WorkSource lists the emergency work under way or announced.

@@ -13,8 +13,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/announce/ical"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/schedule"
 )
 
@@ -23,15 +25,19 @@ const defaultSpan = 90 * 24 * time.Hour
 
 // entry is one occurrence in a calendar, as JSON has it: one of window and freeze is its name.
 type entry struct {
-	Window      string    `json:"window,omitempty"`
-	Freeze      string    `json:"freeze,omitempty"`
-	Title       string    `json:"title"`
-	Class       string    `json:"class,omitempty"`
-	Start       time.Time `json:"start"`
-	End         time.Time `json:"end"`
-	TimeZone    string    `json:"timeZone"`
-	Audiences   []string  `json:"audiences,omitempty"`
+	Window    string    `json:"window,omitempty"`
+	Freeze    string    `json:"freeze,omitempty"`
+	Title     string    `json:"title"`
+	Class     string    `json:"class,omitempty"`
+	Start     time.Time `json:"start"`
+	End       time.Time `json:"end"`
+	TimeZone  string    `json:"timeZone"`
+	Audiences []string  `json:"audiences,omitempty"`
+	// Frozen is a window's that freezes leave nothing of; Advisory a freeze that only warns.
+	Frozen      bool `json:"frozen,omitempty"`
+	Advisory    bool `json:"advisory,omitempty"`
 	description string
+	endless     bool
 }
 
 func (e entry) name() string { return e.Window + e.Freeze }
@@ -53,7 +59,9 @@ func newCalendar(r *root) *cobra.Command {
 		Short: "List when windows are open and freezes in force",
 		Long: `List when windows are open and freezes in force, of files (no cluster needed) or of the cluster.
 
-An occurrence is listed when any part of it lies in [--from, --to). Dates are read in each window's own zone.`,
+An occurrence is listed when any part of it lies in [--from, --to). Dates are read in each window's own zone. One that freezes
+leave nothing of is listed as frozen, as cancelled in iCalendar. What has no known start or end is shown from --from and to --to;
+in iCalendar it is left out.`,
 		Example: `  kubectl window calendar -f config/samples/itcentrum-2021.yaml --from 2021-05-01 --to 2022-01-01
   kubectl window calendar --all -o ics > windows.ics`,
 		Args: cobra.NoArgs,
@@ -122,17 +130,18 @@ func (o *calendar) execute(ctx context.Context) error {
 		return err
 	}
 	var entries []entry
+	together := found.compile().Set
 	for _, s := range found.windows {
 		window, problems := compile.Window(s.object)
 		failed = o.report(s.where, "MaintenanceWindow", s.object.Name, problems) || failed
-		if window.Schedule != nil && o.shown(s.object.Spec.Audiences) {
-			entries = append(entries, o.ofWindow(s.object, window.Schedule)...)
+		if window.Schedule != nil && problems.HasTarget() && o.shown(s.object.Spec.Audiences) {
+			entries = append(entries, o.ofWindow(s.object, window.Schedule, together.Blocking(s.object.Name))...)
 		}
 	}
 	for _, s := range found.freezes {
 		freeze, problems := compile.Freeze(s.object)
 		failed = o.report(s.where, "ChangeFreeze", s.object.Name, problems) || failed
-		if freeze.Schedule != nil && o.shown(s.object.Spec.Audiences) {
+		if freeze.Schedule != nil && problems.HasTarget() && o.shown(s.object.Spec.Audiences) {
 			entries = append(entries, o.ofFreeze(s.object, freeze.Schedule)...)
 		}
 	}
@@ -177,13 +186,13 @@ func (o *calendar) shown(audiences []string) bool {
 	return o.audience == "" || len(audiences) == 0 || slices.Contains(audiences, o.audience)
 }
 
-func (o *calendar) ofWindow(mw *v1alpha1.MaintenanceWindow, s *schedule.Schedule) []entry {
+func (o *calendar) ofWindow(mw *v1alpha1.MaintenanceWindow, s *schedule.Schedule, freezes []gate.Freeze) []entry {
 	var entries []entry
 	for _, occurrence := range o.between(s) {
 		entries = append(entries, entry{
 			Window: mw.Name, Title: cmp.Or(mw.Spec.Title, mw.Name), Class: string(cmp.Or(mw.Spec.Class, v1alpha1.Planned)),
 			Start: occurrence.Start, End: occurrence.End, TimeZone: mw.Spec.TimeZone, Audiences: mw.Spec.Audiences,
-			description: mw.Spec.Description,
+			Frozen: announce.WhollyFrozen(occurrence.Start, occurrence.End, freezes), description: mw.Spec.Description, endless: occurrence.endless,
 		})
 	}
 	return entries
@@ -194,29 +203,37 @@ func (o *calendar) ofFreeze(cf *v1alpha1.ChangeFreeze, s *schedule.Schedule) []e
 	for _, occurrence := range o.between(s) {
 		entries = append(entries, entry{
 			Freeze: cf.Name, Title: cf.Spec.Reason, Start: occurrence.Start, End: occurrence.End,
-			TimeZone: cf.Spec.TimeZone, Audiences: cf.Spec.Audiences,
+			TimeZone: cf.Spec.TimeZone, Audiences: cf.Spec.Audiences, Advisory: cf.Spec.Enforcement == v1alpha1.Warn, endless: occurrence.endless,
 		})
 	}
 	return entries
 }
 
+// listed is an occurrence with its start and end in the interval; endless where one is not known.
+type listed struct {
+	schedule.Occurrence
+	endless bool
+}
+
 // between lists a schedule's occurrences in the interval. What has no known end, such as a freeze until it is deleted, is
 // shown to the end of the interval.
-func (o *calendar) between(s *schedule.Schedule) []schedule.Occurrence {
+func (o *calendar) between(s *schedule.Schedule) []listed {
 	from, to, err := o.span(s.Location())
 	if err != nil {
 		return nil // validate has seen it
 	}
-	occurrences := s.Between(from, to)
-	for i := range occurrences {
-		if occurrences[i].Start.IsZero() {
-			occurrences[i].Start = from.In(s.Location())
+	var list []listed
+	for _, occurrence := range s.Between(from, to) {
+		l := listed{Occurrence: occurrence, endless: occurrence.Start.IsZero() || occurrence.End.IsZero()}
+		if l.Start.IsZero() {
+			l.Start = from.In(s.Location())
 		}
-		if occurrences[i].End.IsZero() {
-			occurrences[i].End = to.In(s.Location())
+		if l.End.IsZero() {
+			l.End = to.In(s.Location())
 		}
+		list = append(list, l)
 	}
-	return occurrences
+	return list
 }
 
 func (o *calendar) write(entries []entry) error {
@@ -233,16 +250,19 @@ func (o *calendar) write(entries []entry) error {
 }
 
 func events(entries []entry, now time.Time) []ical.Event {
-	events := make([]ical.Event, len(entries))
-	for i, e := range entries {
+	var events []ical.Event
+	for _, e := range entries {
+		if e.endless {
+			continue // it would be another event each time
+		}
 		kind, categories := ical.Window, []string{ical.Window, strings.ToLower(e.Class)}
 		if e.Freeze != "" {
 			kind, categories = ical.Freeze, []string{ical.Freeze}
 		}
-		events[i] = ical.Event{
+		events = append(events, ical.Event{
 			UID: ical.UID(kind, e.name(), e.Start), Title: e.Title, Description: e.description, Start: e.Start, End: e.End,
-			Categories: categories, Changed: now,
-		}
+			Categories: categories, Changed: now, Cancelled: e.Frozen,
+		})
 	}
 	return events
 }
@@ -256,10 +276,16 @@ func writeText(w io.Writer, entries []entry) error {
 	fmt.Fprintln(table, "START\tEND\tLENGTH\tNAME\tTITLE")
 	for _, e := range entries {
 		title := e.Title
-		if e.Freeze != "" {
+		switch {
+		case e.Advisory:
+			title = "FREEZE (warns only): " + title
+		case e.Freeze != "":
 			title = "FREEZE: " + title
-		} else if e.Class == string(v1alpha1.Emergency) {
+		case e.Class == string(v1alpha1.Emergency):
 			title = "EMERGENCY: " + title
+		}
+		if e.Frozen {
+			title = "FROZEN: " + title
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", compile.Human(e.Start), compile.Human(e.End), length(e.End.Sub(e.Start)), e.name(), title)
 	}

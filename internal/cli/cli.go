@@ -168,17 +168,11 @@ func (r *root) compiled(ctx context.Context) (*compile.Compiled, map[string]*v1a
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	var windows []v1alpha1.MaintenanceWindow
-	var freezes []v1alpha1.ChangeFreeze
 	byName := map[string]*v1alpha1.MaintenanceWindow{}
 	for _, s := range found.windows {
-		windows = append(windows, *s.object)
 		byName[s.object.Name] = s.object
 	}
-	for _, s := range found.freezes {
-		freezes = append(freezes, *s.object)
-	}
-	return new(compile.Cache).Compile(windows, freezes), byName, c, nil
+	return found.compile(), byName, c, nil
 }
 
 // annotate sets an annotation of an object.

@@ -161,3 +161,42 @@ func TestStatus(t *testing.T) {
 		t.Errorf("an empty cluster: %s", stdout)
 	}
 }
+
+// TestCalendarWithFreezes: what freezes leave nothing of is told as frozen, and a freeze that only warns as that.
+func TestCalendarWithFreezes(t *testing.T) {
+	manifests := `
+apiVersion: maintenance.fonster.dev/v1alpha1
+kind: MaintenanceWindow
+metadata: {name: w}
+spec:
+  title: Fönster
+  timeZone: Europe/Stockholm
+  namespaceSelector: {}
+  schedules: [{dates: ["2026-12-05", "2026-12-12"], startTime: "09:00", endTime: "20:00"}]
+---
+apiVersion: maintenance.fonster.dev/v1alpha1
+kind: ChangeFreeze
+metadata: {name: refuses}
+spec:
+  reason: Val
+  timeZone: Europe/Stockholm
+  namespaceSelector: {}
+  schedules: [{dates: ["2026-12-05"], startTime: "00:00", endTime: "24:00"}]
+---
+apiVersion: maintenance.fonster.dev/v1alpha1
+kind: ChangeFreeze
+metadata: {name: warns}
+spec:
+  reason: Bokslut
+  enforcement: Warn
+  timeZone: Europe/Stockholm
+  namespaceSelector: {}
+  schedules: [{dates: ["2026-12-12"], startTime: "00:00", endTime: "24:00"}]
+`
+	_, stdout, _ := execute(t, manifests, nil, "calendar", "-f", "-", "--from", "2026-12-01", "--to", "2027-01-01")
+	for _, want := range []string{"FROZEN: Fönster", "w         Fönster", "FREEZE: Val", "FREEZE (warns only): Bokslut"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+}

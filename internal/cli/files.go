@@ -13,6 +13,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
 )
 
 // objects are windows and freezes with where each was found.
@@ -24,6 +25,19 @@ type objects struct {
 type source[T any] struct {
 	object T
 	where  string
+}
+
+// compile compiles them together.
+func (o *objects) compile() *compile.Compiled {
+	var windows []v1alpha1.MaintenanceWindow
+	var freezes []v1alpha1.ChangeFreeze
+	for _, s := range o.windows {
+		windows = append(windows, *s.object)
+	}
+	for _, s := range o.freezes {
+		freezes = append(freezes, *s.object)
+	}
+	return new(compile.Cache).Compile(windows, freezes)
 }
 
 // readFiles reads manifests: files, folders of them, or - for standard input. Other kinds are passed over. All errors are

@@ -68,6 +68,12 @@ func (s *Set) Blocking(window string) []Freeze {
 	return entry.group.blockingAll(entry.window.Disruptions)
 }
 
+// BlockedBy says whether a freeze keeps the whole window shut while it is in force: whether Blocking lists it.
+func (w Window) BlockedBy(f Freeze) bool {
+	return f.Enforcement == Deny && f.Target.Covers(w.Target) &&
+		!slices.ContainsFunc(w.Disruptions, func(d Disruption) bool { return !slices.Contains(f.Disruptions, d) })
+}
+
 // blockingAll lists the refusing freezes that stop every one of the disruptions on the whole target.
 func (g *group) blockingAll(all []Disruption) []Freeze {
 	var freezes []Freeze

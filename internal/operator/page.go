@@ -91,8 +91,9 @@ func announcedInput(ctx context.Context, reader client.Reader, source *compile.S
 	if err != nil {
 		return input, err
 	}
+	records, freezeRecords := announcements.Records(stored.Items)
 	return announce.Input{
-		Compiled: compiled, Windows: windows.Items, Freezes: freezes.Items, Records: announcements.Records(stored.Items), Work: underWay,
+		Compiled: compiled, Windows: windows.Items, Freezes: freezes.Items, Records: records, FreezeRecords: freezeRecords, Work: underWay,
 	}, nil
 }
 

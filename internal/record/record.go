@@ -1,4 +1,4 @@
-// Package record remembers what was announced of a window, so that people can be told what has changed since: occurrences
+// Package record remembers what was announced of a window or freeze, so that people can be told what has changed since: occurrences
 // that were cancelled, moved, or ended early. It is pure, and nothing is gated by it.
 package record
 
@@ -24,15 +24,17 @@ const (
 	moveWithin = 31 * 24 * time.Hour
 )
 
-// Record is what was announced of one window.
+// Record is what was announced of one window or freeze.
 type Record struct {
-	// Window is the window's name.
-	Window string `json:"window"`
+	// One of Window and Freeze is its name.
+	Window string `json:"window,omitempty"`
+	Freeze string `json:"freeze,omitempty"`
 	// Sequence rises by one whenever what is announced changes: SEQUENCE of RFC 5545, section 3.8.7.4.
 	Sequence int `json:"sequence"`
-	// ChangedAt is when it last rose; at first, when the window was created.
+	// ChangedAt is when it last rose; at first, when the object was created.
 	ChangedAt time.Time `json:"changedAt"`
-	// Announced is what people were told: the spec without what concerns workloads alone. Nil once the window is deleted.
+	// Announced is what people were told: the spec without what concerns workloads alone. Of a freeze, Title is its reason, and
+	// Enforcement whether it only warns. Nil once the object is deleted.
 	Announced *v1alpha1.MaintenanceWindowSpec `json:"announced,omitempty"`
 	// Freezes identifies the freezes that lay over the window.
 	Freezes string `json:"freezes,omitempty"`
@@ -54,32 +56,88 @@ type Withdrawn struct {
 	Class     v1alpha1.WindowClass `json:"class,omitempty"`
 	TimeZone  string               `json:"timeZone"`
 	Audiences []string             `json:"audiences,omitempty"`
+	// Advisory means that it is of a freeze that only warned.
+	Advisory bool `json:"advisory,omitempty"`
+}
+
+// Final is where an occurrence went at last, when what took its place has been moved too; nil where it went nowhere. What was
+// cancelled there says so itself. listed says whether one that starts then is announced now.
+func (w Withdrawn) Final(all []Withdrawn, listed func(start time.Time) bool) *time.Time {
+	to := w.MovedTo
+	for range all { // as many steps at most as there are moves
+		if to == nil || listed(*to) {
+			return to
+		}
+		i := slices.IndexFunc(all, func(next Withdrawn) bool { return next.Start.Equal(*to) && next.MovedTo != nil })
+		if i < 0 {
+			return to
+		}
+		to = all[i].MovedTo
+	}
+	return to
+}
+
+// told is a window or freeze as far as people are told of it.
+type told struct {
+	window, freeze string // one is its name
+	created        time.Time
+	announced      *v1alpha1.MaintenanceWindowSpec
+	freezes        string
+	closed         []schedule.Occurrence
+	// always means that it is in force whatever it says of times: nothing is withdrawn.
+	always bool
 }
 
 // Next is the record after a look at the window, nil when it is deleted, and at the freezes over it. It returns the very
 // same record when nothing has changed, and nil when there is nothing left to remember.
 func Next(old *Record, mw *v1alpha1.MaintenanceWindow, freezes string, now time.Time) *Record {
+	if mw == nil {
+		return after(old, nil, now)
+	}
+	return after(old, &told{
+		window: mw.Name, created: mw.CreationTimestamp.UTC(), announced: announced(mw), freezes: freezes, closed: compile.Closed(mw),
+	}, now)
+}
+
+// NextFreeze is Next for a freeze, nil when it is deleted.
+func NextFreeze(old *Record, cf *v1alpha1.ChangeFreeze, now time.Time) *Record {
+	if cf == nil {
+		return after(old, nil, now)
+	}
+	s := cf.Spec
+	compiled, _ := compile.Freeze(cf)
+	spec := &v1alpha1.MaintenanceWindowSpec{Title: s.Reason, TimeZone: s.TimeZone, Schedules: s.Schedules, Audiences: s.Audiences}
+	if s.Enforcement == v1alpha1.Warn {
+		spec.Enforcement = v1alpha1.Warn
+	}
+	return after(old, &told{
+		freeze: cf.Name, created: cf.CreationTimestamp.UTC(), announced: spec, always: compiled.Schedule == nil || len(s.Schedules) == 0,
+	}, now)
+}
+
+// after is the record after a look at an object, nil where it is deleted.
+func after(old *Record, is *told, now time.Time) *Record {
 	now = now.Truncate(time.Second)
 	if old == nil {
-		if mw == nil {
+		if is == nil {
 			return nil
 		}
-		first := &Record{Window: mw.Name, ChangedAt: mw.CreationTimestamp.UTC(), Announced: announced(mw), Freezes: freezes}
-		first.endEarly(compile.Closed(mw), now)
+		first := &Record{Window: is.window, Freeze: is.freeze, ChangedAt: is.created, Announced: is.announced, Freezes: is.freezes}
+		first.endEarly(is.closed, now)
 		return first
 	}
 	next := *old
 	next.Withdrawn = slices.DeleteFunc(slices.Clone(old.Withdrawn), func(w Withdrawn) bool { return now.Sub(w.End) >= Memory })
-	next.Announced = announced(mw)
-	if mw != nil {
-		next.Freezes = freezes
+	next.Announced = nil
+	if is != nil {
+		next.Announced, next.Freezes = is.announced, is.freezes
 	}
 	changed := !equal(old.Announced, next.Announced) || old.Freezes != next.Freezes
-	if changed {
+	if changed && (is == nil || !is.always) {
 		next.withdraw(old.Announced, now)
 	}
-	if mw != nil {
-		changed = next.endEarly(compile.Closed(mw), now) || changed
+	if is != nil {
+		changed = next.endEarly(is.closed, now) || changed
 	}
 	if changed {
 		next.Sequence++
@@ -106,9 +164,6 @@ func (r *Record) Expires() (at time.Time) {
 
 // announced is the part of a spec that people are told.
 func announced(mw *v1alpha1.MaintenanceWindow) *v1alpha1.MaintenanceWindowSpec {
-	if mw == nil {
-		return nil
-	}
 	s := mw.Spec
 	return &v1alpha1.MaintenanceWindowSpec{
 		Title: s.Title, Description: s.Description, Class: s.Class, TimeZone: s.TimeZone, Schedules: s.Schedules,
@@ -198,7 +253,7 @@ func (r *Record) endedEarly(o schedule.Occurrence) bool {
 func withdrawn(announced *v1alpha1.MaintenanceWindowSpec, o schedule.Occurrence, at time.Time) Withdrawn {
 	return Withdrawn{
 		Start: o.Start, End: o.End, At: at.UTC(), Title: announced.Title, Class: announced.Class, TimeZone: announced.TimeZone,
-		Audiences: announced.Audiences,
+		Audiences: announced.Audiences, Advisory: announced.Enforcement == v1alpha1.Warn,
 	}
 }
 

@@ -201,3 +201,60 @@ func TestARecordStaysSmall(t *testing.T) {
 		t.Errorf("%d bytes", len(text))
 	}
 }
+
+// TestNextFreeze: a freeze that is deleted or shortened leaves what it was to be; one that is in force whatever it says of times
+// leaves nothing, and whether it only warns is told.
+func TestNextFreeze(t *testing.T) {
+	freeze := func(dates ...string) *v1alpha1.ChangeFreeze {
+		cf := &v1alpha1.ChangeFreeze{
+			ObjectMeta: metav1.ObjectMeta{Name: "f", CreationTimestamp: metav1.NewTime(now.AddDate(0, -1, 0))},
+			Spec:       v1alpha1.ChangeFreezeSpec{Reason: "Val", TimeZone: "UTC", NamespaceSelector: &metav1.LabelSelector{}},
+		}
+		if len(dates) > 0 {
+			cf.Spec.Schedules = []v1alpha1.Schedule{{Dates: dates, StartTime: new("00:00"), EndTime: new("24:00")}}
+		}
+		return cf
+	}
+	warns, broken, narrowed := freeze("2026-12-05"), freeze("2026-12-05"), freeze("2026-12-05")
+	warns.Spec.Enforcement = v1alpha1.Warn
+	broken.Spec.TimeZone = "Mars/Olympus"
+	narrowed.Spec.Disruptions = []v1alpha1.Disruption{v1alpha1.Delete}
+	for title, tc := range map[string]struct {
+		before, after *v1alpha1.ChangeFreeze
+		sequence      int
+		want          []string
+	}{
+		"nothing changed":                       {freeze("2026-12-05"), freeze("2026-12-05"), 0, nil},
+		"what concerns workloads alone":         {freeze("2026-12-05"), narrowed, 0, nil},
+		"a day less":                            {freeze("2026-12-05", "2026-12-12"), freeze("2026-12-05"), 1, []string{"2026-12-12 cancelled"}},
+		"a shorter end":                         {freeze("2026-12-05", "2026-12-06"), freeze("2026-12-05"), 1, nil},
+		"a later start":                         {freeze("2026-12-05", "2026-12-06"), freeze("2026-12-06"), 1, []string{"2026-12-05 moved to 2026-12-06 00:00"}},
+		"deleted":                               {freeze("2026-12-05"), nil, 1, []string{"2026-12-05 cancelled"}},
+		"deleted while in force":                {freeze("2026-11-23"), nil, 1, []string{"2026-11-23 ended 12:00"}},
+		"from now on it warns":                  {freeze("2026-12-05"), warns, 1, nil},
+		"from now on always":                    {freeze("2026-12-05"), freeze(), 1, nil},
+		"no longer always":                      {freeze(), freeze("2026-12-05"), 1, nil},
+		"a schedule that can no longer be read": {freeze("2026-12-05"), broken, 1, nil},
+		"the stop button let go":                {freeze(), nil, -1, nil},
+	} {
+		t.Run(title, func(t *testing.T) {
+			first := stored(t, NextFreeze(nil, tc.before, now.Add(-time.Hour)))
+			next := NextFreeze(first, tc.after, now)
+			if next == nil {
+				if tc.sequence != -1 {
+					t.Error("nothing is remembered")
+				}
+				return
+			}
+			if diff := cmp.Diff(tc.want, tell(next)); diff != "" || next.Sequence != tc.sequence || next.Freeze != "f" || next.Window != "" {
+				t.Errorf("sequence %d, want %d, of %q; %s", next.Sequence, tc.sequence, next.Freeze, diff)
+			}
+			if again := stored(t, next); NextFreeze(again, tc.after, now.Add(time.Minute)) != again {
+				t.Error("looking again changes it again")
+			}
+		})
+	}
+	if gone := NextFreeze(stored(t, NextFreeze(nil, warns, now)), nil, now); !gone.Withdrawn[0].Advisory {
+		t.Errorf("that it only warned is forgotten: %+v", gone.Withdrawn)
+	}
+}

@@ -19,6 +19,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/announce"
+	"fonster.dev/fonster/internal/record"
 )
 
 var chrome context.Context
@@ -214,10 +215,16 @@ func TestEmergency(t *testing.T) {
 
 // TestKeyboard: with the tab key and enter alone, every link is reached, and can be seen to be.
 func TestKeyboard(t *testing.T) {
+	for _, language := range []string{"sv", "en"} {
+		t.Run(language, func(t *testing.T) { testKeyboard(t, "/"+language+"/") })
+	}
+}
+
+func testKeyboard(t *testing.T, home string) {
 	site := NewSite(At(time.December, 5, 11, 0))
 	site.Everything()
 	b := open(t, site)
-	b.goTo("/en/")
+	b.goTo(home)
 	const active = `document.activeElement.className || document.activeElement.id || document.activeElement.innerText`
 	b.do(chromedp.KeyEvent(kb.Tab))
 	if got := eval[string](b, active); got != "skip" {
@@ -230,7 +237,7 @@ func TestKeyboard(t *testing.T) {
 	if got := eval[string](b, active); got != "content" {
 		t.Errorf("the skip goes to %q, want the content", got)
 	}
-	b.goTo("/en/")
+	b.goTo(home)
 	links := eval[int](b, `document.querySelectorAll("a[href]").length`)
 	seen := map[string]bool{}
 	for range links {
@@ -241,12 +248,12 @@ func TestKeyboard(t *testing.T) {
 			t.Errorf("the focus on %q is not to be seen: %s", got[3], got)
 		}
 	}
-	for _, path := range []string{"/sv/", "/en/", "/en/osthammar/", "/en/calendar.ics", "/en/feed.atom", "/en/windows.json"} {
+	for _, path := range []string{"/sv/", "/en/", home + "osthammar/", home + "calendar.ics", home + "feed.atom", home + "windows.json"} {
 		if !seen[site.URL+path] {
 			t.Errorf("tab does not reach %s: %v", path, seen)
 		}
 	}
-	b.goTo("/en/")
+	b.goTo(home)
 	for range links {
 		b.do(chromedp.KeyEvent(kb.Tab))
 		if eval[string](b, "document.activeElement.innerText") == "Östhammar" {
@@ -256,7 +263,7 @@ func TestKeyboard(t *testing.T) {
 	if _, err := chromedp.RunResponse(b.ctx, chromedp.KeyEvent(kb.Enter)); err != nil {
 		t.Fatal(err)
 	}
-	if got := eval[string](b, "location.pathname"); got != "/en/osthammar/" {
+	if got := eval[string](b, "location.pathname"); got != home+"osthammar/" {
 		t.Errorf("enter on Östhammar goes to %s", got)
 	}
 }
@@ -298,11 +305,28 @@ func TestEverywhere(t *testing.T) {
 	if got := eval[int](b, `document.querySelectorAll("script, [style], iframe, form").length`); got != 0 {
 		t.Errorf("%d elements that the page must not have", got)
 	}
-	if err := Scheme(b.ctx, "light", "print"); err != nil {
-		t.Fatal(err)
-	}
-	if got := eval[string](b, `getComputedStyle(document.querySelector("nav")).display`); got != "none" {
-		t.Errorf("on paper, links are shown: %s", got)
+	for _, scheme := range []string{"light", "dark"} { // paper is white, also where the screen is dark
+		if err := Scheme(b.ctx, scheme, "print"); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/sv/", "/en/osthammar/"} {
+			b.goTo(path)
+			when := path + " on paper, " + scheme
+			if got := eval[[]string](b, `[...document.querySelectorAll("nav, .skip")].map(e => getComputedStyle(e).display)`); strings.Trim(strings.Join(got, ""), "none") != "" || len(got) < 3 {
+				t.Errorf("%s: links are shown: %s", when, got)
+			}
+			if got := eval[[]string](b, `["body", "h1", ".item p", ".banner", "svg.timeline .planned"].map(s => {const e = getComputedStyle(document.querySelector(s)); return e.color + " " + e.backgroundColor + " " + e.fill})`); strings.Join(got[:1], "") != "rgb(0, 0, 0) rgb(255, 255, 255) rgb(0, 0, 0)" || !strings.HasSuffix(got[4], " rgb(0, 0, 0)") || !strings.Contains(got[3], "rgb(255, 255, 255)") {
+				t.Errorf("%s: colours %q", when, got)
+			}
+			b.says(when, "main", "2026")
+			paper, err := chromedp.Call(b.ctx, page.PrintToPDF, page.PrintToPDFParams{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(paper.Data) < 10_000 {
+				t.Errorf("%s: %d bytes of PDF", when, len(paper.Data))
+			}
+		}
 	}
 }
 
@@ -317,6 +341,11 @@ func TestHostile(t *testing.T) {
 	site.Window("long", strings.Repeat("Långt", 2048), nil, "2026-12-05", "2026-12-07")
 	site.Window("never", "Aldrig", func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.TimeZone = "Mars/Olympus" }, "2026-12-05")
 	site.Freeze("evil", evil, "2026-12-06")
+	moved := At(time.December, 12, 9, 0)
+	site.Withdrawn("gone", evil,
+		record.Withdrawn{Start: At(time.December, 1, 9, 0), End: At(time.December, 1, 20, 0), At: At(time.December, 1, 12, 0), Early: true},
+		record.Withdrawn{Start: At(time.December, 8, 9, 0), End: At(time.December, 8, 20, 0), At: At(time.November, 20, 10, 0)},
+		record.Withdrawn{Start: At(time.December, 9, 9, 0), End: At(time.December, 9, 20, 0), At: At(time.November, 20, 10, 0), MovedTo: &moved})
 	site.Work(announce.Work{Since: At(time.December, 5, 10, 0), Notice: evil})
 	b := open(t, site)
 	b.do(chromedp.EmulateViewport(320, 900))
@@ -332,6 +361,7 @@ func TestHostile(t *testing.T) {
 			t.Errorf("the page is %d wide", got)
 		}
 		b.says(path, "main", "<script>window.pwned=1;")
+		b.says(path, "section:has(#changes)", "<script>window.pwned=1;")
 		b.says(path, "footer", "iCalendar")
 		b.accessible(path)
 	}

@@ -27,6 +27,15 @@ type Entry struct {
 	Lines []string
 }
 
+// Size is how many bytes the entry takes in a feed, at least about.
+func (e *Entry) Size() int {
+	var b bytes.Buffer
+	for _, text := range append([]string{e.ID, e.Title}, e.Lines...) {
+		_ = xml.EscapeText(&b, []byte(text)) // into memory
+	}
+	return 200 + b.Len() + 5*len(e.Lines) // a line break is written as five characters
+}
+
 type feedElement struct {
 	XMLName  xml.Name       `xml:"http://www.w3.org/2005/Atom feed"`
 	Language string         `xml:"xml:lang,attr"`

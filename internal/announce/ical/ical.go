@@ -41,6 +41,13 @@ type Event struct {
 	Reminder time.Duration
 }
 
+// Size is how many bytes the event takes in a calendar, at most: a character that is escaped takes one more, each line of 75 a
+// break, and the reminder has the title once more.
+func (e *Event) Size() int {
+	text := e.Title + e.Title + e.Description
+	return 600 + len(e.UID) + (len(text)+strings.Count(text, ",")+strings.Count(text, ";")+strings.Count(text, "\\")+strings.Count(text, "\n"))*79/70
+}
+
 // Of what the UID of an event is made: the kinds of things that occur.
 const (
 	Window   = "maintenance-window"

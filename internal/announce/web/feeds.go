@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// maxFeed is how large a calendar or data document may be, in bytes: what lies furthest ahead is left out.
+	// maxFeed is how large a document beside the page may be, in bytes. What is open or comes first stays, then what is just over.
 	maxFeed = 900_000
-	// maxEntries bounds the Atom feed: the newest are kept.
+	// maxEntries bounds the Atom feed: emergencies that are not over are kept, and then the newest.
 	maxEntries = 100
 	// maxTimes is how many times one entry of it lists.
 	maxTimes = 10
@@ -29,28 +29,28 @@ const (
 var kinds = map[announce.Kind]string{announce.Window: ical.Window, announce.Freeze: ical.Freeze, announce.Override: ical.Override}
 
 func uid(o *announce.Occurrence) string {
-	name := o.Name
-	if name == "" {
-		name = cmp.Or(strings.Join(o.Audiences, "-"), "all")
-	}
-	return ical.UID(kinds[o.Kind], name, o.Start)
+	return ical.UID(kinds[o.Kind], o.Name, o.Start)
 }
 
 // calendar writes what an audience is shown as an iCalendar. What has no known start or end has no place in a calendar.
 func calendar(l *locale, audience Audience, v *announce.View) []byte {
 	c := ical.Calendar{Name: title(l, audience), Description: l.Text("calendarText"), Refresh: refresh}
 	room := maxFeed
-	for _, o := range v.All {
+	events := map[*announce.Occurrence]ical.Event{}
+	kept, _ := announce.Nearest(v.All, v.Now, func(o *announce.Occurrence) bool {
 		if o.Start.IsZero() || o.End.IsZero() {
-			continue
+			return true
 		}
 		e := event(l, o)
-		// What a line costs at most: two bytes for a character that is escaped, and three for each fold.
-		if room -= 700 + (3*len(e.Title)+2*len(e.Description))*2; room < 0 {
-			break
+		events[o] = e
+		room -= e.Size()
+		return room >= 0
+	})
+	for _, o := range kept {
+		if e, found := events[o]; found {
+			c.Events = append(c.Events, e)
+			c.Changed = later(c.Changed, e.Changed)
 		}
-		c.Events = append(c.Events, e)
-		c.Changed = later(c.Changed, e.Changed)
 	}
 	var b bytes.Buffer
 	_ = ical.Write(&b, c) // into memory
@@ -68,7 +68,10 @@ func event(l *locale, o *announce.Occurrence) ical.Event {
 	planned := "planned"
 	switch {
 	case o.Kind == announce.Freeze:
-		e.Title, planned = l.Text("eventFreeze", "title", e.Title), ""
+		e.Title, planned = freezeTitle(l, o), ""
+		if o.Advisory {
+			e.Description = l.Text("freezeAdvises")
+		}
 	case o.Kind == announce.Override:
 		planned = "emergency"
 		e.Title, e.Description = l.Text("emergencyOngoing"), cmp.Or(o.Title, l.Text("emergencyText"))
@@ -111,59 +114,101 @@ func feed(l *locale, audience Audience, v *announce.View) []byte {
 	f := atom.Feed{
 		ID: tag + "announcements/" + audience.Name, Title: title(l, audience), Language: l.Tag, Author: l.Text("title"),
 	}
-	windows := map[*announce.Subject]int{}
-	for _, o := range v.All {
-		news := o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen() || o.Emergency || o.Kind == announce.Freeze
-		if !news {
-			if o.State != announce.Past {
-				addTime(&f, windows, w, o)
-			}
-			continue
+	room := maxFeed
+	for _, n := range newest(v) {
+		e := n.entry(w)
+		if room -= e.Size(); room < 0 {
+			break
 		}
-		f.Entries = append(f.Entries, w.entry(o))
+		f.Entries = append(f.Entries, e)
 	}
-	slices.SortStableFunc(f.Entries, func(a, b atom.Entry) int { return b.Updated.Compare(a.Updated) })
-	f.Entries = f.Entries[:min(len(f.Entries), maxEntries)]
 	return f.Bytes()
 }
 
-// addTime adds a time to the entry of its window, which is made at its first.
-func addTime(f *atom.Feed, windows map[*announce.Subject]int, w writer, o *announce.Occurrence) {
-	i, found := windows[o.Subject]
-	if !found {
-		i = len(f.Entries)
-		windows[o.Subject] = i
-		what := w.item(o)
-		f.Entries = append(f.Entries, atom.Entry{
-			ID: tag + kinds[o.Kind] + "/" + o.Name, Title: w.l.Text("feedWindow", "title", what.Title), Updated: o.ChangedAt, Lines: texts(what.Who, o.Description),
-		})
+// news is what an entry is made of: an occurrence that is news by itself, or the next times of a window.
+type news struct {
+	first   *announce.Occurrence
+	times   []*announce.Occurrence
+	urgent  bool
+	updated time.Time
+}
+
+// newest is what the feed has room for, in order.
+func newest(v *announce.View) (all []*news) {
+	windows := map[*announce.Subject]*news{}
+	for _, o := range v.All {
+		over := !o.End.IsZero() && !o.End.After(v.Now)
+		switch {
+		case o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen() || o.Emergency || o.Kind == announce.Freeze:
+			all = append(all, &news{first: o, urgent: o.Emergency && !over, updated: later(o.ChangedAt, o.WithdrawnAt)})
+		case over:
+		case windows[o.Subject] == nil:
+			n := &news{first: o, times: []*announce.Occurrence{o}, updated: o.ChangedAt}
+			windows[o.Subject] = n
+			all = append(all, n)
+		case len(windows[o.Subject].times) < maxTimes:
+			windows[o.Subject].times = append(windows[o.Subject].times, o)
+		}
 	}
-	if e := &f.Entries[i]; len(e.Lines) < maxTimes+2 {
+	newer := func(a, b *news) int { return b.updated.Compare(a.updated) }
+	slices.SortStableFunc(all, func(a, b *news) int {
+		if a.urgent != b.urgent {
+			if a.urgent {
+				return -1
+			}
+			return 1
+		}
+		return newer(a, b)
+	})
+	all = all[:min(len(all), maxEntries)]
+	slices.SortStableFunc(all, newer)
+	return all
+}
+
+func (n *news) entry(w writer) atom.Entry {
+	if n.times == nil {
+		return w.entry(n.first)
+	}
+	what := w.item(n.first)
+	e := atom.Entry{
+		ID: tag + kinds[n.first.Kind] + "/" + n.first.Name, Title: w.l.Text("feedWindow", "title", what.Title), Updated: n.updated,
+		Lines: texts(what.Who, n.first.Description),
+	}
+	for _, o := range n.times {
 		e.Lines = append(e.Lines, w.l.When(o, w.v.Zone))
 	}
+	return e
 }
 
 // entry is one occurrence that is news by itself.
 func (w writer) entry(o *announce.Occurrence) atom.Entry {
 	what := w.item(o)
-	e := atom.Entry{ID: tag + uid(o), Title: what.Title, Updated: o.ChangedAt}
+	if o.Kind == announce.Freeze {
+		what.Title = freezeTitle(w.l, o)
+	}
+	e := atom.Entry{ID: tag + uid(o), Title: what.Title, Updated: later(o.ChangedAt, o.WithdrawnAt)}
 	switch {
 	case o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen():
 		e.Title = what.Status + ": " + what.Title
-		e.Updated = later(e.Updated, o.WithdrawnAt)
 	case o.Kind == announce.Override:
 		e.Title = w.l.Text("emergencyOngoing")
 	case o.Emergency:
 		e.Title = w.l.Text("eventEmergency", "title", what.Title)
-	default:
-		e.Title = w.l.Text("eventFreeze", "title", what.Title)
 	}
 	description := what.Description
 	if o.Kind == announce.Override && o.Title != "" {
 		description = o.Title
 	}
-	e.Lines = texts(what.Status, what.When, what.Who, description)
+	e.Lines = slices.Concat(texts(what.Status, what.When, what.Who, description), what.Notes)
 	return e
+}
+
+// freezeTitle says what is frozen, where no heading does.
+func freezeTitle(l *locale, o *announce.Occurrence) string {
+	if o.Advisory {
+		return l.Text("eventAdvice", "title", o.Title)
+	}
+	return l.Text("eventFreeze", "title", o.Title)
 }
 
 // tag begins the identifiers of feed and entries (RFC 4151).
@@ -176,12 +221,13 @@ func texts(lines ...string) []string {
 
 // The data document; docs/announce.md tells what each field means.
 type dataDocument struct {
-	Audience    string           `json:"audience,omitempty"`
-	TimeZone    string           `json:"timeZone"`
-	Open        bool             `json:"open"`
-	Emergency   bool             `json:"emergency"`
-	Occurrences []dataOccurrence `json:"occurrences"`
-	Truncated   bool             `json:"truncated,omitempty"`
+	Audience  string `json:"audience,omitempty"`
+	TimeZone  string `json:"timeZone"`
+	Open      bool   `json:"open"`
+	Emergency bool   `json:"emergency"`
+	// Occurrences are dataOccurrence, written.
+	Occurrences []json.RawMessage `json:"occurrences"`
+	Truncated   bool              `json:"truncated,omitempty"`
 }
 
 type dataOccurrence struct {
@@ -201,6 +247,7 @@ type dataOccurrence struct {
 	Frozen      []dataStretch  `json:"frozen,omitempty"`
 	MovedTo     string         `json:"movedTo,omitempty"`
 	ShortNotice bool           `json:"shortNotice,omitempty"`
+	Advisory    bool           `json:"advisory,omitempty"`
 	EndedAt     string         `json:"endedAt,omitempty"`
 	WithdrawnAt string         `json:"withdrawnAt,omitempty"`
 	Sequence    int            `json:"sequence"`
@@ -215,31 +262,34 @@ type dataStretch struct {
 
 // data writes what an audience is shown as JSON.
 func data(audience Audience, v *announce.View) []byte {
-	d := dataDocument{Audience: audience.Name, TimeZone: v.Zone.String(), Open: len(v.Open) > 0, Occurrences: []dataOccurrence{}}
+	d := dataDocument{Audience: audience.Name, TimeZone: v.Zone.String(), Open: len(v.Open) > 0, Occurrences: []json.RawMessage{}}
 	d.Emergency = len(v.Emergency) > 0 && v.Emergency[0].State == announce.Open
 	room := maxFeed
-	var b bytes.Buffer
-	encode := json.NewEncoder(&b)
-	for _, o := range v.All {
-		entry := dataOf(o)
-		b.Reset()
-		_ = encode.Encode(entry) // texts and times only
-		if room -= b.Len() + 1; room < 0 {
-			d.Truncated = true
-			break
-		}
-		d.Occurrences = append(d.Occurrences, entry)
+	texts := map[*announce.Occurrence]json.RawMessage{}
+	kept, left := announce.Nearest(v.All, v.Now, func(o *announce.Occurrence) bool {
+		texts[o], _ = json.Marshal(dataOf(o, v.Now)) // texts and times only
+		room -= len(texts[o]) + 1
+		return room >= 0
+	})
+	for _, o := range kept {
+		d.Occurrences = append(d.Occurrences, texts[o])
 	}
-	b.Reset()
-	_ = encode.Encode(d)
-	return slices.Clone(b.Bytes())
+	d.Truncated = left > 0
+	body, _ := json.Marshal(d)
+	return append(body, '\n')
 }
 
-func dataOf(o *announce.Occurrence) dataOccurrence {
+// maxFrozen is how many stretches of one occurrence the data lists: those of the last month, and the next.
+const maxFrozen = 100
+
+func dataOf(o *announce.Occurrence, now time.Time) dataOccurrence {
 	e := dataOccurrence{
-		UID: uid(o), Kind: o.Kind, Name: o.Name, Title: o.Title, Description: o.Description, State: o.State,
-		Start: stamp(o.Start), End: stamp(o.End), TimeZone: o.Zone.String(), Audiences: o.Audiences, ShortNotice: o.ShortNotice,
+		UID: uid(o), Kind: o.Kind, Title: o.Title, Description: o.Description, State: o.State,
+		Start: stamp(o.Start), End: stamp(o.End), TimeZone: o.Zone.String(), Audiences: o.Audiences, ShortNotice: o.ShortNotice, Advisory: o.Advisory,
 		MovedTo: stamp(o.MovedTo), EndedAt: stamp(o.EndedAt), WithdrawnAt: stamp(o.WithdrawnAt), Sequence: o.Sequence, ChangedAt: stamp(o.ChangedAt),
+	}
+	if o.Kind != announce.Override {
+		e.Name = o.Name
 	}
 	switch {
 	case o.Emergency:
@@ -250,7 +300,8 @@ func dataOf(o *announce.Occurrence) dataOccurrence {
 	if o.LastBegin.Before(o.End) {
 		e.NothingNew = stamp(o.LastBegin)
 	}
-	for _, f := range o.Frozen {
+	frozen := o.FrozenFrom(now.Add(-announce.Behind))
+	for _, f := range frozen[:min(len(frozen), maxFrozen)] {
 		e.Frozen = append(e.Frozen, dataStretch{stamp(f.Start), stamp(f.End), f.Reason})
 	}
 	return e

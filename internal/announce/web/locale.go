@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"path"
 	"strconv"
 	"strings"
@@ -47,18 +48,18 @@ var localeFiles embed.FS
 
 // locales are in order of preference where a reader states none that is there: English first, since most of those read it.
 var (
-	locales = loadLocales("en")
+	locales = loadLocales(localeFiles, "en")
 	matcher = newMatcher()
 )
 
-func loadLocales(first string) []*locale {
-	files, err := localeFiles.ReadDir("locales")
+func loadLocales(from fs.ReadFileFS, first string) []*locale {
+	files, err := fs.ReadDir(from, "locales")
 	if err != nil {
 		panic(err) // embedded
 	}
 	var all []*locale
 	for _, file := range files {
-		text, err := localeFiles.ReadFile(path.Join("locales", file.Name()))
+		text, err := from.ReadFile(path.Join("locales", file.Name()))
 		if err != nil {
 			panic(err)
 		}

@@ -58,11 +58,13 @@ type pageData struct {
 	Open, Next []item
 	Changes    []item
 	Freezes    []item
-	Year       int
-	Timeline   timeline
-	Months     []month
-	Left       int
-	Zone       string
+	// FreezesText says what a freeze is; nothing where all of them only warn.
+	FreezesText string
+	Year        int
+	Timeline    timeline
+	Months      []month
+	Left        int
+	Zone        string
 }
 
 type link struct {
@@ -101,6 +103,14 @@ func (s *snapshot) page(l *locale, audience Audience, v *announce.View, prefixed
 		d.Zone = l.Text("zones", "zone", d.Zone)
 	} else {
 		d.Zone = l.Text("zone", "zone", d.Zone)
+	}
+	if slices.ContainsFunc(v.Freezes, func(o *announce.Occurrence) bool { return !o.Advisory }) {
+		d.FreezesText = l.Text("freezesText")
+	}
+	for i, o := range v.Changes {
+		if o.Kind == announce.Freeze {
+			d.Changes[i].Title = freezeTitle(l, o)
+		}
 	}
 	here := ""
 	if audience.Name != "" {
@@ -193,10 +203,17 @@ func (w *writer) item(o *announce.Occurrence) item {
 	return i
 }
 
-// notes tell of the freezes over an occurrence and of its cutoff.
+// maxStretches is how many of the freezes over an occurrence are told one by one.
+const maxStretches = 5
+
+// notes tell of the freezes over an occurrence that are not over, and of its cutoff; of a freeze that only warns, that it does.
 func (w *writer) notes(o *announce.Occurrence) (notes []string) {
+	if o.Advisory {
+		notes = append(notes, w.l.Text("freezeAdvises"))
+	}
 	if !o.WhollyFrozen() {
-		for _, f := range o.Frozen {
+		frozen := o.FrozenFrom(w.v.Now)
+		for _, f := range frozen[:min(len(frozen), maxStretches)] {
 			start, end := f.Start, f.End
 			if start.Before(o.Start) {
 				start = o.Start
@@ -205,6 +222,9 @@ func (w *writer) notes(o *announce.Occurrence) (notes []string) {
 				end = o.End
 			}
 			notes = append(notes, w.l.Text("frozenPart", "when", w.l.Span(start, end, w.v.Zone), "reason", f.Reason))
+		}
+		if len(frozen) > maxStretches {
+			notes = append(notes, w.l.Text("frozenMore"))
 		}
 	}
 	if o.ShortNotice {
@@ -230,7 +250,10 @@ func (w *writer) names(audiences []string) string {
 func (w *writer) status(o *announce.Occurrence) string {
 	switch o.State {
 	case announce.Open:
-		if o.Kind == announce.Freeze || o.End.IsZero() || !sameDay(w.v.Now.In(o.Zone), o.End.Add(-time.Nanosecond)) {
+		if o.Kind == announce.Freeze {
+			return w.l.Text("inForce")
+		}
+		if o.End.IsZero() || !sameDay(w.v.Now.In(o.Zone), o.End.Add(-time.Nanosecond)) {
 			return w.l.Text("open")
 		}
 		return w.l.Text("openUntil", "time", w.l.Time(o.End))
@@ -258,13 +281,16 @@ func (w *writer) banner() banner {
 	l, v := w.l, w.v
 	switch {
 	case len(v.Emergency) > 0 && v.Emergency[0].State == announce.Open:
-		return banner{Class: "emergency", Title: l.Text("emergencyOngoing"), Text: l.Text("nowOpenText")}
+		return banner{Class: "emergency", Title: l.Text("emergencyOngoing"), Text: l.Text("nowEmergencyText")}
 	case len(v.Open) > 0:
 		return banner{Class: "open", Title: l.Text("nowOpen"), Text: l.Text("nowOpenText")}
 	}
 	b := banner{Class: "closed", Title: l.Text("nowClosed"), Text: l.Text("nowClosedText"), More: l.Text("nowNone")}
 	if len(v.Next) > 0 {
 		b.More = l.Text("nowNext", "when", l.When(v.Next[0], v.Zone))
+	}
+	if len(v.Emergency) > 0 { // to come
+		b.More = l.Text("nowEmergency", "when", l.When(v.Emergency[0], v.Zone)) + " " + b.More
 	}
 	return b
 }
@@ -274,6 +300,9 @@ func (w *writer) months() (months []month) {
 	for _, o := range w.v.Listed {
 		at := o.Start.In(w.v.Zone)
 		heading := w.l.Months[at.Month()-1] + " " + strconv.Itoa(at.Year())
+		if o.Start.IsZero() {
+			heading = w.l.Text("yearBefore")
+		}
 		if n := len(months); n == 0 || months[n-1].Title != heading {
 			months = append(months, month{Title: heading})
 		}

@@ -20,6 +20,10 @@ import (
 	"fonster.dev/fonster/internal/announce"
 )
 
+// maxRenders is how many documents are rendered at a time: after a change all readers come at once, and the operator has other
+// things to do.
+const maxRenders = 2
+
 // settle is how often the page is drawn anew at most, when many objects change at once. An edge of a schedule never waits.
 const settle = 200 * time.Millisecond
 
@@ -38,11 +42,14 @@ type Server struct {
 	version atomic.Uint64
 	current atomic.Pointer[snapshot]
 	drawing sync.Mutex
+	// rendering holds a token for each document that is being rendered.
+	rendering chan struct{}
+	render    func(*snapshot, address) (contentType string, body []byte)
 }
 
 // New makes a server. load reads what is announced, from memory; now is the clock.
 func New(load func(context.Context) (announce.Input, error), now func() time.Time, audiences []Audience) *Server {
-	return &Server{load: load, now: now, audiences: audiences}
+	return &Server{load: load, now: now, audiences: audiences, rendering: make(chan struct{}, maxRenders), render: (*snapshot).render}
 }
 
 // Changed says that load may answer differently now.
@@ -53,7 +60,7 @@ type snapshot struct {
 	version   uint64
 	board     *announce.Board
 	audiences []Audience
-	documents sync.Map // address -> *document
+	documents sync.Map // address -> func() *document
 }
 
 // address is one document. Prefixed says that the path names the language: relative links then begin one folder deeper.
@@ -164,7 +171,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header["Cache-Control"] = revalidate
 	header["Access-Control-Allow-Origin"] = anyOrigin
-	snapshot.document(where).send(w, r)
+	s.document(snapshot, where).send(w, r)
 }
 
 // Header values, made once. No script, no frame of others, no style but our own; who may show the page in a frame of theirs
@@ -213,20 +220,28 @@ func route(r *http.Request) (where address, redirect string, found bool) {
 	return where, "", false
 }
 
-// document renders a document, or finds it rendered.
-func (s *snapshot) document(where address) *document {
-	if d, found := s.documents.Load(where); found {
-		return d.(*document)
+// document renders a document, or finds it rendered: whoever asks while it is being rendered waits for that.
+func (s *Server) document(current *snapshot, where address) *document {
+	if where.file != "" {
+		where.prefixed = false // only a page has links that depend on it
 	}
-	audience, _ := s.audience(where.audience)
-	d := &document{}
-	d.contentType, d.body = s.render(localeOf(where.language), audience, where)
-	d.finish()
-	kept, _ := s.documents.LoadOrStore(where, d)
-	return kept.(*document)
+	rendered, found := current.documents.Load(where)
+	if !found {
+		rendered, _ = current.documents.LoadOrStore(where, sync.OnceValue(func() *document {
+			s.rendering <- struct{}{}
+			defer func() { <-s.rendering }()
+			d := &document{}
+			d.contentType, d.body = s.render(current, where)
+			d.finish()
+			return d
+		}))
+	}
+	return rendered.(func() *document)()
 }
 
-func (s *snapshot) render(l *locale, audience Audience, where address) (contentType string, body []byte) {
+func (s *snapshot) render(where address) (contentType string, body []byte) {
+	l := localeOf(where.language)
+	audience, _ := s.audience(where.audience)
 	v := s.board.For(audience.Name)
 	switch where.file {
 	case calendarFile:

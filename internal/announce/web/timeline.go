@@ -71,8 +71,9 @@ func y(m time.Month) float64 { return topRow + float64(m-1)*rowHeight }
 
 func daysIn(year int, m time.Month) int { return time.Date(year, m+1, 0, 12, 0, 0, 0, time.UTC).Day() }
 
-// barsOf are the parts of an occurrence in the year, one for each day, on the wall clock.
-func barsOf(o *announce.Occurrence, zone *time.Location, year int, now time.Time) (bars []bar) {
+// barsOf are the parts of an occurrence in the year, one for each day, on the wall clock. What was not used of one that ended early
+// is drawn as cancelled.
+func barsOf(o *announce.Occurrence, zone *time.Location, year int, now time.Time) []bar {
 	class, inset := "planned", 3.0
 	switch {
 	case o.State.Withdrawn() || o.WhollyFrozen():
@@ -80,17 +81,26 @@ func barsOf(o *announce.Occurrence, zone *time.Location, year int, now time.Time
 	case o.Emergency: // lower, so that not only the colour tells
 		class, inset = "urgent", 10
 	}
-	start, end := o.Start.In(zone), o.End.In(zone)
-	first := time.Date(year, 1, 1, 0, 0, 0, 0, zone)
-	if start.Before(first) {
+	end := o.End
+	if o.Kind == announce.Override && o.End.IsZero() {
+		end = now
+	}
+	if o.State == announce.EndedEarly && o.EndedAt.After(o.Start) && o.EndedAt.Before(o.End) {
+		return append(barsBetween(o.Start, o.EndedAt, zone, year, class, inset), barsBetween(o.EndedAt, end, zone, year, "cancelled", inset)...)
+	}
+	return barsBetween(o.Start, end, zone, year, class, inset)
+}
+
+// barsBetween are the bars of [start, end), of which each may be zero, as far as it lies in the year.
+func barsBetween(start, end time.Time, zone *time.Location, year int, class string, inset float64) (bars []bar) {
+	start = start.In(zone)
+	if first := time.Date(year, 1, 1, 0, 0, 0, 0, zone); start.Before(first) {
 		start = first
 	}
-	if last := time.Date(year+1, 1, 1, 0, 0, 0, 0, zone); o.End.IsZero() || end.After(last) {
+	if last := time.Date(year+1, 1, 1, 0, 0, 0, 0, zone); end.IsZero() || end.After(last) {
 		end = last
-		if o.Kind == announce.Override && o.End.IsZero() {
-			end = now
-		}
 	}
+	end = end.In(zone)
 	for start.Before(end) {
 		next := time.Date(start.Year(), start.Month(), start.Day()+1, 0, 0, 0, 0, zone)
 		if !next.After(start) {

@@ -11,10 +11,14 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +27,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/record"
 )
 
 var stockholm = func() *time.Location {
@@ -227,6 +232,54 @@ func TestDrawnOnce(t *testing.T) {
 	}
 }
 
+// TestRenderedOnce: of many who ask at once after a change, one has each document rendered, and two documents at most are rendered
+// at a time.
+func TestRenderedOnce(t *testing.T) {
+	s := newSite(at(5, 2, 8, 0), window("w", "Fönster", "2026-05-02"))
+	var mu sync.Mutex
+	renders, now, most := map[address]int{}, 0, 0
+	s.render = func(current *snapshot, where address) (string, []byte) {
+		mu.Lock()
+		renders[where]++
+		now++
+		most = max(most, now)
+		mu.Unlock()
+		time.Sleep(2 * time.Millisecond)
+		contentType, body := current.render(where)
+		mu.Lock()
+		now--
+		mu.Unlock()
+		return contentType, body
+	}
+	paths := []string{"/sv/", "/sv/heby/", "/sv/osthammar/", "/en/", "/sv/calendar.ics", "/sv/feed.atom", "/sv/windows.json", "/en/heby/calendar.ics"}
+	for change := 1; change <= 2; change++ {
+		var all sync.WaitGroup
+		for i := range 50 * len(paths) {
+			all.Go(func() {
+				if w := s.do(t, http.MethodGet, paths[i%len(paths)]); w.Code != http.StatusOK || w.Body.Len() < 100 {
+					t.Errorf("%s: %d with %d bytes", paths[i%len(paths)], w.Code, w.Body.Len())
+				}
+			})
+		}
+		all.Wait()
+		for where, n := range renders {
+			if n != change {
+				t.Errorf("%+v was rendered %d times, want %d", where, n, change)
+			}
+		}
+		s.now = s.now.Add(settle)
+		s.Changed()
+	}
+	if len(renders) != len(paths) || most > maxRenders {
+		t.Errorf("%d documents, want %d, and %d at a time", len(renders), len(paths), most)
+	}
+	s.do(t, http.MethodGet, "/calendar.ics", "Accept-Language", "sv")
+	s.do(t, http.MethodGet, "/sv/calendar.ics")
+	if n := renders[address{language: "sv", file: calendarFile}]; n != 3 {
+		t.Errorf("one calendar of two addresses was rendered %d times, want once more", n)
+	}
+}
+
 func TestNotReadYet(t *testing.T) {
 	s := newSite(at(5, 2, 8, 0))
 	s.err = errors.New("not synced")
@@ -268,7 +321,22 @@ func TestHostileTexts(t *testing.T) {
 	urgent := window("u", evil, "2026-05-02")
 	urgent.Spec.Class = v1alpha1.Emergency
 	s := newSite(at(5, 2, 12, 0), mw, urgent)
+	stop := v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "f", UID: "f", Generation: 1}, Spec: v1alpha1.ChangeFreezeSpec{
+		Reason: evil, TimeZone: "Europe/Stockholm", NamespaceSelector: &metav1.LabelSelector{},
+		Schedules: []v1alpha1.Schedule{{Dates: []string{"2026-05-03"}, StartTime: new("00:00"), EndTime: new("12:00")}},
+	}}
+	var cache compile.Cache
+	s.input.Freezes, s.input.Compiled = []v1alpha1.ChangeFreeze{stop}, cache.Compile(s.input.Windows, []v1alpha1.ChangeFreeze{stop})
 	s.input.Work = []announce.Work{{Since: at(5, 2, 11, 0), Notice: evil}}
+	gone := func(r record.Record) *record.Record {
+		for day, w := range []record.Withdrawn{{}, {MovedTo: new(at(5, 20, 9, 0))}, {At: at(5, 2, 9, 0), Early: true}} {
+			w.Start, w.End, w.Title, w.TimeZone = at(5, 4-day, 8, 0), at(5, 4-day, 20, 0), evil, "Europe/Stockholm"
+			r.Withdrawn = append([]record.Withdrawn{w}, r.Withdrawn...)
+		}
+		return &r
+	}
+	s.input.Records = map[string]*record.Record{"gone": gone(record.Record{Window: "gone"})}
+	s.input.FreezeRecords = map[string]*record.Record{"gone": gone(record.Record{Freeze: "gone"})}
 	for _, path := range []string{"/sv/", "/sv/calendar.ics", "/sv/feed.atom", "/sv/windows.json"} {
 		body := s.do(t, http.MethodGet, path).Body.String()
 		switch {
@@ -282,6 +350,8 @@ func TestHostileTexts(t *testing.T) {
 			t.Errorf("%s has a line of the title's own:\n%s", path, body)
 		case strings.HasSuffix(path, "json") && !json.Valid([]byte(body)):
 			t.Errorf("%s is no JSON", path)
+		case strings.Count(body, "alert(1)") < 9: // two windows, a freeze, work, and what was withdrawn
+			t.Errorf("%s does not tell everything", path)
 		}
 		if strings.HasSuffix(path, "atom") {
 			if err := xml.Unmarshal([]byte(body), new(struct{})); err != nil {
@@ -334,6 +404,55 @@ func TestAtom(t *testing.T) {
 	}
 }
 
+// TestWorkIsToldApart: what is the same to the public is told once, what is not has identifiers of its own, which stay while
+// other work comes and goes and ends are put off.
+func TestWorkIsToldApart(t *testing.T) {
+	s := newSite(at(5, 2, 12, 0))
+	ids := func(works ...announce.Work) map[string]string {
+		s.input.Work = works
+		s.now = s.now.Add(time.Minute)
+		s.Changed()
+		found := map[string]string{}
+		calendar := strings.ReplaceAll(s.do(t, http.MethodGet, "/sv/calendar.ics").Body.String(), "\r\n ", "")
+		for event := range strings.SplitSeq(calendar, "BEGIN:VEVENT") {
+			if _, id, is := strings.Cut(event, "UID:"); is {
+				id, _, _ = strings.Cut(id, "\r")
+				_, end, _ := strings.Cut(event, "DTEND:")
+				found["event "+id] = end[:15]
+			}
+		}
+		for _, id := range regexp.MustCompile(`(?s)<entry>\s*<id>([^<]*)`).FindAllStringSubmatch(s.do(t, http.MethodGet, "/sv/feed.atom").Body.String(), -1) {
+			found["entry "+id[1]] = ""
+		}
+		if page := s.do(t, http.MethodGet, "/sv/").Body.String(); strings.Count(page, `<li class="item urgent">`)*2 != len(found) {
+			t.Errorf("identifiers %v of:\n%s", found, page)
+		}
+		return found
+	}
+	work := announce.Work{Since: at(5, 2, 11, 0), Until: at(5, 2, 13, 0), Notice: "E-posten startas om."}
+	other, later, ab, both := work, work, work, work
+	other.Notice, later.Until = "Nätet byts.", at(5, 2, 14, 0)
+	ab.Audiences, both.Audiences = []string{"a-b"}, []string{"b", "a"}
+	one := ids(work)
+	if twice := ids(work, work); !maps.Equal(one, twice) || len(one) != 2 {
+		t.Errorf("the same twice: %v, once: %v", twice, one)
+	}
+	if all := ids(other, ab, work, both); len(all) != 8 {
+		t.Errorf("four works have %d identifiers: %v", len(all), all)
+	} else {
+		for id := range one {
+			if _, found := all[id]; !found {
+				t.Errorf("%s has changed: %v", id, all)
+			}
+		}
+	}
+	for id, end := range ids(work, later) {
+		if _, found := one[id]; !found || strings.HasPrefix(id, "event") && end != "20260502T120000" {
+			t.Errorf("put off: %s ends %s; before %v", id, end, one)
+		}
+	}
+}
+
 // TestLocales: every language has every text, and every text that is used is there.
 func TestLocales(t *testing.T) {
 	placeholders := regexp.MustCompile(`\{[a-zA-Z]+\}`)
@@ -378,6 +497,181 @@ func TestLocales(t *testing.T) {
 	for key := range maps.Keys(first.Texts) {
 		if !used[key] {
 			t.Errorf("%s is there and is not used", key)
+		}
+	}
+}
+
+// TestManyFreezes: of a freeze that comes each day over a window without end, the next few times are told.
+func TestManyFreezes(t *testing.T) {
+	always := window("always", "Jämt")
+	always.Spec.Schedules = []v1alpha1.Schedule{{RRule: new("FREQ=DAILY"), StartTime: new("00:00"), EndTime: new("24:00")}}
+	s := newSite(at(5, 2, 13, 30), always)
+	lunch := v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "lunch", UID: "lunch", Generation: 1}, Spec: v1alpha1.ChangeFreezeSpec{
+		Reason: "Lunch", TimeZone: "Europe/Stockholm", NamespaceSelector: &metav1.LabelSelector{},
+		Schedules: []v1alpha1.Schedule{{RRule: new("FREQ=DAILY"), StartTime: new("12:00"), EndTime: new("13:00")}},
+	}}
+	var cache compile.Cache
+	s.input.Freezes, s.input.Compiled = []v1alpha1.ChangeFreeze{lunch}, cache.Compile(s.input.Windows, []v1alpha1.ChangeFreeze{lunch})
+	banner, _, _ := strings.Cut(s.do(t, http.MethodGet, "/sv/").Body.String(), `id="next"`)
+	if n := strings.Count(banner, "Stängt"); n != maxStretches || !strings.Contains(banner, "Stängt söndag 3 maj 2026") || !strings.Contains(banner, "Fler ändringsstopp följer.") {
+		t.Errorf("%d notes:\n%s", n, banner)
+	}
+	var document struct{ Occurrences []dataOccurrence }
+	if err := json.Unmarshal(s.do(t, http.MethodGet, "/windows.json").Body.Bytes(), &document); err != nil {
+		t.Fatal(err)
+	}
+	if frozen := document.Occurrences[0].Frozen; len(frozen) != maxFrozen || frozen[0].Start != "2026-04-03T12:00:00+02:00" {
+		t.Errorf("%d stretches from %+v", len(frozen), frozen[0])
+	}
+}
+
+// TestWhatHoldsNow: the banner says what goes on in words that are true of it, and notes are shown of emergencies too.
+func TestWhatHoldsNow(t *testing.T) {
+	urgent := window("u", "Säkerhetsuppdatering", "2026-05-04")
+	urgent.Spec.Class, urgent.Spec.Cutoff = v1alpha1.Emergency, &metav1.Duration{Duration: time.Hour}
+	urgent.Status.Upcoming = []v1alpha1.UpcomingOccurrence{{Occurrence: v1alpha1.Occurrence{Start: metav1.NewTime(at(5, 4, 9, 0))}, ShortNotice: true}}
+	s := newSite(at(5, 2, 12, 0), urgent, window("w", "Fönster", "2026-05-09"))
+	page := func(now time.Time, path string) (banner, emergency string) {
+		s.now = now
+		body := strings.ReplaceAll(s.do(t, http.MethodGet, path).Body.String(), "\u00a0", " ")
+		_, banner, _ = strings.Cut(body, `<section class="banner`)
+		banner, _, _ = strings.Cut(banner, "</section>")
+		_, emergency, _ = strings.Cut(body, `<section class="emergency"`)
+		emergency, _, _ = strings.Cut(emergency, "</section>")
+		return banner, emergency
+	}
+	for _, tc := range []struct {
+		now               time.Time
+		path              string
+		banner, emergency []string
+	}{
+		{at(5, 2, 12, 0), "/sv/", []string{"Akut arbete planeras: måndag 4 maj 2026 kl. 09.00–20.00.", "Nästa: lördag 9 maj"}, []string{"Akut arbete planeras", "Bestämt med kort varsel.", "Inget nytt påbörjas efter kl. 19.00."}},
+		{at(5, 4, 9, 0), "/sv/", []string{"Akut arbete pågår", "Störningar kan förekomma medan arbetet pågår."}, []string{"Akut arbete pågår", "Inget nytt påbörjas efter kl. 19.00."}},
+		{at(5, 2, 12, 0), "/en/", []string{"Emergency work announced: Monday 4 May 2026, 09:00–20:00."}, []string{"Nothing new is begun after 19:00."}},
+	} {
+		banner, emergency := page(tc.now, tc.path)
+		for _, want := range tc.banner {
+			if !strings.Contains(banner, want) {
+				t.Errorf("%s at %s: no %q in\n%s", tc.path, tc.now, want, banner)
+			}
+		}
+		for _, want := range tc.emergency {
+			if !strings.Contains(emergency, want) {
+				t.Errorf("%s at %s: no %q in\n%s", tc.path, tc.now, want, emergency)
+			}
+		}
+		if strings.Contains(banner, "i de flesta system") {
+			t.Errorf("%s at %s: emergency work disturbs most systems:\n%s", tc.path, tc.now, banner)
+		}
+	}
+}
+
+// TestAWindowWithoutEnd: no month is named as that of its beginning.
+func TestAWindowWithoutEnd(t *testing.T) {
+	always := window("always", "Jämt")
+	always.Spec.Schedules = []v1alpha1.Schedule{{RRule: new("FREQ=DAILY"), StartTime: new("00:00"), EndTime: new("24:00")}}
+	s := newSite(at(5, 2, 12, 0), always)
+	body := s.do(t, http.MethodGet, "/sv/").Body.String()
+	if strings.Contains(body, "januari 1<") || !strings.Contains(body, "<h3>Sedan tidigare</h3>") || !strings.Contains(body, "tills vidare") {
+		t.Error(body)
+	}
+}
+
+// TestTimelineOfOneThatEndedEarly: the time that was used, and then what was not.
+func TestTimelineOfOneThatEndedEarly(t *testing.T) {
+	s := newSite(at(5, 3, 12, 0), window("w", "Fönster", "2026-05-02"))
+	s.input.Records = map[string]*record.Record{"w": {Window: "w", Withdrawn: []record.Withdrawn{
+		{Start: at(5, 2, 9, 0), End: at(5, 2, 20, 0), At: at(5, 2, 12, 0), Early: true, TimeZone: "Europe/Stockholm"},
+	}}}
+	got := drawTimeline(localeOf("sv"), announce.Draw(s.input, s.now).For(""))
+	want := []bar{
+		{Class: "cancelled", X: round(x(2, 12.0/24)), Y: y(time.May) + 3, Width: round(8.0 / 24 * boxWidth), Height: 16},
+		{Class: "planned", X: round(x(2, 9.0/24)), Y: y(time.May) + 3, Width: 3, Height: 16},
+	}
+	if !slices.Equal(got.Bars, want) {
+		t.Errorf("%+v, want %+v", got.Bars, want)
+	}
+}
+
+// TestAThirdLanguage: one more file in the catalogue is a language with its paths, links and documents.
+func TestAThirdLanguage(t *testing.T) {
+	files := fstest.MapFS{}
+	for _, name := range []string{"locales/en.json", "locales/sv.json"} {
+		text, err := localeFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: text}
+	}
+	files["locales/fi.json"] = &fstest.MapFile{Data: []byte(strings.NewReplacer(
+		"English", "Suomi", "Maintenance windows", "Huoltoikkunat", "Wednesday", "keskiviikko", "May", "toukokuuta",
+	).Replace(string(files["locales/en.json"].Data)))}
+	before, beforeMatcher := locales, matcher
+	t.Cleanup(func() { locales, matcher = before, beforeMatcher })
+	locales = loadLocales(files, "en")
+	matcher = newMatcher()
+	s := newSite(at(5, 2, 12, 0), window("w", "Fönster", "2026-05-13"))
+	for path, want := range map[string][]string{
+		"/fi/":               {`<html lang="fi">`, "<h1>Huoltoikkunat</h1>", "keskiviikko 13 toukokuuta 2026", `href=".././fi/"`, `hreflang="sv"`},
+		"/fi/osthammar/":     {"Huoltoikkunat Östhammar"},
+		"/sv/":               {`<a href=".././fi/" lang="fi" hreflang="fi">Suomi</a>`},
+		"/fi/calendar.ics":   {"NAME:Huoltoikkunat"},
+		"/fi/feed.atom":      {`xml:lang="fi"`},
+		"/fi/windows.json":   {`"occurrences"`},
+		"/osthammar/":        {`<html lang="fi">`},
+		"/fi/nowhere/":       {`<html lang="fi">`},
+		"/en/osthammar/":     {`<html lang="en">`},
+		"/sv/osthammar/":     {`<html lang="sv">`},
+		"/fi/heby/feed.atom": {"Huoltoikkunat heby"},
+	} {
+		body := s.do(t, http.MethodGet, path, "Accept-Language", "fi-FI, en;q=0.5").Body.String()
+		for _, text := range want {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %q in\n%.2000s", path, text, body)
+			}
+		}
+	}
+}
+
+// TestDocumentedFields: docs/announce.md tells of every field of the data, and of no other.
+func TestDocumentedFields(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/announce.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## The data\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var documented []string
+	for row := range strings.SplitSeq(section, "\n") {
+		if cells := strings.Split(row, "|"); len(cells) > 2 {
+			for _, field := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[1], -1) {
+				documented = append(documented, strings.TrimSuffix(field[1], "[]"))
+			}
+		}
+	}
+	var produced []string
+	fields := func(prefix string, of reflect.Type) {
+		for i := range of.NumField() {
+			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			produced = append(produced, prefix+name)
+		}
+	}
+	fields("", reflect.TypeFor[dataDocument]())
+	fields(".", reflect.TypeFor[dataOccurrence]())
+	slices.Sort(documented)
+	slices.Sort(produced)
+	if !slices.Equal(documented, produced) {
+		t.Errorf("documented %s,\nproduced %s", documented, produced)
+	}
+	var states []string
+	for _, state := range []announce.State{announce.Upcoming, announce.Open, announce.Past, announce.Frozen, announce.Cancelled, announce.Moved, announce.EndedEarly} {
+		states = append(states, "`"+string(state)+"`")
+	}
+	for _, want := range []string{
+		"| `.state` | " + strings.Join(states, ", ") + " |", "`" + string(announce.Window) + "`, `" + string(announce.Freeze) + "` or `" + string(announce.Override) + "`",
+	} {
+		if !strings.Contains(section, want) {
+			t.Errorf("no %q", want)
 		}
 	}
 }
