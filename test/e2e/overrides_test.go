@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -683,10 +685,22 @@ func TestUndoUnderHold(t *testing.T) {
 	}
 	undone("app:1")
 	killOperator(t)
-	undone("app:2")
+	for i := range 6 { // the API server puts its policies into another order whenever a binding changes
+		shuffle := &admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "fonster-overrides-note"}}
+		wantPassed(t, shared.Admin.Patch(t.Context(), shuffle, mergePatch(`{"metadata":{"annotations":{"order":"%d"}}}`, i)))
+		time.Sleep(1200 * time.Millisecond)                          // it looks each second
+		before, next := overrideOf(t, d), fmt.Sprintf("app:%d", 3+i) // as an undo to a revision from before the override
+		wantPassed(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), client.RawPatch(types.JSONPatchType, fmt.Appendf(nil,
+			`[{"op":"replace","path":"/metadata/annotations","value":{}},{"op":"replace","path":"/spec/template/spec/containers/0/image","value":%q}]`, next))))
+		if o := overrideOf(t, d); !cmp.Equal(o, before) || image(d) != next || d.Spec.Paused || len(marks()) > 0 {
+			t.Errorf("after all annotations were replaced: %s, paused %t, %v, %+v, it was %+v", image(d), d.Spec.Paused, d.Labels, o, before)
+		}
+		settledRollout(t, d)
+	}
+	undone("app:7")
 	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, ""))
 	undo(t, d)
-	if image(d) != "app:1" || !d.Spec.Paused || d.Labels["maintenance.fonster.dev/held"] != "true" {
+	if image(d) != "app:8" || !d.Spec.Paused || d.Labels["maintenance.fonster.dev/held"] != "true" {
 		t.Errorf("an undo after the end: %s, paused %t, %v", image(d), d.Spec.Paused, d.Labels)
 	}
 }
