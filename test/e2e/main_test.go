@@ -162,7 +162,7 @@ func bound(t *testing.T, gate string) {
 		}
 		return nil
 	})
-	time.Sleep(2 * time.Second) // it looks each second, and compiles what is new
+	policiesRead(t)
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
