@@ -13,10 +13,14 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/test/cluster"
 )
 
 // holdable is a workload of each kind that can be held, with what stops it.
@@ -143,10 +147,27 @@ func (h holdable) strategies() map[string]string {
 	}[h.kind]
 }
 
+// wantWarnings waits until a change of each would be answered with the warning: of the policies, a loaded API server may read one
+// seconds before the other.
+func wantWarnings(t *testing.T, all []holdable) {
+	t.Helper()
+	for _, h := range all {
+		eventually(t, 15*time.Second, func() error {
+			out, err := shared.KubectlIn(h.manifest("app:9", ""), "apply", "--dry-run=server", "-f", "-")
+			if err != nil || !strings.Contains(out, "held until") {
+				return fmt.Errorf("%s: no warning: %w\n%s", h.resource(), err, out)
+			}
+			return nil
+		})
+	}
+}
+
 // TestHold: outside the window every way to write is accepted and held, with a warning; a tool that applies its manifest again
 // and again changes nothing.
 func TestHold(t *testing.T) {
 	for title, write := range map[string]func(manifest string) (string, error){
+		"helm":  helm(t),
+		"edit":  func(m string) (string, error) { return edit(t, m) },
 		"apply": func(m string) (string, error) { return shared.KubectlIn(m, "apply", "-f", "-") },
 		"server-side apply": func(m string) (string, error) {
 			return shared.KubectlIn(m, "apply", "--server-side", "--field-manager=gitops", "--force-conflicts", "-f", "-")
@@ -165,6 +186,7 @@ func TestHold(t *testing.T) {
 				}
 				before := podUIDs(t, ns)
 				window(t, ns, ns, nextYear(), hold)
+				wantWarnings(t, all)
 				for _, h := range all {
 					out, err := write(h.manifest("app:2", h.strategies()[strategy]))
 					if err != nil {
@@ -197,6 +219,72 @@ func TestHold(t *testing.T) {
 			})
 		}
 	}
+}
+
+// helm upgrades as Helm does: it sends the three-way patch between the manifest as it wrote it last, the new one and what is there,
+// and nothing where that is empty.
+func helm(t *testing.T) func(manifest string) (string, error) {
+	t.Helper()
+	c, err := recordedAs("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := map[string]string{}
+	return func(manifest string) (string, error) {
+		o := &unstructured.Unstructured{}
+		if err := o.UnmarshalJSON([]byte(manifest)); err != nil {
+			return "", err
+		}
+		schema, err := cluster.Scheme().New(o.GroupVersionKind())
+		if err != nil {
+			return "", err
+		}
+		name := o.GetKind() + " " + o.GetNamespace() + "/" + o.GetName()
+		if last[name] == "" {
+			last[name] = manifest
+		}
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+			return "", err
+		}
+		live, err := json.Marshal(o)
+		if err != nil {
+			return "", err
+		}
+		meta, err := strategicpatch.NewPatchMetaFromStruct(schema)
+		if err != nil {
+			return "", err
+		}
+		patch, err := strategicpatch.CreateThreeWayMergePatch([]byte(last[name]), []byte(manifest), live, meta, true)
+		if err != nil || string(patch) == "{}" {
+			return "", err
+		}
+		last[name] = manifest
+		warnings.take()
+		err = c.Patch(t.Context(), o, client.RawPatch(types.StrategicMergePatchType, patch), client.FieldOwner("helm"))
+		return strings.Join(warnings.take(), "\n"), err
+	}
+}
+
+// edit does to what is there what a manifest says, in an editor: the image, and what holding has changed where the manifest has it.
+func edit(t *testing.T, manifest string) (string, error) {
+	t.Helper()
+	o := &unstructured.Unstructured{}
+	if err := o.UnmarshalJSON([]byte(manifest)); err != nil {
+		return "", err
+	}
+	containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+	script := "sed -i -e 's#image: app:.*#image: " + containers[0].(map[string]any)["image"].(string) + "#'"
+	if _, says := o.Object["spec"].(map[string]any)["paused"]; says {
+		script += " -e 's/paused: true/paused: false/'"
+	}
+	if partition, says, _ := unstructured.NestedInt64(o.Object, "spec", "updateStrategy", "rollingUpdate", "partition"); says {
+		script += fmt.Sprintf(" -e 's/ partition: .*/ partition: %d/'", partition)
+	}
+	if kind, says, _ := unstructured.NestedString(o.Object, "spec", "updateStrategy", "type"); says {
+		script += " -e 's/type: OnDelete/type: " + kind + "/'"
+	}
+	t.Setenv("KUBE_EDITOR", script)
+	return shared.Kubectl("-n", o.GetNamespace(), "edit", strings.ToLower(o.GetKind())+"/"+o.GetName())
 }
 
 // wantPlain waits until nothing of ours is on an object, and it is as a plain rollout of the image would have left it.
@@ -385,4 +473,97 @@ func TestServerSideApplyNeverConflicts(t *testing.T) {
 	}
 	apply(all[1], "second", "app:2", `{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":1}}}`)
 	apply(all[2], "gitops", "app:2", all[2].strategies()["with"])
+}
+
+// TestHoldAndWrittenStrategies: what apply newly writes about the strategy of what is held. OnDelete is its user's stop: the hold
+// ends, and it stays. RollingUpdate again, outside the window, is a rollout, and held.
+func TestHoldAndWrittenStrategies(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	all := holdables(t, ns)[1:]
+	apply := func(h holdable, image, strategy string) string {
+		t.Helper()
+		out, err := shared.KubectlIn(h.manifest(image, strategy), "apply", "-f", "-")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return out
+	}
+	const onDelete = `{"updateStrategy":{"type":"OnDelete"}}`
+	for _, h := range all {
+		apply(h, "app:1", h.strategies()["with"])
+	}
+	mw := window(t, ns, ns, nextYear(), hold)
+	wantWarnings(t, all)
+	before := podUIDs(t, ns)
+	for _, h := range all {
+		apply(h, "app:2", h.strategies()["with"])
+		wantHeld(t, h)
+		apply(h, "app:2", onDelete)
+		get(t, h.object)
+		for key := range h.object.GetLabels() {
+			if strings.HasPrefix(key, "maintenance.fonster.dev/") {
+				t.Errorf("%s: its user has stopped it, and it still has %s", h.resource(), key)
+			}
+		}
+		if kind := strategyOf(h.object); kind != "OnDelete" {
+			t.Errorf("%s: strategy %s, want its user's OnDelete", h.resource(), kind)
+		}
+		if out := apply(h, "app:3", onDelete); strings.Contains(out, "held until") {
+			t.Errorf("%s: under OnDelete nothing rolls out, and nothing is held:\n%s", h.resource(), out)
+		}
+		if out := apply(h, "app:3", h.strategies()["with"]); !strings.Contains(out, "held until") {
+			t.Errorf("%s: no warning:\n%s", h.resource(), out)
+		}
+		wantHeld(t, h)
+	}
+	time.Sleep(2 * time.Second)
+	if after := podUIDs(t, ns); !slices.Equal(before, after) {
+		t.Errorf("pods were replaced: %v, then %v", before, after)
+	}
+	openNow(t, mw, holdable{})
+	for _, h := range all {
+		wantPlain(t, h, "app:3")
+		if kind := strategyOf(h.object); kind != "RollingUpdate" {
+			t.Errorf("%s: strategy %s", h.resource(), kind)
+		}
+	}
+	if p := *all[0].object.(*appsv1.StatefulSet).Spec.UpdateStrategy.RollingUpdate.Partition; p != 1 {
+		t.Errorf("partition %d, want 1", p)
+	}
+	if r := all[1].object.(*appsv1.DaemonSet).Spec.UpdateStrategy.RollingUpdate; r.MaxUnavailable.IntValue() != 2 || r.MaxSurge.IntValue() != 0 {
+		t.Errorf("rollingUpdate %+v", r)
+	}
+}
+
+func strategyOf(o client.Object) string {
+	switch o := o.(type) {
+	case *appsv1.StatefulSet:
+		return string(o.Spec.UpdateStrategy.Type)
+	case *appsv1.DaemonSet:
+		return string(o.Spec.UpdateStrategy.Type)
+	}
+	return ""
+}
+
+// TestHoldPartitionMark: what anybody writes into the mark that keeps a partition is a partition, or it is not taken.
+func TestHoldPartitionMark(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	s := holdables(t, ns)[1]
+	mw := window(t, ns, ns, nextYear(), hold)
+	wantPassed(t, patchImage(t.Context(), shared.Admin, s.object, "app:2"))
+	wantHeld(t, s)
+	for _, value := range []string{`"none"`, `"-1"`, `"1.5"`, `""`, `"0x1"`, `"1234567890"`, `"2147483647"`, `"99999999999999999999"`, `null`} {
+		wantPassed(t, shared.Admin.Patch(t.Context(), s.object, mergePatch(`{"metadata":{"labels":{%q:%s}}}`, doors.HeldPartitionLabel, value)))
+		wantHeld(t, s)
+		if got := s.object.GetLabels()[doors.HeldPartitionLabel]; got != "1" {
+			t.Errorf("written %s, it is %q, want 1", value, got)
+		}
+	}
+	openNow(t, mw, s)
+	wantPlain(t, s, "app:2")
+	if p := *s.object.(*appsv1.StatefulSet).Spec.UpdateStrategy.RollingUpdate.Partition; p != 1 {
+		t.Errorf("partition %d, want 1", p)
+	}
 }

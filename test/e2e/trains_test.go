@@ -2,22 +2,28 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -38,6 +44,8 @@ type train struct {
 	since         map[string]string
 	priority      map[string]int
 	ledger        *ledger
+	// twins are objects like those of the train that no window governs, by shape.
+	twins map[string]client.Object
 }
 
 // each runs do for every object, several at a time.
@@ -75,9 +83,17 @@ func isParked(o client.Object) bool {
 // newTrain creates the workloads, changes every one of them outside the window, and checks that no pod was replaced.
 func newTrain(t *testing.T, size trainSize, maxConcurrent int) *train {
 	t.Helper()
-	tr := &train{t: t, ns: testName(t), size: size, maxConcurrent: maxConcurrent, generations: map[string]int64{}, since: map[string]string{}, priority: map[string]int{}}
+	tr := &train{t: t, ns: testName(t), size: size, maxConcurrent: maxConcurrent, generations: map[string]int64{}, since: map[string]string{}, priority: map[string]int{}, twins: map[string]client.Object{}}
 	namespace(t, tr.ns)
-	add := func(kind string, o client.Object) { tr.objects = append(tr.objects, holdable{o, kind, isParked}) }
+	namespace(t, tr.ns+"-twin")
+	add := func(kind string, o client.Object) {
+		tr.objects = append(tr.objects, holdable{o, kind, isParked})
+		if tr.twins[shape(o)] == nil {
+			twin := o.DeepCopyObject().(client.Object)
+			twin.SetNamespace(tr.ns + "-twin")
+			tr.twins[shape(o)] = twin
+		}
+	}
 	for i := range size.deployments {
 		name := fmt.Sprintf("web-%03d", i)
 		d := &appsv1.Deployment{
@@ -105,6 +121,19 @@ func newTrain(t *testing.T, size trainSize, maxConcurrent int) *train {
 		})
 	}
 	each(t, tr.objects, func(h holdable) error { return shared.Admin.Create(t.Context(), h.object) })
+	twins := slices.Collect(maps.Values(tr.twins))
+	each(t, twins, func(o client.Object) error { return shared.Admin.Create(t.Context(), o) })
+	rolled := func(image string) {
+		t.Helper()
+		eventually(t, time.Minute, func() error {
+			for _, o := range twins {
+				if get(t, o); rolledOut(o, image) != nil {
+					return rolledOut(o, image)
+				}
+			}
+			return nil
+		})
+	}
 	t.Cleanup(func() {
 		c, err := shared.As("system:kube-controller-manager", "system:masters")
 		if err != nil {
@@ -115,6 +144,9 @@ func newTrain(t *testing.T, size trainSize, maxConcurrent int) *train {
 		}
 	})
 	tr.all(3*time.Minute, func(h holdable) error { return rolledOut(h.object, "app:1") })
+	rolled("app:1")
+	each(t, twins, func(o client.Object) error { return patchImage(t.Context(), shared.Admin, o, "app:2") })
+	rolled("app:2")
 	tr.window = window(t, tr.ns, tr.ns, nextYear(), hold, func(mw *v1alpha1.MaintenanceWindow) {
 		mw.Spec.Release = &v1alpha1.ReleasePolicy{MaxConcurrent: int32(maxConcurrent)}
 	})
@@ -130,6 +162,41 @@ func newTrain(t *testing.T, size trainSize, maxConcurrent int) *train {
 	}
 	tr.ledger = newLedger(t, tr.ns)
 	return tr
+}
+
+// shape tells apart what of a train is not alike but for names.
+func shape(o client.Object) string {
+	return fmt.Sprintf("%T %v", o, o.GetAnnotations()[doors.ReleasePriority])
+}
+
+// unnamed is the metadata and the spec of an object, without what differs between any two: names, UIDs, versions and times.
+func unnamed(t *testing.T, o client.Object) string {
+	t.Helper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(content, "status")
+	metadata := content["metadata"].(map[string]any)
+	for _, field := range []string{"name", "namespace", "uid", "resourceVersion", "creationTimestamp", "generation"} { // the generation counts the hold
+		delete(metadata, field)
+	}
+	for _, m := range metadata["managedFields"].([]any) {
+		delete(m.(map[string]any), "time")
+	}
+	text, err := json.MarshalIndent(content, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(text), strconv.Quote(o.GetName()), `"NAME"`)
+}
+
+// wantLikeTwin checks that an object is as one that was never held.
+func (tr *train) wantLikeTwin(h holdable) {
+	tr.t.Helper()
+	if diff := cmp.Diff(unnamed(tr.t, tr.twins[shape(h.object)]), unnamed(tr.t, h.object)); diff != "" {
+		tr.t.Errorf("%s is not as one that was never held (-never +held):\n%s", h.resource(), diff)
+	}
 }
 
 func key(h holdable) string { return h.kind + "/" + h.object.GetName() }
@@ -201,7 +268,14 @@ func (tr *train) finish(limit time.Duration) {
 			t.Errorf("%s: partition %d", h.resource(), *s.Spec.UpdateStrategy.RollingUpdate.Partition)
 		}
 	}
+	for _, twin := range tr.twins {
+		get(t, twin)
+	}
+	for _, h := range tr.objects {
+		tr.wantLikeTwin(h)
+	}
 	wantNothingOfOurs(t, tr.ns)
+	tr.wantRevisions()
 	most, order := tr.ledger.replay(t)
 	if most > tr.maxConcurrent {
 		t.Errorf("%d at once, want at most %d", most, tr.maxConcurrent)
@@ -228,6 +302,22 @@ func (tr *train) finish(limit time.Duration) {
 		}
 	}
 	fmt.Printf("train %s: %d objects, at most %d at once (bound %d), %s\n", t.Name(), len(order), most, tr.maxConcurrent, took.Round(time.Second))
+}
+
+// wantRevisions checks that every object has had two templates, and no more: that before the train, and that of it.
+func (tr *train) wantRevisions() {
+	t := tr.t
+	t.Helper()
+	var sets appsv1.ReplicaSetList
+	var revisions appsv1.ControllerRevisionList
+	wantPassed(t, shared.Admin.List(t.Context(), &sets, client.InNamespace(tr.ns)))
+	wantPassed(t, shared.Admin.List(t.Context(), &revisions, client.InNamespace(tr.ns)))
+	if got, want := len(sets.Items), 2*tr.size.deployments; got != want {
+		t.Errorf("%d ReplicaSets, want %d", got, want)
+	}
+	if got, want := len(revisions.Items), 2*(tr.size.statefulSets+tr.size.daemonSets); got != want {
+		t.Errorf("%d ControllerRevisions, want %d", got, want)
+	}
 }
 
 func compareStrings(a, b string) int {
@@ -330,37 +420,56 @@ func TestTrain(t *testing.T) {
 	tr.finish(5 * time.Minute)
 }
 
-// TestTrainKilled: the same with the operator killed 50 times at random instants.
+// TestTrainKilled: the same with the operator killed 50 times at random instants, each of them before the train has ended.
 func TestTrainKilled(t *testing.T) {
-	tr := newTrain(t, trainSize{200, 20, 5}, 4)
+	tr := newTrain(t, trainSize{200, 20, 5}, 2)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
-	tr.open()
-	const kills = 50
-	during := 0
-	for range kills {
-		// From before it leads until well into a plan: a dead leader's lease runs out after two seconds.
-		time.Sleep(time.Duration(random.Int64N(int64(4 * time.Second))))
+	restart := func() {
+		t.Helper()
 		operator.Kill()
-		left := &metav1.PartialObjectMetadataList{}
-		left.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("DeploymentList"))
-		wantPassed(t, shared.Admin.List(t.Context(), left, client.InNamespace(tr.ns), client.HasLabels{doors.HeldLabel}))
-		if len(left.Items) > 0 {
-			during++
-		}
 		var err error
 		if operator, err = shared.StartOperator(context.Background(), "--leader-elect-lease-duration=2s", "--leader-elect-renew-deadline=1500ms", "--leader-elect-retry-period=200ms"); err != nil {
 			t.Fatal(err)
 		}
 	}
+	// A lease runs as long as its holder has said: behind that of the operator before, none of those killed would ever lead.
+	restart()
+	time.Sleep(10 * time.Second)
+	tr.open()
+	const kills = 50
+	var left []int // how many were not done, at each kill
+	for len(left) < kills {
+		// From before it leads until well into a plan: a dead leader's lease runs out after two seconds.
+		time.Sleep(time.Duration(random.Int64N(int64(5 * time.Second))))
+		operator.Kill()
+		n := tr.left()
+		if n == 0 {
+			t.Fatalf("the train has ended after %d kills, want %d during it", len(left), kills)
+		}
+		left = append(left, n)
+		restart()
+	}
 	restartOperator(t)
 	keepRunning(t)
-	tr.finish(5 * time.Minute)
-	fmt.Printf("train %s: killed %d times, %d of them before the last Deployment was done\n", t.Name(), kills, during)
-	if during < kills/2 {
-		t.Errorf("only %d of %d kills were during the train", during, kills)
+	tr.finish(8 * time.Minute)
+	fmt.Printf("train %s: killed %d times during it, with so many left: %v\n", t.Name(), kills, left)
+	if left[kills-1] == tr.size.total() {
+		t.Error("nothing went on between the kills")
 	}
+}
+
+// left is how many workloads of the train wait, or are not known to be done.
+func (tr *train) left() (n int) {
+	tr.t.Helper()
+	for _, kind := range held.Kinds {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(kind + "List"))
+		wantPassed(tr.t, shared.Admin.List(tr.t.Context(), list, client.InNamespace(tr.ns), client.HasLabels{doors.HeldLabel}))
+		n += len(list.Items)
+	}
+	return n
 }
 
 // keepRunning starts the operator again whenever it ends by itself, as a kubelet does: it ends when it cannot renew its lease.
