@@ -422,7 +422,7 @@ func TestTrain(t *testing.T) {
 
 // TestTrainKilled: the same with the operator killed 50 times at random instants, each of them before the train has ended.
 func TestTrainKilled(t *testing.T) {
-	tr := newTrain(t, trainSize{200, 20, 5}, 2)
+	tr := newTrain(t, trainSize{200, 20, 5}, 1) // one after another, so that it lasts longer than the kills
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -442,7 +442,7 @@ func TestTrainKilled(t *testing.T) {
 	var left []int // how many were not done, at each kill
 	for len(left) < kills {
 		// From before it leads until well into a plan: a dead leader's lease runs out after two seconds.
-		time.Sleep(time.Duration(random.Int64N(int64(5 * time.Second))))
+		time.Sleep(time.Duration(random.Int64N(int64(3 * time.Second))))
 		operator.Kill()
 		n := tr.left()
 		if n == 0 {
