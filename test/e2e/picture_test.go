@@ -32,7 +32,7 @@ func (s *sight) picture(from, at time.Time) {
 	}
 	until := time.Now()
 	for _, p := range board.Panels {
-		for _, q := range p.Targets {
+		for i, q := range p.Targets {
 			expr := strings.NewReplacer("$cluster", "e2e", "$__rate_interval", "10s", "$__range", "5m").Replace(q.Expr)
 			parameters := url.Values{"query": {expr}, "start": {unix(from)}, "end": {unix(until)}, "step": {"1"}}
 			how := "query_range"
@@ -47,7 +47,7 @@ func (s *sight) picture(from, at time.Time) {
 				s.t.Fatal(err)
 			}
 			for _, one := range answer {
-				p.add(q.LegendFormat, one, from, until)
+				p.add(i, q.LegendFormat, one, from, until)
 			}
 		}
 		p.finish()
@@ -78,7 +78,13 @@ type drawn struct {
 		Expr, LegendFormat string
 		Instant            bool
 	}
-	FieldConfig struct{ Defaults struct{ Unit string } }
+	FieldConfig struct {
+		Defaults struct {
+			Unit string
+			Max  *float64
+		}
+		Overrides []struct{ Properties []struct{ Value any } } // of a table: the unit of each target, in their order
+	}
 
 	Rows []row
 	Max  float64
@@ -93,14 +99,20 @@ type row struct {
 
 var palette = []string{"#73bf69", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#fade2a", "#8ab8ff", "#ffa6b0"}
 
-func (p *drawn) add(legend string, one sample, from, until time.Time) {
+func (p *drawn) add(target int, legend string, one sample, from, until time.Time) {
 	for key, value := range one.Metric {
 		legend = strings.ReplaceAll(legend, "{{"+key+"}}", value)
 	}
-	r := row{Name: legend}
-	if p.Type == "table" {
-		r.Name = one.Metric["window"]
+	if p.Type == "table" { // a column for each target
+		name, cell := one.Metric["window"], text(fmt.Sprint(p.FieldConfig.Overrides[target].Properties[0].Value), number(one.Value))
+		if i := slices.IndexFunc(p.Rows, func(r row) bool { return r.Name == name }); i >= 0 {
+			p.Rows[i].Text += " · " + cell
+		} else {
+			p.Rows = append(p.Rows, row{Name: name, Text: cell})
+		}
+		return
 	}
+	r := row{Name: legend}
 	for _, point := range one.Values {
 		v := number(point)
 		if !math.IsNaN(v) {
@@ -128,7 +140,7 @@ func text(unit string, v float64) string {
 		return time.UnixMilli(int64(v)).UTC().Format(time.DateTime)
 	case "dtdhms":
 		d := time.Duration(v) * time.Second
-		return fmt.Sprintf("%d d %d h %d min", d/(24*time.Hour), d/time.Hour%24, d/time.Minute%60)
+		return fmt.Sprintf("%d d %02d:%02d:%02d", d/(24*time.Hour), d/time.Hour%24, d/time.Minute%60, d/time.Second%60)
 	case "s":
 		return time.Duration(v * float64(time.Second)).Round(100 * time.Millisecond).String()
 	case "percentunit":
@@ -145,7 +157,9 @@ func (p *drawn) finish() {
 	for i := range p.Rows {
 		p.Rows[i].Color = palette[i%len(palette)]
 	}
-	if p.Max == 0 {
+	if whole := p.FieldConfig.Defaults.Max; whole != nil {
+		p.Max = *whole
+	} else if p.Max == 0 {
 		p.Max = 1
 	}
 }
