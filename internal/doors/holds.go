@@ -127,6 +127,13 @@ func holdRules() *admissionv1.MatchResources {
 	}}
 }
 
+// marked are the workloads with a mark, before the request or after it: all else passes without a look at it.
+func marked() *admissionv1.MatchResources {
+	match := holdRules()
+	match.ObjectSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: HeldLabel, Operator: metav1.LabelSelectorOpExists}}}
+	return match
+}
+
 // holdPolicy accepts a rollout outside the windows of a gate with enforcement Hold, and stops it. What is held already is
 // heldKeepPolicy's. Frozen, a change is refused like any other, so it is left alone here.
 func holdPolicy() *admissionv1.MutatingAdmissionPolicy {
@@ -179,7 +186,7 @@ func heldKeepPolicy() *admissionv1.MutatingAdmissionPolicy {
 	again := `(` + isStatefulSet + ` ? [` + setLabel(HeldPartitionLabel, newPartition) + `] : []) + ` + park
 	return mutatingPolicy(heldKeepPolicyName, "Keeps what is held, until the operator releases it. Generated from internal/doors.",
 		admissionv1.MutatingAdmissionPolicySpec{
-			MatchConstraints: holdRules(),
+			MatchConstraints: marked(),
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name: "held-or-released",
 				Expression: byOperator + ` ? ` + heldBefore + ` != ` + heldAfter + ` : ` +
@@ -231,7 +238,7 @@ func holdsWarnPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	return policy(holdsWarn.policyName(holds), "Tells whoever changes what is held until when it is. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
 			ParamKind:        &admissionv1.ParamKind{APIVersion: apiVersion, Kind: "Gate"},
-			MatchConstraints: holdRules(),
+			MatchConstraints: marked(),
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name:       "held",
 				Expression: heldAfter + ` == '` + HeldWaiting + `' && ` + notExempt(),
