@@ -24,6 +24,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/parallel"
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -51,18 +52,7 @@ type train struct {
 // each runs do for every object, several at a time.
 func each[T any](t *testing.T, items []T, do func(T) error) {
 	t.Helper()
-	errs := make([]error, len(items))
-	slots := make(chan struct{}, 16)
-	var group sync.WaitGroup
-	for i, item := range items {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = do(item)
-		})
-	}
-	group.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := parallel.Each(16, items, do); err != nil {
 		t.Fatal(err)
 	}
 }
