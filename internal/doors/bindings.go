@@ -1,14 +1,21 @@
 package doors
 
 import (
+	"path"
 	"slices"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"fonster.dev/fonster/internal/gate"
 )
+
+// marks are the labels by which the static bindings of a policy select, before the request or after it: one binding for each, as the
+// requirements of one selector must all be met. The API server looks at nothing else on their behalf.
+var marks = map[string][]string{
+	heldPolicyName:      {HeldLabel, HeldSinceLabel, HeldPartitionLabel},
+	overridesPolicyName: {OverriddenLabel},
+}
 
 // StaticBindings bind the validating policies that need no gate of their own.
 func StaticBindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
@@ -21,9 +28,22 @@ func StaticBindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
 		if p.Spec.ParamKind != nil { // every gate; none when no window exists
 			b.Spec.ParamRef = everyGate()
 		}
-		bindings = append(bindings, b)
+		if len(marks[p.Name]) == 0 {
+			bindings = append(bindings, b)
+		}
+		for _, label := range marks[p.Name] {
+			of := b.DeepCopy()
+			of.Name = "fonster-" + path.Base(label)
+			of.Spec.MatchResources = having(label)
+			bindings = append(bindings, of)
+		}
 	}
 	return bindings
+}
+
+// having selects what has a label, whatever its value.
+func having(label string) *admissionv1.MatchResources {
+	return &admissionv1.MatchResources{ObjectSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: label, Operator: metav1.LabelSelectorOpExists}}}}
 }
 
 func everyGate() *admissionv1.ParamRef {
@@ -90,10 +110,11 @@ func gateBinding(f Family, m mode, g gate.Gate) *admissionv1.ValidatingAdmission
 	return b
 }
 
-// matchTarget is what a gate governs, written with every default.
+// matchTarget is what a gate governs, written with every default. The API server reads these selectors anew for every request that
+// a policy matches, so what they need not say, such as the protected namespaces, the policies' own constraints say.
 func matchTarget(namespaces, objects gate.Selector) *admissionv1.MatchResources {
 	return &admissionv1.MatchResources{
-		NamespaceSelector: LabelSelector(append(slices.Clone(namespaces), protected())),
+		NamespaceSelector: LabelSelector(namespaces),
 		ObjectSelector:    LabelSelector(objects),
 		MatchPolicy:       new(admissionv1.Equivalent),
 	}
@@ -110,10 +131,6 @@ func needed(f Family, m mode, g gate.Gate) bool {
 // takesOverrides says whether workloads behind the gate may carry an override that it knows of.
 func takesOverrides(g gate.Gate) bool {
 	return needed(workloads, modes[0], g) && g.Overrides.MaxDuration > 0
-}
-
-func protected() gate.Requirement {
-	return gate.Requirement{Key: corev1.LabelMetadataName, Operator: gate.NotIn, Values: ProtectedNamespaces}
 }
 
 // LabelSelector writes a selector as Kubernetes does, with matchExpressions only.

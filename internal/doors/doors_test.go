@@ -29,10 +29,6 @@ func TestBindings(t *testing.T) {
 			var names []string
 			for _, b := range Bindings(gate.Gate{Name: "g", Target: target, Governs: tc.governs}) {
 				names = append(names, strings.TrimSuffix(strings.TrimPrefix(b.Name, "fonster-"), "-g"))
-				selector := b.Spec.MatchResources.NamespaceSelector.MatchExpressions
-				if protected := selector[len(selector)-1]; !slices.Equal(protected.Values, ProtectedNamespaces) {
-					t.Errorf("%s may govern the protected namespaces: %v", b.Name, selector)
-				}
 				if b.Spec.PolicyName != createdOverrides && *b.Spec.ParamRef.ParameterNotFoundAction != admissionv1.DenyAction {
 					t.Errorf("%s opens when its gate is missing", b.Name)
 				}
@@ -44,9 +40,22 @@ func TestBindings(t *testing.T) {
 	}
 }
 
-// TestPolicies: every policy fails closed, and every door is in the condition of its family's policies.
+// TestPolicies: every policy fails closed, no policy that reads gates reaches the protected namespaces, and every door is in the condition
+// of its family's policies.
 func TestPolicies(t *testing.T) {
+	protects := func(name string, param *admissionv1.ParamKind, match *admissionv1.MatchResources) {
+		if param == nil {
+			return
+		}
+		if s := match.NamespaceSelector; s == nil || len(s.MatchExpressions) != 1 || s.MatchExpressions[0].Operator != "NotIn" || !slices.Equal(s.MatchExpressions[0].Values, ProtectedNamespaces) {
+			t.Errorf("%s may govern the protected namespaces: %v", name, s)
+		}
+	}
+	for _, p := range MutatingPolicies() {
+		protects(p.Name, p.Spec.ParamKind, p.Spec.MatchConstraints)
+	}
 	for _, p := range Policies() {
+		protects(p.Name, p.Spec.ParamKind, p.Spec.MatchConstraints)
 		if *p.Spec.FailurePolicy != admissionv1.Fail {
 			t.Errorf("%s opens when it fails", p.Name)
 		}

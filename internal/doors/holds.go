@@ -43,6 +43,7 @@ var heldLabels = []string{"held", "held-since", "held-partition"}
 // Names of the policies that hold.
 const (
 	holdPolicyName     = "fonster-hold"
+	heldPolicyName     = "fonster-held"
 	heldKeepPolicyName = "fonster-held-keep"
 )
 
@@ -127,13 +128,6 @@ func holdRules() *admissionv1.MatchResources {
 	}}
 }
 
-// marked are the workloads with a mark, before the request or after it: all else passes without a look at it.
-func marked() *admissionv1.MatchResources {
-	match := holdRules()
-	match.ObjectSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: HeldLabel, Operator: metav1.LabelSelectorOpExists}}}
-	return match
-}
-
 // holdPolicy accepts a rollout outside the windows of a gate with enforcement Hold, and stops it. What is held already is
 // heldKeepPolicy's. Frozen, a change is refused like any other, so it is left alone here.
 func holdPolicy() *admissionv1.MutatingAdmissionPolicy {
@@ -186,7 +180,7 @@ func heldKeepPolicy() *admissionv1.MutatingAdmissionPolicy {
 	again := `(` + isStatefulSet + ` ? [` + setLabel(HeldPartitionLabel, newPartition) + `] : []) + ` + park
 	return mutatingPolicy(heldKeepPolicyName, "Keeps what is held, until the operator releases it. Generated from internal/doors.",
 		admissionv1.MutatingAdmissionPolicySpec{
-			MatchConstraints: marked(),
+			MatchConstraints: holdRules(),
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name: "held-or-released",
 				Expression: byOperator + ` ? ` + heldBefore + ` != ` + heldAfter + ` : ` +
@@ -230,7 +224,11 @@ var (
 
 // holdPolicies are the validating policies that go with holding.
 func holdPolicies() []*admissionv1.ValidatingAdmissionPolicy {
-	return []*admissionv1.ValidatingAdmissionPolicy{familyPolicy(holds, holdsDeny), holdsWarnPolicy()}
+	policies := []*admissionv1.ValidatingAdmissionPolicy{familyPolicy(holds, holdsDeny), holdsWarnPolicy()}
+	for _, p := range policies { // all else passes without a look at it
+		p.Spec.MatchConstraints.ObjectSelector = having(HeldLabel).ObjectSelector
+	}
+	return policies
 }
 
 // holdsWarnPolicy tells whoever changes what is held that it is, and until when.
@@ -238,7 +236,7 @@ func holdsWarnPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	return policy(holdsWarn.policyName(holds), "Tells whoever changes what is held until when it is. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
 			ParamKind:        &admissionv1.ParamKind{APIVersion: apiVersion, Kind: "Gate"},
-			MatchConstraints: marked(),
+			MatchConstraints: holdRules(),
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name:       "held",
 				Expression: heldAfter + ` == '` + HeldWaiting + `' && ` + notExempt(),
@@ -277,7 +275,7 @@ func heldPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	dropped := heldBefore + ` == '` + HeldWaiting + `' && ` + userParked + ` && ` + list(heldLabels) + `.all(k, !object.metadata.?labels[?` + key + `].hasValue())`
 	// One expression for three kinds, of which the API server's type checker knows each by itself.
 	untyped := func(e string) string { return strings.ReplaceAll(e, "object.spec", "dyn(object).spec") }
-	return policy("fonster-held", "Only the operator and its policies say that an object is held. Generated from internal/doors.",
+	return policy(heldPolicyName, "Only the operator and its policies say that an object is held. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
 				rule("apps", "v1", []string{"deployments", "statefulsets", "daemonsets"}, admissionv1.Create, admissionv1.Update),
@@ -303,7 +301,7 @@ func heldPolicy() *admissionv1.ValidatingAdmissionPolicy {
 
 // HoldPolicies are the names of the policies that it takes to hold, by kind.
 func HoldPolicies() map[string]map[string]bool {
-	validating := map[string]bool{heldPolicy().Name: true}
+	validating := map[string]bool{heldPolicyName: true}
 	for _, p := range holdPolicies() {
 		validating[p.Name] = true
 	}

@@ -27,7 +27,7 @@ var namespaceGoverned = `(` + matchesLabels("params.spec.namespaceSelector", new
 // StaticMutatingBindings bind the mutating policies that need no gate of their own.
 func StaticMutatingBindings() []*admissionv1.MutatingAdmissionPolicyBinding {
 	return []*admissionv1.MutatingAdmissionPolicyBinding{
-		mutatingBinding(heldKeepPolicyName, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: heldKeepPolicyName}),
+		mutatingBinding(heldKeepPolicyName, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: heldKeepPolicyName, MatchResources: having(HeldLabel)}),
 		mutatingBinding(noteOverridesPolicy().Name, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: noteOverridesPolicy().Name}),
 		mutatingBinding(stampNamespaces, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: stampNamespaces, ParamRef: everyGate()}),
 	}

@@ -50,11 +50,13 @@ const clock = `(` +
 	` ? object.metadata.?managedFields.orValue([]).filter(m, has(m.time) && (oldObject == null || !oldObject.metadata.?managedFields.orValue([]).exists(n, has(n.time) && n.time == m.time))).map(m, string(m.time))` +
 	` : (oldObject == null ? object : oldObject).metadata.?managedFields.orValue([]).filter(m, has(m.time)).map(m, string(m.time)))`
 
-// stands is CEL that says whether the override in an object's annotations stands, by a clock: its reason is not used up, and
-// its end lies ahead. Where no time is known, the operator's note that it is used up must do.
+// stands is CEL that says whether the override in an object's annotations stands, by a clock: it has the mark, without which notes
+// are nothing, as nobody guards them; its reason is not used up; and its end lies ahead. Where no time is known, the operator's note
+// that it is used up must do.
 func stands(object, clock string) string {
 	return strings.NewReplacer("OBJECT", object, "CLOCK", clock).Replace(
-		`(OBJECT.metadata.?annotations[?'maintenance.fonster.dev/override'].orValue('') != ''` +
+		`(OBJECT.metadata.?labels[?'` + OverriddenLabel + `'].orValue('') == 'true'` +
+			` && OBJECT.metadata.?annotations[?'maintenance.fonster.dev/override'].orValue('') != ''` +
 			` && !(OBJECT.metadata.?annotations[?'maintenance.fonster.dev/override'].orValue('') in OBJECT.metadata.?annotations[?'maintenance.fonster.dev/override-spent'].orValue('').split('\n'))` +
 			` && OBJECT.metadata.?annotations[?'maintenance.fonster.dev/override-until'].hasValue()` +
 			` && CLOCK.all(t, string(t) < OBJECT.metadata.annotations['maintenance.fonster.dev/override-until']))`)
@@ -136,6 +138,7 @@ func settingValidations(applies string) []admissionv1.Validation {
 	guard := `!variables.sets || !` + applies + ` || `
 	const refused = `'the override of ' + variables.subject + ' is refused: '`
 	return []admissionv1.Validation{
+		overrideSigned(guard),
 		{
 			Expression:        guard + newReason + `.size() <= ` + maxReason + ` && ` + newReason + `.trim() != '' && !` + newReason + `.contains('\n')`,
 			MessageExpression: refused + ` + 'its reason must be one line of text, of at most ` + maxReason + ` characters'`,
@@ -171,7 +174,20 @@ func settingValidations(applies string) []admissionv1.Validation {
 	}
 }
 
-const createdOverrides = "fonster-overrides-create"
+// overrideSigned holds an override that says until when it stands against who sets it. Without the label the operator would neither
+// record it nor end it. guard is CEL that is true for other requests, with its operator.
+func overrideSigned(guard string) admissionv1.Validation {
+	return admissionv1.Validation{
+		Expression: guard + newUntil + ` == '' || ` + newBy + ` == request.userInfo.username && ` + newMark + ` == 'true'`,
+		Message:    "an override that says until when it stands must say who sets it (" + notes + "by) and carry the label " + OverriddenLabel + "=true: use kubectl window override",
+		Reason:     new(metav1.StatusReasonForbidden),
+	}
+}
+
+const (
+	overridesPolicyName = "fonster-overrides"
+	createdOverrides    = "fonster-overrides-create"
+)
 
 // createdOverridesPolicy holds the override that a workload is created with against its gate. A policy of its own: its
 // bindings let a creation pass where the gate is gone.
@@ -214,9 +230,10 @@ var (
 )
 
 // overridesPolicy keeps everybody but the operator from writing the notes of an override as they are not: who set it, from when
-// until when it stands, what is used up. Where the mutating policies are, they have put such notes right already.
+// until when it stands, what is used up. It is asked about what has the mark, before the request or after it: without it notes are nothing.
+// Where the mutating policies are, they have put such notes right already.
 func overridesPolicy() *admissionv1.ValidatingAdmissionPolicy {
-	return policy("fonster-overrides", "Who set an override, until when it stands and what is used up, are as they are. Generated from internal/doors.",
+	return policy(overridesPolicyName, "Who set an override, until when it stands and what is used up, are as they are. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
 			MatchConstraints: overridable(),
 			MatchConditions:  []admissionv1.MatchCondition{{Name: "set-ended-or-notes-changed", Expression: byOthers + ` && ` + setsEndsOrNotes}},
@@ -241,11 +258,7 @@ func overridesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 					Message: onlyOperator + "the notes of an override",
 					Reason:  new(metav1.StatusReasonForbidden),
 				},
-				{ // without the label the operator would neither record it nor end it
-					Expression: `!variables.sets || ` + newUntil + ` == '' || ` + newBy + ` == request.userInfo.username && ` + newMark + ` == 'true'`,
-					Message:    "an override that says until when it stands must say who sets it (" + notes + "by) and carry the label " + OverriddenLabel + "=true: use kubectl window override",
-					Reason:     new(metav1.StatusReasonForbidden),
-				},
+				overrideSigned(`!variables.sets || `),
 				{ // where no gate governs, none holds the end against its own maximum
 					Expression: `!variables.sets || ` + newUntil + ` == '' || variables.now.size() > 0 && ` + newUntil + ` <= ` + longestOverride,
 					Message:    "an override stands for 24 hours at most",

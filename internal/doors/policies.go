@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"fonster.dev/fonster/internal/gate"
@@ -67,7 +68,7 @@ func policy(name, description string, spec admissionv1.ValidatingAdmissionPolicy
 // (https://github.com/kubernetes/kubernetes/issues/124237).
 func leaveProtectedAlone(param *admissionv1.ParamKind, match *admissionv1.MatchResources) {
 	if param != nil {
-		match.NamespaceSelector = LabelSelector(gate.Selector{protected()})
+		match.NamespaceSelector = LabelSelector(gate.Selector{{Key: corev1.LabelMetadataName, Operator: gate.NotIn, Values: ProtectedNamespaces}})
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/internal/override"
@@ -51,6 +53,27 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 	wantRefused(t, annotateWith(t.Context(), oncall, d, override.Reason, "INC-1", override.By, "oncall", override.Until, soon), "must say who sets it", "carry the label")
 	wantRefused(t, set(override.Reason, "INC-1", override.Until, soon), "must say who sets it")
 	wantRefused(t, set(override.Until, soon), "only the operator of Fonster")
+
+	// Without the mark notes are nothing; and the mark is not set over notes that were forged before.
+	wantPassed(t, annotateWith(t.Context(), deployer, d, override.By, "oncall", override.From, "2020-01-01T00:00:00Z/1", override.Until, late))
+	wantRefused(t, annotateWith(t.Context(), oncall, d, override.Reason, "INC-1"), "must say who sets it", "carry the label")
+	wantRefused(t, setImage(t.Context(), deployer, d, "app:2"), "Rollout of Deployment old/web")
+	wantRefused(t, set(), "only the operator of Fonster")
+	wantRefused(t, set(override.Reason, "INC-1"), "it may end at ")
+	wantPassed(t, deployer.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"annotations":{%q:null,%q:null,%q:null}}}`, override.By, override.From, override.Until)))
+
+	// Nor do they become something where a window comes to govern.
+	namespace(t, ns+"-new")
+	brought, inside := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns + "-new"}}, deployment(t, ns+"-new", "web", 1)
+	wantPassed(t, annotateWith(t.Context(), deployer, brought, override.Reason, "INC-1", override.By, "deployer", override.Until, "2099-01-01T00:00:00Z"))
+	wantPassed(t, deployer.Patch(t.Context(), brought.DeepCopy(), mergePatch(`{"metadata":{"labels":{"team":%q}}}`, ns)))
+	eventually(t, 5*time.Second, func() error { // the API server learns of the label
+		if setImage(t.Context(), client.NewDryRunClient(deployer), inside, "app:2") == nil {
+			return fmt.Errorf("not yet governed")
+		}
+		return nil
+	})
+	wantRefused(t, setImage(t.Context(), deployer, inside, "app:2"), "Rollout of Deployment old-new/web")
 
 	if code, out, errs := kubectlWindow(t, "deployer", "override", "deploy/web", "-n", ns, "--reason", "INC-1"); code != 1 || !strings.Contains(errs, "has no right") {
 		t.Errorf("without the right: code %d %s%s", code, out, errs)
