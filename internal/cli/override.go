@@ -212,7 +212,7 @@ func (o *overrideCommand) patchUnaided(ctx context.Context, c client.Client, ann
 func (o *overrideCommand) report(list []need) error {
 	current := override.Parse(o.target.Annotations)
 	object := override.ObjectName(o.target.Kind, o.target.Namespace, o.target.Name)
-	result := overridden{Object: object, Reason: current.Reason, DryRun: o.dryRun, Governed: !current.Until.IsZero(), Needs: list}
+	result := overridden{Object: object, Reason: current.Reason, DryRun: o.dryRun, Governed: current.By != "" && !current.Until.IsZero(), Needs: list}
 	if result.Governed && !o.end {
 		result.By, result.Until = current.By, current.Until.Format(time.RFC3339)
 	}

@@ -28,7 +28,7 @@ var namespaceGoverned = `(` + matchesLabels("params.spec.namespaceSelector", new
 func StaticMutatingBindings() []*admissionv1.MutatingAdmissionPolicyBinding {
 	return []*admissionv1.MutatingAdmissionPolicyBinding{
 		mutatingBinding(heldKeepPolicyName, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: heldKeepPolicyName, MatchResources: having(HeldLabel)}),
-		mutatingBinding(noteOverridesPolicy().Name, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: noteOverridesPolicy().Name}),
+		mutatingBinding(noteOverrides, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: noteOverrides, MatchResources: having(OverriddenLabel)}),
 		mutatingBinding(stampNamespaces, admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: stampNamespaces, ParamRef: everyGate()}),
 	}
 }
@@ -36,7 +36,7 @@ func StaticMutatingBindings() []*admissionv1.MutatingAdmissionPolicyBinding {
 // MutatingBindings returns the bindings of mutating policies that place a gate before its target. Every field that the API
 // server would default is set.
 func MutatingBindings(g gate.Gate) []*admissionv1.MutatingAdmissionPolicyBinding {
-	if !takesOverrides(g) {
+	if !needed(workloads, modes[0], g) {
 		return nil
 	}
 	b := mutatingBinding(stampWorkloads+"-"+g.Name, admissionv1.MutatingAdmissionPolicyBindingSpec{

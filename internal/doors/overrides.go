@@ -187,6 +187,7 @@ func overrideSigned(guard string) admissionv1.Validation {
 const (
 	overridesPolicyName = "fonster-overrides"
 	createdOverrides    = "fonster-overrides-create"
+	noteOverrides       = "fonster-overrides-note"
 )
 
 // createdOverridesPolicy holds the override that a workload is created with against its gate. A policy of its own: its
@@ -223,10 +224,12 @@ const (
 var (
 	untilChanged, byChanged   = changedAnnotation(notes + "until"), changedAnnotation(notes + "by")
 	spentChanged, fromChanged = changedAnnotation(notes + "spent"), changedAnnotation(notes + "from")
-	setsEndsOrNotes           = `(` + strings.Join([]string{sets, ends, untilChanged, byChanged, spentChanged, fromChanged, markChanged}, " || ") + `)`
-	byOthers                  = `request.userInfo.username != '` + OperatorUser + `'`
-	longestOverride           = `string(timestamp(variables.now[0]) + duration('24h'))`
-	onlyOperator              = `only the operator of Fonster sets, changes or removes `
+	// metadataChanged is false for most requests, and costs less to ask than setsEndsOrNotes.
+	metadataChanged = `(oldObject == null || object.metadata.?annotations != oldObject.metadata.?annotations || ` + labelsChanged + `)`
+	setsEndsOrNotes = `(` + strings.Join([]string{sets, ends, untilChanged, byChanged, spentChanged, fromChanged, markChanged}, " || ") + `)`
+	byOthers        = `request.userInfo.username != '` + OperatorUser + `'`
+	longestOverride = `string(timestamp(variables.now[0]) + duration('24h'))`
+	onlyOperator    = `only the operator of Fonster sets, changes or removes `
 )
 
 // overridesPolicy keeps everybody but the operator from writing the notes of an override as they are not: who set it, from when
@@ -278,43 +281,50 @@ func overridable() *admissionv1.MatchResources {
 	return &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{writtenWorkloads, writtenNamespaces}}
 }
 
-// noteOverridesPolicy writes, into the request itself, who sets an override and from when; notes a reason that is taken away as
-// used up; and keeps all notes as they were in any other request. So notes that come with a copy are nothing: kubectl rollout undo
-// brings those that a ReplicaSet had, a restored backup its own. A copied reason is put back with its notes, and so is one that
-// stands and would go with them, as kubectl replace takes both away; to end it, the reason is taken away alone.
+// noteOverridesPolicy keeps the notes of what has the mark, wherever it is: its gate may be gone, or never have been there.
 func noteOverridesPolicy() *admissionv1.MutatingAdmissionPolicy {
-	const (
-		key    = "maintenance.fonster.dev/override"
-		copied = `(` + newFrom + ` != '' && ` + newFrom + ` != ` + oldFrom + ` && ` + newFrom + ` != ` + fromNow + ` || oldObject == null && ` + newReason + ` in ` + newSpent + `.split('\n'))`
-	)
-	return mutatingPolicy("fonster-overrides-note", "Notes who sets an override, and what is used up. Generated from internal/doors.",
+	return mutatingPolicy(noteOverrides, "Keeps the notes of an override as they are. Generated from internal/doors.",
 		admissionv1.MutatingAdmissionPolicySpec{
 			MatchConstraints:   overridable(),
 			MatchConditions:    []admissionv1.MatchCondition{{Name: "set-ended-or-notes-changed", Expression: byOthers + ` && ` + setsEndsOrNotes}},
 			ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
-			Variables: []admissionv1.Variable{
-				{Name: "stamps", Expression: varStamps},
-				{Name: "newStamps", Expression: varNewStamps},
-				{Name: "now", Expression: varNow},
-				{Name: "restores", Expression: copied + ` || ` + ends + ` && (` + unaware + ` || ` + again + `)`},
-				{Name: "sets", Expression: sets + ` && !variables.restores`},
-				{Name: "ends", Expression: ends + ` && !variables.restores`},
-			},
-			Mutations: []admissionv1.Mutation{{
-				PatchType: admissionv1.PatchTypeJSONPatch,
-				JSONPatch: &admissionv1.JSONPatch{Expression: strings.Join([]string{
-					`(has(object.metadata.annotations) ? [] : [JSONPatch{op: "add", path: "/metadata/annotations", value: {}}])`,
-					`(has(object.metadata.labels) ? [] : [JSONPatch{op: "add", path: "/metadata/labels", value: {}}])`,
-					`(variables.restores ? ` + keepAnnotation(key) + ` : [])`,
-					`(variables.sets ? [JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey('` + OverriddenLabel + `'), value: "true"}]` +
-						` : ` + oldMark + ` != '' ? [JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey('` + OverriddenLabel + `'), value: string(` + oldMark + `)}] : ` + clearLabel(OverriddenLabel) + `)`,
-					`(variables.sets ? [` + addAnnotation(notes+"by", "request.userInfo.username") + `] : ` + keepAnnotation(notes+"by") + `)`,
-					`(variables.sets && variables.now.size() > 0 ? [` + addAnnotation(notes+"from", fromNow) + `] : ` + keepAnnotation(notes+"from") + `)`,
-					`(variables.sets ? [] : ` + keepAnnotation(notes+"until") + `)`,
-					`(variables.ends ? [` + addAnnotation(notes+"spent", spentNow) + `] : ` + keepAnnotation(notes+"spent") + `)`,
-				}, "\n+ ")},
-			}},
+			Variables:          noteVariables(),
+			Mutations:          []admissionv1.Mutation{noteMutation()},
 		})
+}
+
+// noteVariables are what noteMutation needs.
+func noteVariables() []admissionv1.Variable {
+	const copied = `(` + newFrom + ` != '' && ` + newFrom + ` != ` + oldFrom + ` && ` + newFrom + ` != ` + fromNow + ` || oldObject == null && ` + newReason + ` in ` + newSpent + `.split('\n'))`
+	return []admissionv1.Variable{
+		{Name: "stamps", Expression: varStamps},
+		{Name: "newStamps", Expression: varNewStamps},
+		{Name: "now", Expression: varNow},
+		{Name: "restores", Expression: copied + ` || ` + ends + ` && (` + unaware + ` || ` + again + `)`},
+		{Name: "sets", Expression: sets + ` && !variables.restores`},
+		{Name: "ends", Expression: ends + ` && !variables.restores`},
+	}
+}
+
+// noteMutation writes, into the request itself, who sets an override and from when; notes a reason that is taken away as used up;
+// and keeps all notes as they were in any other request. So notes that come with a copy are nothing: kubectl rollout undo brings those
+// that a ReplicaSet had, a restored backup its own. A copied reason is put back with its notes, and so is one that stands and would go
+// with them, as kubectl replace takes both away; to end it, the reason is taken away alone. Done twice, it is the same.
+func noteMutation() admissionv1.Mutation {
+	return admissionv1.Mutation{
+		PatchType: admissionv1.PatchTypeJSONPatch,
+		JSONPatch: &admissionv1.JSONPatch{Expression: strings.Join([]string{
+			`(has(object.metadata.annotations) ? [] : [JSONPatch{op: "add", path: "/metadata/annotations", value: {}}])`,
+			`(has(object.metadata.labels) ? [] : [JSONPatch{op: "add", path: "/metadata/labels", value: {}}])`,
+			`(variables.restores ? ` + keepAnnotation("maintenance.fonster.dev/override") + ` : [])`,
+			`(variables.sets ? [JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey('` + OverriddenLabel + `'), value: "true"}]` +
+				` : ` + oldMark + ` != '' ? [JSONPatch{op: "add", path: "/metadata/labels/" + jsonpatch.escapeKey('` + OverriddenLabel + `'), value: string(` + oldMark + `)}] : ` + clearLabel(OverriddenLabel) + `)`,
+			`(variables.sets ? [` + addAnnotation(notes+"by", "request.userInfo.username") + `] : ` + keepAnnotation(notes+"by") + `)`,
+			`(variables.sets && variables.now.size() > 0 ? [` + addAnnotation(notes+"from", fromNow) + `] : ` + keepAnnotation(notes+"from") + `)`,
+			`(variables.sets ? [] : ` + keepAnnotation(notes+"until") + `)`,
+			`(variables.ends ? [` + addAnnotation(notes+"spent", spentNow) + `] : ` + keepAnnotation(notes+"spent") + `)`,
+		}, "\n+ ")},
+	}
 }
 
 // keepAnnotation lists the patch that makes an annotation what it was.
@@ -327,28 +337,23 @@ func addAnnotation(key, value string) string {
 	return `JSONPatch{op: "add", path: "/metadata/annotations/" + jsonpatch.escapeKey('` + key + `'), value: ` + value + `}`
 }
 
-// stampOverridesPolicy writes, into the request itself, until when an override stands: the API server's time and maxDuration of
-// the gate. Where several gates govern, or the client asks for less, the earliest end counts.
+// stampOverridesPolicy writes the notes of an override where a gate governs: those of noteMutation, and until when it stands: the API
+// server's time and maxDuration of the gate. Where several gates govern, or the client asks for less, the earliest end counts.
 func stampOverridesPolicy(name, applies string, on ...admissionv1.NamedRuleWithOperations) *admissionv1.MutatingAdmissionPolicy {
 	asked := newUntil + ` != '' && ` + newUntil + ` != ` + oldUntil
-	return mutatingPolicy(name, "Notes until when an override stands. Generated from internal/doors.",
+	return mutatingPolicy(name, "Notes who sets an override, until when it stands and what is used up. Generated from internal/doors.",
 		admissionv1.MutatingAdmissionPolicySpec{
 			ParamKind:        &admissionv1.ParamKind{APIVersion: apiVersion, Kind: "Gate"},
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: on},
 			MatchConditions: []admissionv1.MatchCondition{{
-				Name: "set", Expression: `request.userInfo.username != '` + OperatorUser + `' && ` + sets + ` && has(params.spec.overrides)` + applies,
+				Name: "set-ended-or-notes-changed", Expression: byOthers + ` && ` + metadataChanged + ` && ` + setsEndsOrNotes + applies,
 			}},
-			ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
-			Variables: []admissionv1.Variable{
-				{Name: "stamps", Expression: varStamps},
-				{Name: "newStamps", Expression: varNewStamps},
-				{Name: "now", Expression: varNow},
-				{Name: "latest", Expression: `variables.now.size() == 0 ? '' : ` + latest},
-			},
-			Mutations: []admissionv1.Mutation{{
+			ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
+			Variables:          append(noteVariables(), admissionv1.Variable{Name: "latest", Expression: `variables.sets && variables.now.size() > 0 && has(params.spec.overrides) ? ` + latest + ` : ''`}),
+			Mutations: []admissionv1.Mutation{noteMutation(), {
 				PatchType: admissionv1.PatchTypeJSONPatch,
 				JSONPatch: &admissionv1.JSONPatch{Expression: `variables.latest == '' || (` + asked + `) && ` + newUntil + ` <= variables.latest ? []` +
-					` : [` + addAnnotation("maintenance.fonster.dev/override-until", "variables.latest") + `]`},
+					` : [` + addAnnotation(notes+"until", "variables.latest") + `]`},
 			}},
 		})
 }

@@ -116,6 +116,7 @@ func TestNamespaceGuard(t *testing.T) {
 func TestReservedKeys(t *testing.T) {
 	ns := testName(t)
 	namespace(t, ns)
+	window(t, ns, ns, nextYear())
 	d := deployment(t, ns, "web", 1)
 	s := newStatefulSet(0)(ns).(*appsv1.StatefulSet)
 	name(s, "db")

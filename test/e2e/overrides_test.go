@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -530,7 +531,26 @@ func TestForgedEndOnTheUngoverned(t *testing.T) {
 		return nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{"team":%q},"annotations":{%q:"INC-1",%q:%q}}}`, label, override.Reason, override.Until, until))
 	}
 	wantRefused(t, forged("2099-01-01T00:00:00Z", ns), "has no right to override any of the windows "+ns)
-	wantRefused(t, forged("2099-01-01T00:00:00Z", "other"), "24 hours at most")
+	wantPassed(t, nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:"true"}}}`, doors.OverriddenLabel)))
+	if get(t, object); object.Labels[doors.OverriddenLabel] != "" {
+		t.Errorf("anybody marks what carries no override: %v", object.Labels)
+	}
+	marked := func(until string) error {
+		return nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:"true"},"annotations":{%q:"INC-1",%q:%q}}}`, doors.OverriddenLabel, override.Reason, override.Until, until))
+	}
+	wantRefused(t, marked("2099-01-01T00:00:00Z"), "24 hours at most")
+
+	// Without the mark it is text, and stays text where a window comes to govern.
+	d := deployment(t, ns+"-new", "web", 1)
+	wantPassed(t, forged("2099-01-01T00:00:00Z", "other"))
+	wantPassed(t, nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{"team":%q}}}`, ns)))
+	eventually(t, 5*time.Second, func() error { // the API server learns of the label
+		if setImage(t.Context(), client.NewDryRunClient(nobody), d, "app:2") == nil {
+			return fmt.Errorf("not yet governed")
+		}
+		return nil
+	})
+	wantRefused(t, setImage(t.Context(), nobody, d, "app:2"), "Rollout of Deployment")
 }
 
 // testRecord: what has been overridden is in the window's status, in Events, in the metrics, and gone from the objects. An
@@ -806,27 +826,32 @@ func TestOverrideEndsMidRollout(t *testing.T) {
 	})
 }
 
-// TestOverrideOfTheUngoverned: where nothing governs, a reason is nothing, and is used up before something does.
+// TestOverrideOfTheUngoverned: where nothing governs, a reason is text, and stays text when something does; and a restored backup of what
+// carried an override is restored without it.
 func TestOverrideOfTheUngoverned(t *testing.T) {
 	ns := testName(t)
 	namespace(t, ns)
-	d := deployment(t, ns, "web", 1)
-	wantPassed(t, annotateWith(t.Context(), overrider(t, "nobody-"+ns), d, override.Reason, "INC-1"))
-	eventually(t, 15*time.Second, func() error { // the operator may have been killed a moment ago, with the lease
-		if o := overrideOf(t, d); !slices.Equal(o.Spent, []string{"INC-1"}) {
-			return fmt.Errorf("not used up: %+v", o)
-		}
-		return nil
-	})
+	d, nobody := deployment(t, ns, "web", 1), overrider(t, "nobody-"+ns)
+	wantPassed(t, annotateWith(t.Context(), nobody, d, override.Reason, "INC-1"))
+	if code, out, errs := kubectlWindow(t, "nobody-"+ns, "override", "deploy/web", "-n", ns, "--reason", "INC-2", "--for", "10m"); code != 0 || !strings.Contains(out, "no window governs it") {
+		t.Errorf("code %d %s%s", code, out, errs)
+	}
+	restored := newDeployment(1)(ns)
+	name(restored, "restored")
+	restored.SetLabels(map[string]string{doors.OverriddenLabel: "true"})
+	restored.SetAnnotations(map[string]string{override.Reason: "INC-1", override.By: "anna", override.From: "2026-01-01T00:00:00Z/1", override.Until: rfc3339(time.Now().Add(time.Hour))})
+	wantPassed(t, nobody.Create(t.Context(), restored))
+	if o := overrideOf(t, restored); o.Reason != "" || o.By != "" || !o.Until.IsZero() || restored.GetLabels()[doors.OverriddenLabel] != "" {
+		t.Errorf("a copy carries the override: %+v %v", o, restored.GetLabels())
+	}
 	window(t, ns, ns, nextYear())
-	dry := client.NewDryRunClient(shared.Admin)
 	eventually(t, 5*time.Second, func() error {
-		if setImage(t.Context(), dry, d, "app:2") == nil {
+		if setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:2") == nil {
 			return fmt.Errorf("not yet in force")
 		}
 		return nil
 	})
-	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "Rollout of Deployment")
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
 }
 
 // scrapeMetrics reads the operator's metrics as the administrator's own service account would.
