@@ -43,7 +43,7 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name: "deleted-relabelled-or-overridden",
 				Expression: "(request.operation == 'DELETE' ? !has(oldObject.metadata.deletionTimestamp) : " + sets + " || request.operation == 'UPDATE' && (" + labelsChanged + " || " + ownersChanged + "))" +
-					" && !(request.name in " + list(ProtectedNamespaces) + ") && " + notExempt(),
+					" && " + notExempt(),
 			}},
 			Variables: append([]admissionv1.Variable{
 				{Name: "namespaceLabels", Expression: `oldObject == null ? ` + newLabels + ` : ` + oldLabels},
@@ -97,7 +97,7 @@ func statusPolicy() *admissionv1.ValidatingAdmissionPolicy {
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name: "metadata-changed",
 				Expression: notControlPlane() + " && !(request.?namespace.orValue(request.name) in " + list(ProtectedNamespaces) + ") && (" + labelsChanged + " || " + ownersChanged + " || " +
-					annotations + ".exists(k, object.metadata.?annotations[?'" + group + "/' + k] != oldObject.metadata.?annotations[?'" + group + "/' + k]))",
+					annotationsChanged + " && " + annotations + ".exists(k, object.metadata.?annotations[?'" + group + "/' + k] != oldObject.metadata.?annotations[?'" + group + "/' + k]))",
 			}},
 			Validations: []admissionv1.Validation{{
 				Expression: "false",

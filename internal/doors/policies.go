@@ -65,9 +65,16 @@ func policy(name, description string, spec admissionv1.ValidatingAdmissionPolicy
 
 // leaveProtectedAlone keeps a policy that reads gates out of the protected namespaces altogether: until an API server that has
 // started has found the CRD of the param, up to 30 s, it refuses what the policy matches, whatever its bindings select
-// (https://github.com/kubernetes/kubernetes/issues/124237).
+// (https://github.com/kubernetes/kubernetes/issues/124237). For Namespaces themselves their names do: the API server parses a selector
+// anew for every request of any kind.
 func leaveProtectedAlone(param *admissionv1.ParamKind, match *admissionv1.MatchResources) {
-	if param != nil {
+	switch {
+	case param == nil:
+	case slices.Equal(match.ResourceRules[0].Resources, []string{"namespaces"}):
+		protected := rule("", "v1", []string{"namespaces"}, admissionv1.OperationAll)
+		protected.ResourceNames = ProtectedNamespaces
+		match.ExcludeResourceRules = []admissionv1.NamedRuleWithOperations{protected}
+	default:
 		match.NamespaceSelector = LabelSelector(gate.Selector{{Key: corev1.LabelMetadataName, Operator: gate.NotIn, Values: ProtectedNamespaces}})
 	}
 }

@@ -84,7 +84,9 @@ const (
 	oldLabels     = `oldObject.metadata.?labels.orValue({})`
 	newLabels     = `object.metadata.?labels.orValue({})`
 	labelsChanged = `object.metadata.?labels != oldObject.metadata.?labels`
-	ownersChanged = `object.metadata.?ownerReferences != oldObject.metadata.?ownerReferences`
+	// annotationsChanged is false for most requests, and costs less to ask than any one annotation.
+	annotationsChanged = `object.metadata.?annotations != oldObject.metadata.?annotations`
+	ownersChanged      = `object.metadata.?ownerReferences != oldObject.metadata.?ownerReferences`
 
 	templateChanged = `object.spec.template != oldObject.spec.template`
 

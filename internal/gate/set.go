@@ -232,8 +232,12 @@ func (g *group) state(d Disruption, own []Window, freezes []FreezeState, now tim
 	state.Frozen, _ = frozen(blocking, now)
 	windows := g.opening(d)
 	state.Open, state.ClosesAt = accepting(windows, now)
-	if len(own) > 0 {
-		state.OpensWindow, state.OpensAt = nextOpening(windows, blocking, after(state, now))
+	after := now
+	if state.Open && !state.Frozen { // the opening after it closes
+		after = state.ClosesAt
+	}
+	if len(own) > 0 && !after.IsZero() {
+		state.OpensWindow, state.OpensAt = nextOpening(windows, blocking, after)
 	}
 	return state
 }
@@ -268,17 +272,6 @@ func (g *group) overrides() Overrides {
 		}
 	}
 	return o
-}
-
-// after is from when on a gate's next opening is looked for: an open gate's follows its closing.
-func after(s State, now time.Time) time.Time {
-	switch {
-	case !s.Open || s.Frozen:
-		return now
-	case s.ClosesAt.IsZero():
-		return endOfTime
-	}
-	return s.ClosesAt
 }
 
 // freezeStates is, for each enforcement, the group's own freeze in force that ends last, one that no override passes before
@@ -513,9 +506,6 @@ func frozen(freezes []Freeze, now time.Time) (active bool, until time.Time) {
 	}
 	return active, until
 }
-
-// endOfTime lies after every occurrence that a schedule answers for.
-var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // earliest is the earlier of two instants, a zero one being none.
 func earliest(a, b time.Time) time.Time {

@@ -143,6 +143,14 @@ func TestState(t *testing.T) {
 			windows: []Window{window("a", osthammar, days(t, 0, "2026-05-15")), window("b", every, days(t, 0, "2026-05-13"), func(w *Window) { w.Disruptions = []Disruption{Delete} })},
 			now:     "2026-05-13 10:00", wantOpens: "2026-05-15 09:00",
 		},
+		"a window without end is followed by no opening": {
+			windows: []Window{window("a", osthammar, forever(t)), window("b", osthammar, days(t, 0, "2026-05-15"))}, now: "2026-05-13 10:00", wantOpen: true,
+		},
+		"frozen, a window without end opens when the freeze ends": {
+			windows: []Window{window("a", osthammar, forever(t))},
+			freezes: []Freeze{freeze("f", osthammar, days(t, 0, "2026-05-13"))}, now: "2026-05-13 10:00",
+			wantOpen: true, wantFrozen: true, wantOpens: "2026-05-13 20:00",
+		},
 		"a schedule that cannot be read is closed": {
 			windows: []Window{window("a", osthammar, nil)}, now: "2026-05-13 10:00",
 		},

@@ -33,7 +33,7 @@ const passesBy = 1.15
 // open, so that it passes after the evaluation; in one whose window is closed, so that it is refused; in one that nothing
 // governs; and what merely passes by. The requests take turns.
 func BenchmarkDoors(b *testing.B) {
-	const rounds = 150
+	const rounds = 500
 	plain, governed := start(b, "doors-plain", cluster.StartPlain), start(b, "doors", cluster.Start)
 	for _, c := range []*cluster.Cluster{plain, governed} {
 		for _, ns := range []string{"governed", "closed", "free"} {
