@@ -140,7 +140,8 @@ type ReleasePolicy struct {
 // closed. kubectl window close writes it.
 const ClosedAnnotation = "maintenance.fonster.dev/closed"
 
-// MaintenanceWindowStatus is what the operator has seen of the window. It decides nothing, but for closedEarly.
+// MaintenanceWindowStatus is what the operator has seen of the window. It decides nothing, but for closedEarly and, of a train of
+// releases, currentOccurrence.
 type MaintenanceWindowStatus struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
@@ -287,7 +288,7 @@ type OccurrenceSummary struct {
 	// failed is the number of released rollouts that failed.
 	// +optional
 	Failed int32 `json:"failed,omitempty"`
-	// closedEarly says that the window closed before its end because the work was done.
+	// closedEarly says that the window closed before its end: by earlyClose, or by kubectl window close.
 	// +optional
 	ClosedEarly bool `json:"closedEarly,omitempty"`
 	// stoppedBy names the failed rollout after which, with onFailure Stop, nothing more is released in this occurrence.

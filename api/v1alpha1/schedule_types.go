@@ -124,7 +124,7 @@ const (
 
 // OverridePolicy says how an emergency may pass.
 type OverridePolicy struct {
-	// maxDuration is how long an override stands from when it is first seen. From 1m to 24h; default 1h.
+	// maxDuration is how long an override stands from when it is set. From 1m to 24h; default 1h.
 	// +optional
 	// +default="1h"
 	// +kubebuilder:validation:Type=string

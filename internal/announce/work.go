@@ -21,28 +21,34 @@ type Work struct {
 	Audiences []string
 }
 
-// distinct are works that people can tell apart, with their texts cleaned: of those that began together, for the same audiences
-// and with the same sentence, one, which ends with the last.
+// distinct are works that people can tell apart: of those that began together, for the same audiences, one, which has the sentences of
+// all and ends with the last.
 func distinct(works []Work) []Work {
 	var list []Work
+	sentences := map[int][]string{} // by place in the list
 	for _, w := range works {
 		w.Since, w.Until = w.Since.Truncate(time.Second), w.Until.Truncate(time.Second)
-		w.Notice, w.Audiences = clean(w.Notice, maxTitle), slices.Compact(slices.Sorted(slices.Values(w.Audiences)))
-		i := slices.IndexFunc(list, func(other Work) bool { return other.Since.Equal(w.Since) && other.name() == w.name() })
+		w.Audiences = slices.Compact(slices.Sorted(slices.Values(w.Audiences)))
+		i := slices.IndexFunc(list, func(other Work) bool { return other.Since.Equal(w.Since) && slices.Equal(other.Audiences, w.Audiences) })
 		switch {
 		case i < 0:
-			list = append(list, w)
+			i, list = len(list), append(list, w)
 		case w.Until.IsZero() || !list[i].Until.IsZero() && w.Until.After(list[i].Until):
 			list[i].Until = w.Until
 		}
+		if sentence := clean(w.Notice, maxTitle); sentence != "" {
+			sentences[i] = append(sentences[i], sentence)
+		}
+	}
+	for i := range list {
+		list[i].Notice = clean(strings.Join(slices.Compact(slices.Sorted(slices.Values(sentences[i]))), " "), maxTitle)
 	}
 	return list
 }
 
-// name tells works of one instant apart, by what people are told that does not change: not by their end, nor by what is
-// worked on.
+// name tells works of one instant apart, by what does not change while they last: neither their end, nor the sentence.
 func (w *Work) name() string {
-	sum := sha256.Sum256([]byte(strings.Join(w.Audiences, ",") + "\n" + w.Notice))
+	sum := sha256.Sum256([]byte(strings.Join(w.Audiences, ",")))
 	return cmp.Or(strings.Join(w.Audiences, "-"), "all") + "-" + hex.EncodeToString(sum[:5])
 }
 

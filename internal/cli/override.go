@@ -81,7 +81,7 @@ recorded and announced. TYPE is deployment, statefulset, daemonset or namespace.
 	}
 	flags := command.Flags()
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the workload (default: that of the context)")
-	flags.StringVar(&o.reason, "reason", "", "why; must match the pattern of the windows, and differ from the last reason")
+	flags.StringVar(&o.reason, "reason", "", "why; must match the pattern of the windows, and differ from the last eight that were used up")
 	flags.StringVar(&o.notice, "notice", "", "a sentence for the public page; it tells neither names nor the reason without it")
 	flags.DurationVar(&o.length, "for", 0, "how long, such as 30m (default: as long as the windows allow)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "ask the API server whether you may, and change nothing")

@@ -31,7 +31,7 @@ var Guards = []Guard{
 	},
 	{
 		Name: "override-notes", Policy: "fonster-overrides", What: "`override-until`, `override-by`, `override-from`, `override-spent` are written",
-		How: "put back as they were, by whomever but the operator, on workloads and namespaces, at creation too; where the API server has no mutating policies, refused on what has the label `overridden`, without which they mean nothing; who sets an override may name an earlier end",
+		How: "put back as they were, whoever but the operator writes them, where a gate governs and on what has the label `overridden`, at creation too; elsewhere they mean nothing, as nothing stands without the label; where the API server has no mutating policies, refused on what has the label; who sets an override may name an earlier end",
 	},
 	{
 		Name: "strictest", Policy: holdsDeny.policyName(holds), What: "what another target's gate would hold, while this one is closed for `Deny` or frozen",

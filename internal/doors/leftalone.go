@@ -21,7 +21,7 @@ type LeftAlone struct {
 // that a new version of Kubernetes cannot open a door unseen.
 var Reviewed = []LeftAlone{
 	{
-		Way: "status", Why: "the controllers' and kubelets' own; no change of status is ever refused, so that they always work. Metadata that is written along with it is guarded, below. Keep the right to write status to them: a forged one can hide pods, or end them",
+		Way: "status", Why: "the controllers' and kubelets' own; no change of status is ever refused, so that they always work. Metadata that is written along with it is guarded, above. Keep the right to write status to them: a forged one can hide pods, or end them",
 		Resources: []string{"*/status"},
 	},
 	{
@@ -43,7 +43,7 @@ var Reviewed = []LeftAlone{
 		},
 	},
 	{
-		Way: "finalizing a namespace", Why: "comes after its deletion, which is gated; metadata that is written along with it is guarded, below",
+		Way: "finalizing a namespace", Why: "comes after its deletion, which is gated; metadata that is written along with it is guarded, above",
 		Resources: []string{"core/namespaces/finalize"},
 	},
 	{

@@ -71,7 +71,7 @@ func Markdown() string {
 	for _, d := range Definitions {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", d.Name, d.Type, strings.Join(d.Labels, ", "), d.Help)
 	}
-	b.WriteString("\nEvery replica serves the state; only the leader counts releases and occurrences, and the others serve 0: add counters up, and take the\n" +
+	b.WriteString("\nEvery replica serves the state; only the leader counts releases, occurrences and overrides, and the others serve 0: add counters up, and take the\n" +
 		"maximum of gauges. A counter is served at 0 once before anything is added, so that increase() sees all of it, and is gone with its window. There is\n" +
 		"nothing per workload: 15 to 18 series for each window, one for each freeze, three for each gate, one for each governed namespace.\n\n" +
 		"Refusals are counted by the API server: `apiserver_validating_admission_policy_check_total{policy=~\"fonster-.+\", enforcement_action=\"deny\"}`.\n")

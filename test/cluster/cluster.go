@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,6 +27,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -80,6 +82,7 @@ func StartPlain(name string, environment ...string) (*Cluster, error) {
 	if c.Config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig); err != nil {
 		return nil, err
 	}
+	ctrl.SetLogger(logr.Discard()) // or controller-runtime complains, with a stack, that nothing takes its logs
 	c.Config.QPS = -1
 	if c.Admin, err = client.New(c.Config, client.Options{Scheme: Scheme()}); err != nil {
 		return nil, err

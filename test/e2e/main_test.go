@@ -10,13 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -35,7 +33,6 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	ctrl.SetLogger(logr.Discard())
 	var err error
 	if shared, err = cluster.Start(fmt.Sprintf("fonster-e2e-%d", os.Getpid())); err != nil {
 		fmt.Fprintln(os.Stderr, err)

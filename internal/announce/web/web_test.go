@@ -404,8 +404,8 @@ func TestAtom(t *testing.T) {
 	}
 }
 
-// TestWorkIsToldApart: what is the same to the public is told once, what is not has identifiers of its own, which stay while
-// other work comes and goes and ends are put off.
+// TestWorkIsToldApart: what began together for the same people is told once, what did not has identifiers of its own, which stay while
+// other work comes and goes, ends are put off and sentences edited.
 func TestWorkIsToldApart(t *testing.T) {
 	s := newSite(at(5, 2, 12, 0))
 	ids := func(works ...announce.Work) map[string]string {
@@ -437,8 +437,17 @@ func TestWorkIsToldApart(t *testing.T) {
 	if twice := ids(work, work); !maps.Equal(one, twice) || len(one) != 2 {
 		t.Errorf("the same twice: %v, once: %v", twice, one)
 	}
-	if all := ids(other, ab, work, both); len(all) != 8 {
-		t.Errorf("four works have %d identifiers: %v", len(all), all)
+	if edited := ids(other); !maps.Equal(one, edited) {
+		t.Errorf("with another sentence: %v, before: %v", edited, one)
+	}
+	if two := ids(other, work, other); !maps.Equal(one, two) {
+		t.Errorf("with two sentences: %v, before: %v", two, one)
+	}
+	if page := s.do(t, http.MethodGet, "/sv/").Body.String(); !strings.Contains(page, "E-posten startas om. Nätet byts.") {
+		t.Errorf("not both sentences:\n%s", page)
+	}
+	if all := ids(ab, work, both); len(all) != 6 {
+		t.Errorf("three works have %d identifiers: %v", len(all), all)
 	} else {
 		for id := range one {
 			if _, found := all[id]; !found {
