@@ -36,6 +36,11 @@ func TestBindings(t *testing.T) {
 			if !slices.Equal(names, tc.want) {
 				t.Errorf("bindings %v, want %v", names, tc.want)
 			}
+			// Also a gate that takes no overrides keeps their notes from being forged.
+			stamped := len(MutatingBindings(gate.Gate{Name: "g", Target: target, Governs: tc.governs})) > 0
+			if want := slices.Contains(tc.want, "workloads-deny"); stamped != want {
+				t.Errorf("notes of overrides are kept: %t, want %t", stamped, want)
+			}
 		})
 	}
 }

@@ -225,7 +225,7 @@ var (
 	untilChanged, byChanged   = changedAnnotation(notes + "until"), changedAnnotation(notes + "by")
 	spentChanged, fromChanged = changedAnnotation(notes + "spent"), changedAnnotation(notes + "from")
 	// metadataChanged is false for most requests, and costs less to ask than setsEndsOrNotes.
-	metadataChanged = `(oldObject == null || object.metadata.?annotations != oldObject.metadata.?annotations || ` + labelsChanged + `)`
+	metadataChanged = `(oldObject == null || ` + annotationsChanged + ` || ` + labelsChanged + `)`
 	setsEndsOrNotes = `(` + strings.Join([]string{sets, ends, untilChanged, byChanged, spentChanged, fromChanged, markChanged}, " || ") + `)`
 	byOthers        = `request.userInfo.username != '` + OperatorUser + `'`
 	longestOverride = `string(timestamp(variables.now[0]) + duration('24h'))`
