@@ -153,6 +153,54 @@ func BenchmarkPatch(b *testing.B) {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
+// BenchmarkTargets compares a rollout in an ungoverned namespace where no window exists with the same where windows have 10, 100 and 1,000
+// targets elsewhere: the API server matches the bindings of each.
+func BenchmarkTargets(b *testing.B) {
+	const rounds = 400
+	cases := []struct {
+		targets int
+		cluster *cluster.Cluster
+		took    []time.Duration
+	}{{targets: 0}, {targets: 10}, {targets: 100}, {targets: 1000}}
+	for i := range cases {
+		c := &cases[i]
+		c.cluster = start(b, fmt.Sprintf("targets-%d", c.targets), cluster.Start)
+		create(b, c.cluster, namespace("free", nil), deployment("free"))
+		for w := range c.targets {
+			create(b, c.cluster, window(fmt.Sprintf("w%d", w), metav1.LabelSelector{MatchLabels: map[string]string{"kommun": fmt.Sprintf("k%d", w)}}))
+		}
+		if _, err := c.cluster.StartOperator(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		for gates := new(v1alpha1.GateList); ; time.Sleep(time.Second) {
+			if err := c.cluster.Admin.List(b.Context(), gates); err != nil {
+				b.Fatal(err)
+			}
+			if len(gates.Items) == c.targets {
+				break
+			}
+		}
+	}
+	time.Sleep(10 * time.Second) // the bindings are written after the gates, and in force after a second
+	for b.Loop() {
+		for round := range rounds + 50 {
+			for i := range cases {
+				c := &cases[(i+round)%len(cases)]
+				took := rollout(b, c.cluster, "free", round+2)
+				if round >= 50 { // the first ones warm up
+					c.took = append(c.took, took)
+				}
+			}
+		}
+	}
+	base := quantile(cases[0].took, .5)
+	for _, c := range cases {
+		p50 := quantile(c.took, .5)
+		b.Logf("%4d targets elsewhere: p50 %.2f ms, %.2f of none", c.targets, ms(p50), float64(p50)/float64(base))
+		b.ReportMetric(float64(p50)/float64(base), fmt.Sprintf("%d-targets/none", c.targets))
+	}
+}
+
 // BenchmarkEdge measures from an edge of a schedule to the first request that passes, with 100 gates that open two a second;
 // and then what the operator holds in memory with 100 windows and 1,000 namespaces.
 func BenchmarkEdge(b *testing.B) {
