@@ -28,12 +28,15 @@ func StaticBindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
 		if p.Spec.ParamKind != nil { // every gate; none when no window exists
 			b.Spec.ParamRef = everyGate()
 		}
-		if len(marks[p.Name]) == 0 {
+		labels := marks[p.Name]
+		if len(labels) == 0 {
 			bindings = append(bindings, b)
 		}
-		for _, label := range marks[p.Name] {
+		for i, label := range labels {
 			of := b.DeepCopy()
-			of.Name = "fonster-" + path.Base(label)
+			if i > 0 {
+				of.Name = "fonster-" + path.Base(label)
+			}
 			of.Spec.MatchResources = having(label)
 			bindings = append(bindings, of)
 		}
