@@ -13,7 +13,7 @@ import (
 // marks are the labels by which the static bindings of a policy select, before the request or after it: one binding for each, as the
 // requirements of one selector must all be met. The API server looks at nothing else on their behalf.
 var marks = map[string][]string{
-	heldPolicyName:      {HeldLabel, HeldSinceLabel, HeldPartitionLabel},
+	heldPolicyName:      heldLabels,
 	overridesPolicyName: {OverriddenLabel},
 }
 

@@ -38,7 +38,7 @@ const (
 )
 
 // heldLabels are the labels that only the operator and its policies write.
-var heldLabels = []string{"held", "held-since", "held-partition"}
+var heldLabels = []string{HeldLabel, HeldSinceLabel, HeldPartitionLabel}
 
 // Names of the policies that hold.
 const (
@@ -263,8 +263,7 @@ func holdsWarnPolicy() *admissionv1.ValidatingAdmissionPolicy {
 // somebody's request is told from a forgery by what it says: it stops the rollout, now; and what was held, stays it.
 func heldPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	const (
-		key     = `'` + group + `/' + k`
-		changed = `object.metadata.?labels[?` + key + `] != (oldObject == null ? optional.none() : oldObject.metadata.?labels[?` + key + `])`
+		changed = `object.metadata.?labels[?k] != (oldObject == null ? optional.none() : oldObject.metadata.?labels[?k])`
 		since   = `object.metadata.?labels[?'` + HeldSinceLabel + `']`
 	)
 	workload := `oldObject != null && request.resource.resource in ['deployments', 'statefulsets', 'daemonsets']`
@@ -272,20 +271,17 @@ func heldPolicy() *admissionv1.ValidatingAdmissionPolicy {
 		` && (variables.newStamps.size() == 0 ? !` + since + `.hasValue() : ` + since + `.orValue('') == ` + latestNewStamp + `[0])`
 	kept := heldBefore + ` == '` + HeldWaiting + `' && ` + heldAfter + ` == '` + HeldWaiting + `' && ` + isHeld +
 		` && ` + since + ` == oldObject.metadata.?labels[?'` + HeldSinceLabel + `']`
-	dropped := heldBefore + ` == '` + HeldWaiting + `' && ` + userParked + ` && ` + list(heldLabels) + `.all(k, !object.metadata.?labels[?` + key + `].hasValue())`
+	dropped := heldBefore + ` == '` + HeldWaiting + `' && ` + userParked + ` && ` + list(heldLabels) + `.all(k, !object.metadata.?labels[?k].hasValue())`
 	// One expression for three kinds, of which the API server's type checker knows each by itself.
 	untyped := func(e string) string { return strings.ReplaceAll(e, "object.spec", "dyn(object).spec") }
 	return policy(heldPolicyName, "Only the operator and its policies say that an object is held. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
-			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{
-				rule("apps", "v1", []string{"deployments", "statefulsets", "daemonsets"}, admissionv1.Create, admissionv1.Update),
-				rule("", "v1", []string{"namespaces"}, admissionv1.Create, admissionv1.Update),
-			}},
+			MatchConstraints: written(),
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name: "reserved-labels-changed", Expression: list(heldLabels) + `.exists(k, ` + changed + `) && !(` + byOperator + `)`,
 			}},
 			Variables: []admissionv1.Variable{
-				{Name: "keys", Expression: list(heldLabels) + `.filter(k, ` + changed + `).map(k, ` + key + `)`},
+				{Name: "keys", Expression: list(heldLabels) + `.filter(k, ` + changed + `)`},
 				{Name: "stamps", Expression: varStamps},
 				{Name: "newStamps", Expression: varNewStamps},
 			},

@@ -224,9 +224,9 @@ const (
 var (
 	untilChanged, byChanged   = changedAnnotation(notes + "until"), changedAnnotation(notes + "by")
 	spentChanged, fromChanged = changedAnnotation(notes + "spent"), changedAnnotation(notes + "from")
-	// metadataChanged is false for most requests, and costs less to ask than setsEndsOrNotes.
-	metadataChanged = `(oldObject == null || ` + annotationsChanged + ` || ` + labelsChanged + `)`
-	setsEndsOrNotes = `(` + strings.Join([]string{sets, ends, untilChanged, byChanged, spentChanged, fromChanged, markChanged}, " || ") + `)`
+	// concernsOverrides is false for most requests: those that change no metadata, which costs least to ask, and the operator's.
+	concernsOverrides = byOthers + ` && (oldObject == null || ` + annotationsChanged + ` || ` + labelsChanged + `) && (` +
+		strings.Join([]string{sets, ends, untilChanged, byChanged, spentChanged, fromChanged, markChanged}, " || ") + `)`
 	byOthers        = `request.userInfo.username != '` + OperatorUser + `'`
 	longestOverride = `string(timestamp(variables.now[0]) + duration('24h'))`
 	onlyOperator    = `only the operator of Fonster sets, changes or removes `
@@ -238,8 +238,8 @@ var (
 func overridesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	return policy(overridesPolicyName, "Who set an override, until when it stands and what is used up, are as they are. Generated from internal/doors.",
 		admissionv1.ValidatingAdmissionPolicySpec{
-			MatchConstraints: overridable(),
-			MatchConditions:  []admissionv1.MatchCondition{{Name: "set-ended-or-notes-changed", Expression: byOthers + ` && ` + setsEndsOrNotes}},
+			MatchConstraints: written(),
+			MatchConditions:  []admissionv1.MatchCondition{{Name: "set-ended-or-notes-changed", Expression: concernsOverrides}},
 			Variables: []admissionv1.Variable{
 				{Name: "stamps", Expression: varStamps},
 				{Name: "newStamps", Expression: varNewStamps},
@@ -271,13 +271,13 @@ func overridesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 		})
 }
 
-// What can carry an override.
+// What can be held or carry an override, as it is written.
 var (
 	writtenWorkloads  = rule("apps", "v1", []string{"deployments", "statefulsets", "daemonsets"}, admissionv1.Create, admissionv1.Update)
 	writtenNamespaces = rule("", "v1", []string{"namespaces"}, admissionv1.Create, admissionv1.Update)
 )
 
-func overridable() *admissionv1.MatchResources {
+func written() *admissionv1.MatchResources {
 	return &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{writtenWorkloads, writtenNamespaces}}
 }
 
@@ -285,8 +285,8 @@ func overridable() *admissionv1.MatchResources {
 func noteOverridesPolicy() *admissionv1.MutatingAdmissionPolicy {
 	return mutatingPolicy(noteOverrides, "Keeps the notes of an override as they are. Generated from internal/doors.",
 		admissionv1.MutatingAdmissionPolicySpec{
-			MatchConstraints:   overridable(),
-			MatchConditions:    []admissionv1.MatchCondition{{Name: "set-ended-or-notes-changed", Expression: byOthers + ` && ` + setsEndsOrNotes}},
+			MatchConstraints:   written(),
+			MatchConditions:    []admissionv1.MatchCondition{{Name: "set-ended-or-notes-changed", Expression: concernsOverrides}},
 			ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
 			Variables:          noteVariables(),
 			Mutations:          []admissionv1.Mutation{noteMutation()},
@@ -346,7 +346,7 @@ func stampOverridesPolicy(name, applies string, on ...admissionv1.NamedRuleWithO
 			ParamKind:        &admissionv1.ParamKind{APIVersion: apiVersion, Kind: "Gate"},
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: on},
 			MatchConditions: []admissionv1.MatchCondition{{
-				Name: "set-ended-or-notes-changed", Expression: byOthers + ` && ` + metadataChanged + ` && ` + setsEndsOrNotes + applies,
+				Name: "set-ended-or-notes-changed", Expression: concernsOverrides + applies,
 			}},
 			ReinvocationPolicy: admissionv1.IfNeededReinvocationPolicy,
 			Variables:          append(noteVariables(), admissionv1.Variable{Name: "latest", Expression: `variables.sets && variables.now.size() > 0 && has(params.spec.overrides) ? ` + latest + ` : ''`}),

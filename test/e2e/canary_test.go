@@ -53,6 +53,30 @@ func policiesRead(t *testing.T) {
 	time.Sleep(200 * time.Millisecond) // the Gates that they read come by another way
 }
 
+// forbid has somebody else's policy refuse updates of a resource, in the namespaces of a team or, without one, everywhere, until the
+// returned function is called.
+func forbid(t *testing.T, name, team, group, resource string, unless admissionv1.Validation) (allow func()) {
+	t.Helper()
+	match := &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
+		Operations: []admissionv1.OperationType{admissionv1.Update},
+		Rule:       admissionv1.Rule{APIGroups: []string{group}, APIVersions: []string{"*"}, Resources: []string{resource}},
+	}}}}
+	if team != "" {
+		match.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"team": team}}
+	}
+	create(t, &admissionv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       admissionv1.ValidatingAdmissionPolicySpec{MatchConstraints: match, Validations: []admissionv1.Validation{unless}},
+	})
+	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       admissionv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny}},
+	}
+	create(t, binding)
+	policiesRead(t)
+	return func() { wantPassed(t, shared.Admin.Delete(t.Context(), binding)) }
+}
+
 // canaryPolicies makes what the canaries' bindings bind, once in a cluster.
 func canaryPolicies(t *testing.T) {
 	t.Helper()

@@ -8,7 +8,6 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -46,22 +45,7 @@ func TestForgottenRelease(t *testing.T) {
 	d := deployment(t, ns, "web", 1)
 	mw := window(t, ns, ns, nextYear(), hold)
 	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
-	refusal := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: ns}, Spec: admissionv1.ValidatingAdmissionPolicySpec{
-		MatchConstraints: &admissionv1.MatchResources{
-			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": ns}},
-			ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
-				Operations: []admissionv1.OperationType{admissionv1.Update},
-				Rule:       admissionv1.Rule{APIGroups: []string{"apps"}, APIVersions: []string{"v1"}, Resources: []string{"replicasets"}},
-			}}},
-		},
-		Validations: []admissionv1.Validation{{Expression: "object.spec.replicas >= oldObject.spec.replicas"}},
-	}}
-	create(t, refusal)
-	binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: ns}, Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-		PolicyName: ns, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
-	}}
-	create(t, binding)
-	time.Sleep(3 * time.Second) // the API server has read them
+	allow := forbid(t, ns, ns, "apps", "replicasets", admissionv1.Validation{Expression: "object.spec.replicas >= oldObject.spec.replicas"})
 	openNow(t, mw, holdable{d, "Deployment", isParked})
 	eventually(t, 30*time.Second, func() error {
 		get(t, d)
@@ -70,7 +54,7 @@ func TestForgottenRelease(t *testing.T) {
 		}
 		return nil
 	})
-	wantPassed(t, shared.Admin.Delete(t.Context(), binding))
+	allow()
 	eventually(t, time.Minute, func() error { // by itself the controller would come back after ten
 		return plainly(t, d)
 	})

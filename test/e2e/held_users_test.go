@@ -147,31 +147,12 @@ func TestHeldAndItsUsers(t *testing.T) {
 			wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
 			wantHeld(t, h)
 		}
-		lock := &admissionv1.ValidatingAdmissionPolicy{
-			ObjectMeta: metav1.ObjectMeta{Name: ns},
-			Spec: admissionv1.ValidatingAdmissionPolicySpec{
-				MatchConstraints: &admissionv1.MatchResources{
-					NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"team": ns}},
-					ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
-						Operations: []admissionv1.OperationType{admissionv1.Update},
-						Rule:       admissionv1.Rule{APIGroups: []string{"apps"}, APIVersions: []string{"v1"}, Resources: []string{"deployments"}},
-					}}},
-				},
-				Validations: []admissionv1.Validation{{Expression: "object.metadata.name != 'locked'", Message: "locked by the security team"}},
-			},
-		}
-		binding := &admissionv1.ValidatingAdmissionPolicyBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: ns},
-			Spec:       admissionv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: ns, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny}},
-		}
-		create(t, lock)
-		create(t, binding)
-		time.Sleep(2 * time.Second) // the API server reads policies each second
+		allow := forbid(t, ns, ns, "apps", "deployments", admissionv1.Validation{Expression: "object.metadata.name != 'locked'", Message: "locked by the security team"})
 		openNow(t, mw, locked)
 		wantEvent(t, "locked", v1alpha1.ReasonReleaseRefused)
 		wantPlain(t, next, "app:2")
 		wantHeld(t, locked)
-		wantPassed(t, shared.Admin.Delete(t.Context(), binding))
+		allow()
 		eventually(t, 10*time.Second, func() error { // whatever changes it has its release tried at once
 			return shared.Admin.Patch(t.Context(), locked.object, mergePatch(`{"metadata":{"annotations":{"unlocked":"true"}}}`))
 		})

@@ -127,6 +127,17 @@ func window(t *testing.T, name, team string, schedule v1alpha1.Schedule, options
 	return mw
 }
 
+// governed waits until the API server, which learns of labels and bindings a little later, refuses a client to roll something out.
+func governed(t *testing.T, limit time.Duration, c client.Client, d *appsv1.Deployment) {
+	t.Helper()
+	eventually(t, limit, func() error {
+		if setImage(t.Context(), client.NewDryRunClient(c), d, "app:2") == nil {
+			return fmt.Errorf("not yet governed")
+		}
+		return nil
+	})
+}
+
 // inForce waits until the bindings of a window's gate exist and the API server has read them, which it does each second.
 func inForce(t *testing.T, mw *v1alpha1.MaintenanceWindow) {
 	t.Helper()

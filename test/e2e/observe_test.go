@@ -61,7 +61,7 @@ func TestObserve(t *testing.T) {
 
 	t.Log("open, and late: the operator may not write gates over the edge")
 	work.open()
-	mayWrite := forbidGates(t)
+	mayWrite := forbid(t, "see-late", "", v1alpha1.GroupVersion.Group, "gates", admissionv1.Validation{Expression: "false"})
 	time.Sleep(time.Until(work.opens))
 	s.want("late", "Gates late A", "FonsterGateLate", "Held, and being released B")
 	mayWrite()
@@ -89,25 +89,6 @@ func TestObserve(t *testing.T) {
 		return nil
 	})
 	s.wantEverything()
-}
-
-// forbidGates has the API server refuse every change of a gate, until the returned function is called.
-func forbidGates(t *testing.T) (allow func()) {
-	t.Helper()
-	name := metav1.ObjectMeta{Name: "see-late"}
-	create(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: name, Spec: admissionv1.ValidatingAdmissionPolicySpec{
-		MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
-			Operations: []admissionv1.OperationType{admissionv1.Update},
-			Rule:       admissionv1.Rule{APIGroups: []string{v1alpha1.GroupVersion.Group}, APIVersions: []string{"*"}, Resources: []string{"gates"}},
-		}}}},
-		Validations: []admissionv1.Validation{{Expression: "false"}},
-	}})
-	binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: name, Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-		PolicyName: name.Name, ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
-	}}
-	create(t, binding)
-	policiesRead(t)
-	return func() { wantPassed(t, shared.Admin.Delete(t.Context(), binding)) }
 }
 
 // seeWork is what happens in the cluster meanwhile.

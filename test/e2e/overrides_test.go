@@ -544,12 +544,7 @@ func TestForgedEndOnTheUngoverned(t *testing.T) {
 	d := deployment(t, ns+"-new", "web", 1)
 	wantPassed(t, forged("2099-01-01T00:00:00Z", "other"))
 	wantPassed(t, nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{"team":%q}}}`, ns)))
-	eventually(t, 5*time.Second, func() error { // the API server learns of the label
-		if setImage(t.Context(), client.NewDryRunClient(nobody), d, "app:2") == nil {
-			return fmt.Errorf("not yet governed")
-		}
-		return nil
-	})
+	governed(t, 5*time.Second, nobody, d)
 	wantRefused(t, setImage(t.Context(), nobody, d, "app:2"), "Rollout of Deployment")
 }
 
@@ -845,12 +840,7 @@ func TestOverrideOfTheUngoverned(t *testing.T) {
 		t.Errorf("a copy carries the override: %+v %v", o, restored.GetLabels())
 	}
 	window(t, ns, ns, nextYear())
-	eventually(t, 5*time.Second, func() error {
-		if setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:2") == nil {
-			return fmt.Errorf("not yet in force")
-		}
-		return nil
-	})
+	governed(t, 5*time.Second, shared.Admin, d)
 	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
 }
 

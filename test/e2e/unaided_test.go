@@ -10,7 +10,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/internal/override"
 	"fonster.dev/fonster/test/cluster"
@@ -36,12 +35,7 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 	d := deployment(t, ns, "web", 1)
 	window(t, ns, ns, nextYear())
 	oncall, deployer := overrider(t, "oncall", ns), overrider(t, "deployer")
-	eventually(t, 10*time.Second, func() error { // a control plane that has just started is slow to see the first bindings
-		if setImage(t.Context(), client.NewDryRunClient(deployer), d, "app:2") == nil {
-			return fmt.Errorf("not yet in force")
-		}
-		return nil
-	})
+	governed(t, 10*time.Second, deployer, d) // a control plane that has just started is slow to see the first bindings
 	wantRefused(t, setImage(t.Context(), deployer, d, "app:2"), "Rollout of Deployment old/web")
 	set := func(pairs ...string) error {
 		return oncall.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{"maintenance.fonster.dev/overridden":"true"},"annotations":{%s}}}`, quoted(pairs)))
@@ -67,12 +61,7 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 	brought, inside := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns + "-new"}}, deployment(t, ns+"-new", "web", 1)
 	wantPassed(t, annotateWith(t.Context(), deployer, brought, override.Reason, "INC-1", override.By, "deployer", override.Until, "2099-01-01T00:00:00Z"))
 	wantPassed(t, deployer.Patch(t.Context(), brought.DeepCopy(), mergePatch(`{"metadata":{"labels":{"team":%q}}}`, ns)))
-	eventually(t, 5*time.Second, func() error { // the API server learns of the label
-		if setImage(t.Context(), client.NewDryRunClient(deployer), inside, "app:2") == nil {
-			return fmt.Errorf("not yet governed")
-		}
-		return nil
-	})
+	governed(t, 5*time.Second, deployer, inside)
 	wantRefused(t, setImage(t.Context(), deployer, inside, "app:2"), "Rollout of Deployment old-new/web")
 
 	if code, out, errs := kubectlWindow(t, "deployer", "override", "deploy/web", "-n", ns, "--reason", "INC-1"); code != 1 || !strings.Contains(errs, "has no right") {
