@@ -21,6 +21,8 @@ import (
 	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -146,11 +148,7 @@ func (c *Cluster) Kubectl(args ...string) (string, error) {
 
 // KubectlIn is Kubectl with a standard input.
 func (c *Cluster) KubectlIn(stdin string, args ...string) (string, error) {
-	command := exec.Command(filepath.Join(c.root, ".local/bin/kubectl"), args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
-	command.Stdin = strings.NewReader(stdin)
-	out, err := command.CombinedOutput()
-	return string(out), err
+	return c.KubectlAs(c.Kubeconfig, stdin, args...)
 }
 
 // As returns a client that impersonates a user with groups.
@@ -168,6 +166,51 @@ func (c *Cluster) ServiceAccountToken(ctx context.Context, namespace, name strin
 		return "", err
 	}
 	return request.Status.Token, nil
+}
+
+// NamespaceAdmin makes a service account that may do in some namespaces what the ClusterRole admin lets it, and nothing of
+// Fonster's, and returns the path of a kubeconfig with its token and the configuration of a client.
+func (c *Cluster) NamespaceAdmin(ctx context.Context, account string, namespaces ...string) (string, *rest.Config, error) {
+	const home = "people"
+	if err := c.Admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home}}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return "", nil, err
+	}
+	if err := c.Admin.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: home, Name: account}}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return "", nil, err
+	}
+	for _, namespace := range namespaces {
+		binding := &rbacv1.RoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "admin-" + account},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: home, Name: account}},
+		}
+		if err := c.Admin.Create(ctx, binding); err != nil && !apierrors.IsAlreadyExists(err) {
+			return "", nil, err
+		}
+	}
+	token, err := c.ServiceAccountToken(ctx, home, account)
+	if err != nil {
+		return "", nil, err
+	}
+	path := filepath.Join(c.folder, account+".kubeconfig")
+	if err := clientcmd.WriteToFile(kubeconfigWithToken(c.Config, token), path); err != nil {
+		return "", nil, err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		return "", nil, err
+	}
+	config.QPS = -1
+	return path, config, nil
+}
+
+// KubectlAs runs kubectl with a kubeconfig and a standard input, and returns what it printed, on either stream.
+func (c *Cluster) KubectlAs(kubeconfig, stdin string, args ...string) (string, error) {
+	command := exec.Command(filepath.Join(c.root, ".local/bin/kubectl"), args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	command.Stdin = strings.NewReader(stdin)
+	out, err := command.CombinedOutput()
+	return string(out), err
 }
 
 // Operator is the operator's process.
