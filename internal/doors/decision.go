@@ -101,6 +101,10 @@ func (f Family) labelsNote() string {
 	switch f.Name {
 	case scales.Name:
 		note = "A scale request tells no labels, so all of the namespace is governed here: change spec.replicas itself where the objectSelector does not match."
+	case creations.Name:
+		note = "Who creates it chooses its labels, so all of the namespace is governed here."
+	case autoscalers.Name:
+		note = "The labels of an autoscaler are not those of its workload, so all of the namespace is governed here."
 	case evictions.Name:
 		note = "An eviction tells no labels that count, so all pods of the namespace are governed here."
 	default:

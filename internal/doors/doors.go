@@ -28,6 +28,8 @@ type Door struct {
 	Disrupts string
 	// Because tells in a refusal why such a request disrupts; empty where its name says so.
 	Because string
+	// ControlPlane: the control plane does not pass either, as nothing that it has to do here heals.
+	ControlPlane bool
 }
 
 // Family is a group of doors that share policies: one for each enforcement.
@@ -45,7 +47,7 @@ type Family struct {
 }
 
 // Families is the table.
-var Families = []Family{workloads, replicas, pods, scales, evictions}
+var Families = []Family{workloads, replicas, creations, pods, scales, autoscalers, evictions}
 
 // disruptions lists what the doors of a family do on an operation, in order; without one, on any.
 func (f Family) disruptions(operation string) []gate.Disruption {
@@ -68,6 +70,14 @@ func (f Family) operations() []string {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// version is that of the API of the resource; requests of another one are converted.
+func (d Door) version() string {
+	if d.Group == "autoscaling" {
+		return "v2"
+	}
+	return "v1"
 }
 
 // split tells a resource from its subresource.

@@ -28,7 +28,7 @@ var Reviewed = []LeftAlone{
 		Way: "creating workloads and pods", Why: "healing is creating. One whose selector fits pods that have no owner adopts them, and removes those that are too many",
 		Operations: []string{"CREATE"},
 		Resources: []string{
-			"apps/deployments", "apps/statefulsets", "apps/daemonsets", "apps/replicasets", "apps/controllerrevisions",
+			"apps/deployments", "apps/statefulsets", "apps/daemonsets",
 			"core/replicationcontrollers", "core/pods", "core/namespaces",
 		},
 	},
@@ -55,8 +55,9 @@ var Reviewed = []LeftAlone{
 		Resources: []string{"batch/jobs", "batch/cronjobs"},
 	},
 	{
-		Way: "HorizontalPodAutoscalers", Why: "an autoscaler scales down at all times, and must be able to; who may edit it may lower its bounds",
-		Resources: []string{"autoscaling/horizontalpodautoscalers"},
+		Way: "deleting a HorizontalPodAutoscaler", Why: "its workload keeps the replicas that it has",
+		Operations: []string{"DELETE"},
+		Resources:  []string{"autoscaling/horizontalpodautoscalers"},
 	},
 	{
 		Way: "PodDisruptionBudgets, PriorityClasses", Why: "disturb nothing by themselves: an eviction that one lets through is gated; preemption is the scheduler's",

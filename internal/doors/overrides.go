@@ -246,6 +246,7 @@ func overridesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 				{Name: "now", Expression: varNow},
 				{Name: "sets", Expression: sets},
 				{Name: "forged", Expression: strings.Join([]string{
+					`(variables.sets && !(` + notControlPlane() + `) ? ['maintenance.fonster.dev/override'] : [])`,
 					`(` + untilChanged + ` && !variables.sets ? ['` + notes + `until'] : [])`,
 					`(` + byChanged + ` && !(variables.sets && ` + newBy + ` == request.userInfo.username) ? ['` + notes + `by'] : [])`,
 					`(` + spentChanged + ` && !(` + ends + ` && ` + newSpent + ` == ` + spentNow + `) ? ['` + notes + `spent'] : [])`,
@@ -300,7 +301,8 @@ func noteVariables() []admissionv1.Variable {
 		{Name: "stamps", Expression: varStamps},
 		{Name: "newStamps", Expression: varNewStamps},
 		{Name: "now", Expression: varNow},
-		{Name: "restores", Expression: copied + ` || ` + ends + ` && (` + unaware + ` || ` + again + `)`},
+		// The control plane passes before any right is asked for, and copies what others wrote: it sets none.
+		{Name: "restores", Expression: copied + ` || ` + ends + ` && (` + unaware + ` || ` + again + `) || ` + sets + ` && !(` + notControlPlane() + `)`},
 		{Name: "sets", Expression: sets + ` && !variables.restores`},
 		{Name: "ends", Expression: ends + ` && !variables.restores`},
 	}

@@ -142,7 +142,7 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 			// One condition, cheapest part first: the API server evaluates every condition of a policy, but only the parts of
 			// an expression that it needs. It is false for nearly every request, and then costs all that the policy costs.
 			MatchConditions: []admissionv1.MatchCondition{{
-				Name: "sets-an-override-or-disrupts", Expression: "(" + condition + ")\n&& " + notExempt(),
+				Name: "sets-an-override-or-disrupts", Expression: "(" + condition + ")\n&& " + f.notExempt(),
 			}},
 			Variables:   variables,
 			Validations: validations,
@@ -158,15 +158,16 @@ func (f Family) takesOverrides(m mode) bool {
 func (f Family) rules() []admissionv1.NamedRuleWithOperations {
 	var rules []admissionv1.NamedRuleWithOperations
 	for _, operation := range f.operations() {
-		for _, group := range []string{"apps", ""} {
+		for _, group := range []string{"apps", "", "autoscaling"} {
 			var resources []string
+			var version string
 			for _, d := range f.Doors {
 				if d.Operation == operation && d.Group == group && !slices.Contains(resources, d.Resource) {
-					resources = append(resources, d.Resource)
+					resources, version = append(resources, d.Resource), d.version()
 				}
 			}
 			if len(resources) > 0 {
-				rules = append(rules, rule(group, "v1", resources, admissionv1.OperationType(operation)))
+				rules = append(rules, rule(group, version, resources, admissionv1.OperationType(operation)))
 			}
 		}
 	}
@@ -178,6 +179,20 @@ func rule(group, version string, resources []string, operations ...admissionv1.O
 		Operations: operations,
 		Rule:       admissionv1.Rule{APIGroups: []string{group}, APIVersions: []string{version}, Resources: resources, Scope: new(admissionv1.AllScopes)},
 	}}
+}
+
+// notExempt is true unless the control plane itself asks, for what it may do there, or somebody whom the administrator lets pass.
+func (f Family) notExempt() string {
+	var strict []string
+	for _, d := range f.Doors {
+		if d.ControlPlane {
+			strict = append(strict, d.expression())
+		}
+	}
+	if len(strict) == 0 {
+		return notExempt()
+	}
+	return notExemptByGate() + " && (" + notControlPlane() + " || " + strings.Join(strict, " || ") + ")"
 }
 
 func (f Family) disruptive() string {
@@ -242,7 +257,7 @@ func (f Family) because() string {
 // object has reached its closing, and no freeze is near. Everything else is for the validations.
 func (f Family) plainlyOpen() string {
 	possible := list(f.disruptions(""))
-	if operations := f.operations(); len(operations) == 2 { // DELETE and UPDATE
+	if operations := f.operations(); len(operations) == 2 && operations[0] == "DELETE" { // and UPDATE
 		possible = "(request.operation == 'DELETE' ? " + list(f.disruptions(operations[0])) + " : " + list(f.disruptions("")) + ")"
 	}
 	return "params.spec.?disruptions.orValue([]).all(d, !(d.disruption in " + possible + ") || " + plainlyOpen + ")"

@@ -8,12 +8,24 @@ var workloads = Family{
 	Name:  "workloads",
 	Title: "Workloads",
 	// The API server counts the generation up before admission, when the spec has changed; clients cannot set it.
-	Touches: `request.operation == 'DELETE' || object.metadata.generation != oldObject.metadata.generation || ` + labelsChanged + ` || ` + ownersChanged,
+	Touches: `request.operation == 'DELETE' || object.metadata.generation != oldObject.metadata.generation || ` + labelsChanged + ` || ` + ownersChanged + ` || ` + rollbackChanged,
 	Doors: []Door{
 		{
 			Name: "deployment-rollout", Disruption: gate.Rollout, Group: "apps", Resource: "deployments", Kind: "Deployment", Operation: "UPDATE",
 			Summary:  "a changed pod template; resuming a paused Deployment that has a change to roll out; another strategy in the middle of a rollout",
 			Disrupts: deploymentRollout,
+		},
+		{
+			Name: "deployment-rollback", Disruption: gate.Rollout, Group: "apps", Resource: "deployments", Kind: "Deployment", Operation: "UPDATE",
+			Summary:  "the annotation `" + rollbackTo + "` set or changed; one that has it resumed, or held",
+			Disrupts: rollsBack,
+			Because:  "(its controller would roll it back, as the annotation " + rollbackTo + " says)",
+		},
+		{
+			Name: "deployment-strategy", Disruption: gate.Rollout, Group: "apps", Resource: "deployments", Kind: "Deployment", Operation: "UPDATE",
+			Summary:  "paused in the middle of a rollout: another type of strategy or maxSurge, by which its controller takes pods away",
+			Disrupts: redistributes,
+			Because:  "by another strategy, by which its controller may take pods away while it is paused",
 		},
 		{
 			Name: "statefulset-rollout", Disruption: gate.Rollout, Group: "apps", Resource: "statefulsets", Kind: "StatefulSet", Operation: "UPDATE",
@@ -27,6 +39,8 @@ var workloads = Family{
 		},
 		fewerReplicas("deployment", "deployments", "Deployment"),
 		fewerReplicas("statefulset", "statefulsets", "StatefulSet"),
+		toZero("apps", "deployment", "deployments", "Deployment", replicasExist),
+		toZero("apps", "statefulset", "statefulsets", "StatefulSet", replicasExist),
 		deleted("deployment", "deployments", "Deployment"),
 		deleted("statefulset", "statefulsets", "StatefulSet"),
 		deleted("daemonset", "daemonsets", "DaemonSet"),
@@ -46,6 +60,18 @@ func fewerReplicas(name, resource, kind string) Door {
 		Disrupts: replicasExist + ` && object.spec.?replicas.orValue(1) < oldObject.spec.?replicas.orValue(1)`,
 	}
 }
+
+// toZero: no pod is left, so it is a removal as well as a scaling down.
+func toZero(group, name, resource, kind, exist string) Door {
+	return Door{
+		Name: name + "-to-zero", Disruption: gate.Delete, Group: group, Resource: resource, Kind: kind, Operation: "UPDATE",
+		Summary:  "spec.replicas to 0",
+		Disrupts: exist + ` && object.spec.?replicas.orValue(1) == 0 && oldObject.spec.?replicas.orValue(1) > 0`,
+		Because:  becauseToZero,
+	}
+}
+
+const becauseToZero = "by scaling it to zero"
 
 func deleted(name, resource, kind string) Door {
 	return Door{
@@ -103,6 +129,24 @@ const (
 		templateChanged +
 		` || (oldObject.spec.?paused.orValue(false) || object.spec.?strategy != oldObject.spec.?strategy) && ` + deploymentUnfinished +
 		`)`
+)
+
+// The Deployment controller still obeys the annotation of an API that is gone: it writes the template itself, as an identity that
+// always passes. It does so at once, unless the Deployment is paused. So whoever sets the annotation rolls out; whoever resumes what has it
+// does; and what is held must not have it, as it is resumed when its change is taken back too. A Deployment created with it has no pods.
+const (
+	rollbackTo      = "deprecated.deployment.rollback.to"
+	newRollback     = `object.metadata.?annotations[?'` + rollbackTo + `'].orValue('')`
+	rollbackChanged = newRollback + ` != oldObject.metadata.?annotations[?'` + rollbackTo + `'].orValue('')`
+
+	rollsBack = newRollback + ` != '' && (` + rollbackChanged + ` || oldObject.spec.?paused.orValue(false) && !object.spec.?paused.orValue(false)` +
+		` || ` + heldAfter + ` != '' && ` + heldBefore + ` == '')`
+
+	// A paused Deployment still spreads its replicas over its ReplicaSets, by what its strategy lets be there at most. Where nothing of the
+	// change runs and no pod is too many, it has one ReplicaSet with pods, and nothing to spread.
+	redistributes = replicasExist + ` && object.spec.?paused.orValue(false) && object.spec.?strategy != oldObject.spec.?strategy` +
+		` && (object.spec.?strategy.?type != oldObject.spec.?strategy.?type || object.spec.?strategy.?rollingUpdate.?maxSurge != oldObject.spec.?strategy.?rollingUpdate.?maxSurge)` +
+		` && ` + deploymentUnfinished + ` && (!(` + settled + `) || oldObject.status.?updatedReplicas.orValue(0) > 0 || oldObject.status.?replicas.orValue(0) != oldObject.spec.?replicas.orValue(1))`
 )
 
 const (

@@ -6,10 +6,12 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -33,6 +35,15 @@ var attempts = map[string]attempt{
 	"deployment: out of the selector":                       through("deployment-relabel", newDeployment(1), nil, update(leave), "of Deployment", "take it out of the window"),
 	"deployment: a patch of status passes":                  beside("deployment-rollout", newDeployment(1), nil, status(onDeployment(func(d *appsv1.Deployment) { d.Status.CollisionCount = new(int32(0)) }))),
 
+	"deployment: the annotation that rolls back":        through("deployment-rollback", newDeployment(2), nil, update(rollBack), "Rollout of Deployment", "would roll it back"),
+	"deployment: resuming with the annotation":          through("deployment-rollback", newDeployment(2), steps(pausedToRollBack), update(onDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false })), "Rollout of Deployment", "would roll it back"),
+	"deployment: without the annotation again passes":   beside("deployment-rollback", newDeployment(2), steps(pausedToRollBack), update(annotate)),
+	"deployment: an annotation passes":                  beside("deployment-rollback", newDeployment(2), nil, update(annotate)),
+	"deployment: another strategy, paused in a rollout": through("deployment-strategy", newDeployment(2), steps(onDeployment(stuck), onDeployment(paused)), update(onDeployment(surge)), "Rollout of Deployment", "by another strategy"),
+	"deployment: another strategy, paused before one":   beside("deployment-strategy", newDeployment(2), steps(onDeployment(paused), newImage), update(onDeployment(surge))),
+	"deployment: to zero":                               through("deployment-to-zero", newDeployment(2), nil, update(replicas(0)), "of Deployment", "by scaling it to zero"),
+	"deployment: from zero passes":                      beside("deployment-to-zero", newDeployment(0), nil, update(replicas(1))),
+
 	"statefulset: a new image":                                   through("statefulset-rollout", newStatefulSet(2), nil, update(newImage), "Rollout of StatefulSet"),
 	"statefulset: a new image without pods passes":               beside("statefulset-rollout", newStatefulSet(0), nil, update(newImage)),
 	"statefulset: a label passes":                                beside("statefulset-relabel", newStatefulSet(2), nil, update(note)),
@@ -45,6 +56,8 @@ var attempts = map[string]attempt{
 	"statefulset: RollingUpdate again with a change to roll out": through("statefulset-rollout", newStatefulSet(2, manual), steps(newImage), update(onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(0) })), "Rollout of StatefulSet"),
 	"statefulset: other ordinals":                                through("statefulset-rollout", newStatefulSet(2), nil, update(onStatefulSet(func(s *appsv1.StatefulSet) { s.Spec.Ordinals = &appsv1.StatefulSetOrdinals{Start: 5} })), "Rollout of StatefulSet"),
 	"statefulset: fewer replicas":                                through("statefulset-scale-down", newStatefulSet(2), nil, update(replicas(0)), "ScaleDown of StatefulSet"),
+	"statefulset: to zero":                                       through("statefulset-to-zero", newStatefulSet(1), nil, update(replicas(0)), "of StatefulSet", "by scaling it to zero"),
+	"statefulset: from zero passes":                              beside("statefulset-to-zero", newStatefulSet(0), nil, update(replicas(1))),
 	"statefulset: delete":                                        through("statefulset-delete", newStatefulSet(2), nil, remove, "Delete of StatefulSet"),
 	"statefulset: an owner that does not exist":                  through("statefulset-owner", newStatefulSet(1), nil, update(deadOwner), "Delete of StatefulSet", "garbage collector"),
 	"statefulset: out of the selector":                           through("statefulset-relabel", newStatefulSet(1), nil, update(leave), "of StatefulSet", "take it out of the window"),
@@ -64,13 +77,31 @@ var attempts = map[string]attempt{
 	"replicaset: the hash of a Deployment's":                through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(relabel("pod-template-hash", "0"))), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
 	"replicaset: the owner of a Deployment's":               through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(deadOwner)), "Rollout of ReplicaSet"),
 	"replicaset: fewer replicas of a Deployment's":          through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(replicas(0))), "Rollout of ReplicaSet"),
+	"replicaset: more replicas of a Deployment's":           through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(replicas(3))), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
+	"replicaset: more replicas of an old one":               through("replicaset-rollout", newDeployment(2), steps(newImage), ofOldReplicaSet(update(replicas(2))), "Rollout of ReplicaSet"),
+	"replicaset: what a Deployment believes":                through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(believe("desired-replicas", "1"))), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
+	"replicaset: the maximum that a Deployment believes":    through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(believe("max-replicas", "100000"))), "Rollout of ReplicaSet"),
+	"replicaset: the revision that a Deployment believes":   through("replicaset-rollout", newDeployment(2), steps(newImage), ofOldReplicaSet(update(believe("revision", "77"))), "Rollout of ReplicaSet"),
+	"replicaset: the template of another controller's":      through("replicaset-rollout", newReplicaSet(0), steps(foreignController), update(newImage), "Rollout of ReplicaSet"),
+	"replicaset: more replicas of Argo Rollouts' passes":    beside("replicaset-rollout", newReplicaSet(0), steps(ofRollouts), update(replicas(1))),
+	"replicaset: no controller any more":                    strict(through("replicaset-released", newReplicaSet(0), steps(foreignController), update(noOwner), "Rollout of ReplicaSet", "would take it over")),
+	"replicaset: an owner beside its controller passes":     beside("replicaset-released", newReplicaSet(0), steps(foreignController), update(oneMoreOwner)),
+	"replicaset: a controller":                              through("replicaset-controller", newReplicaSet(0), nil, update(foreignController), "Rollout of ReplicaSet", "would take it over"),
+	"replicaset: the controller of an old one":              through("replicaset-controller", newDeployment(2), steps(newImage), ofOldReplicaSet(update(noOwner)), "Rollout of ReplicaSet"),
+	"replicaset: an owner of one without pods passes":       beside("replicaset-controller", newReplicaSet(0), nil, update(liveOwner)),
+	"replicaset: create":                                    through("replicaset-create", newReplicaSet(0), nil, createAnother, "Rollout of ReplicaSet", "by creating it", "chooses its labels"),
+	"replicaset: create one of another controller":          through("replicaset-create", newReplicaSet(0), steps(foreignController), createAnother, "Rollout of ReplicaSet"),
+	"replicaset: create one of Argo Rollouts passes":        beside("replicaset-create", newReplicaSet(0), steps(ofRollouts), createAnother),
+	"replicaset: to zero":                                   through("replicaset-to-zero", newReplicaSet(1), nil, update(replicas(0)), "of ReplicaSet", "by scaling it to zero"),
+	"replicaset: from zero passes":                          beside("replicaset-to-zero", newReplicaSet(0), nil, update(replicas(1))),
 	"replicaset: an annotation of a Deployment's passes":    beside("replicaset-rollout", newDeployment(1), nil, ofReplicaSet(update(annotate))),
 	"replicaset: delete a Deployment's":                     through("replicaset-delete", newDeployment(2), nil, ofReplicaSet(remove), "Delete of ReplicaSet"),
 	"replicaset: delete one without pods passes":            beside("replicaset-delete", newReplicaSet(0), nil, remove),
 	"replicaset: fewer replicas of its own":                 through("replicaset-scale-down", newReplicaSet(2), nil, update(replicas(1)), "ScaleDown of ReplicaSet"),
-	"replicaset: another template of its own passes":        beside("replicaset-rollout", newReplicaSet(1), nil, update(newImage)),
+	"replicaset: another template of its own":               through("replicaset-sleeper", newReplicaSet(1), nil, update(newImage), "Rollout of ReplicaSet", "would take it over"),
+	"replicaset: a note on one of its own passes":           beside("replicaset-sleeper", newReplicaSet(1), nil, update(annotate)),
 	"replicaset: the hash of an old one":                    through("replicaset-adoption", newDeployment(2), steps(newImage), ofOldReplicaSet(update(relabel("pod-template-hash", "0"))), "Rollout of ReplicaSet", "would take it over"),
-	"replicaset: an owner of an old one passes":             beside("replicaset-owner", newDeployment(2), steps(newImage), ofOldReplicaSet(update(deadOwner))),
+	"replicaset: an owner of an old one passes":             beside("replicaset-owner", newDeployment(2), steps(newImage), ofOldReplicaSet(update(oneMoreOwner))),
 	"replicaset: another template of an old one":            through("replicaset-rollout", newDeployment(2), steps(newImage), ofOldReplicaSet(update(thirdImage)), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
 	"replicaset: another label of its own":                  through("replicaset-adoption", newReplicaSet(1), nil, update(note), "Rollout of ReplicaSet", "would take it over"),
 	"replicaset: an annotation of its own passes":           beside("replicaset-adoption", newReplicaSet(1), nil, update(annotate)),
@@ -80,6 +111,10 @@ var attempts = map[string]attempt{
 	"replicaset: a finalizer passes":                        beside("replicaset-relabel", newReplicaSet(1), nil, update(func(o client.Object) { o.SetFinalizers([]string{"example.com/guard"}) })),
 	"replicationcontroller: fewer replicas":                 through("replicationcontroller-scale-down", newReplicationController(2), nil, update(replicas(1)), "ScaleDown of ReplicationController"),
 	"replicationcontroller: another template passes":        beside("replicationcontroller-scale-down", newReplicationController(1), nil, update(newImage)),
+	"replicationcontroller: to zero":                        through("replicationcontroller-to-zero", newReplicationController(1), nil, update(replicas(0)), "of ReplicationController", "by scaling it to zero"),
+	"replicationcontroller: from zero passes":               beside("replicationcontroller-to-zero", newReplicationController(0), nil, update(replicas(1))),
+	"replicationcontroller: another selector":               through("replicationcontroller-selector", newReplicationController(1), nil, update(selectAnew), "Rollout of ReplicationController", "by another selector"),
+	"replicationcontroller: another image passes":           beside("replicationcontroller-selector", newReplicationController(1), nil, update(newImage)),
 	"replicationcontroller: delete":                         through("replicationcontroller-delete", newReplicationController(1), nil, remove, "Delete of ReplicationController"),
 	"replicationcontroller: delete one without pods passes": beside("replicationcontroller-delete", newReplicationController(0), nil, remove),
 	"replicationcontroller: an owner that does not exist":   through("replicationcontroller-owner", newReplicationController(1), nil, update(deadOwner), "Delete of ReplicationController", "garbage collector"),
@@ -88,15 +123,52 @@ var attempts = map[string]attempt{
 	"controllerrevision: an owner that does not exist":      through("controllerrevision-change", newStatefulSet(1), nil, ofRevision(update(deadOwner)), "Delete of ControllerRevision", "take it from its workload"),
 	"controllerrevision: other labels, of a DaemonSet's":    through("controllerrevision-change", newDaemonSet(), nil, ofRevision(update(relabel("app", "other"))), "Delete of ControllerRevision"),
 	"controllerrevision: an annotation passes":              beside("controllerrevision-change", newStatefulSet(1), nil, ofRevision(update(annotate))),
-	"scale of a deployment: down":                           through("deployment-scale", newDeployment(2), nil, scaleTo(0), "ScaleDown of Deployment", "tells no labels"),
-	"scale of a deployment: up passes":                      beside("deployment-scale", newDeployment(1), nil, scaleTo(2)),
-	"scale of a statefulset: down":                          through("statefulset-scale", newStatefulSet(2), nil, scaleTo(1), "ScaleDown of StatefulSet"),
-	"scale of a statefulset: up passes":                     beside("statefulset-scale", newStatefulSet(1), nil, scaleTo(2)),
-	"scale of a replicaset: down, a Deployment's":           through("replicaset-scale-rollout", newDeployment(2), nil, ofReplicaSet(scaleTo(0)), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
-	"scale of a replicaset: down, its own":                  through("replicaset-scale", newReplicaSet(2), nil, scaleTo(1), "ScaleDown of ReplicaSet"),
-	"scale of a replicaset: up passes":                      beside("replicaset-scale", newReplicaSet(1), nil, scaleTo(2)),
-	"scale of a replicationcontroller: down":                through("replicationcontroller-scale", newReplicationController(2), nil, scaleTo(0), "ScaleDown of ReplicationController"),
-	"scale of a replicationcontroller: up passes":           beside("replicationcontroller-scale", newReplicationController(1), nil, scaleTo(2)),
+	"controllerrevision: another number":                    through("controllerrevision-order", newStatefulSet(1), nil, ofRevision(update(renumber)), "Rollout of ControllerRevision", "take it for the current one"),
+	"controllerrevision: a note passes":                     beside("controllerrevision-order", newStatefulSet(1), nil, ofRevision(update(annotate))),
+	"controllerrevision: create":                            through("controllerrevision-create", newStatefulSet(1), nil, ofRevision(createAnother), "Rollout of ControllerRevision", "by creating it"),
+	"scale of a deployment: to zero":                        through("deployment-scale-to-zero", newDeployment(1), nil, scaleTo(0), "of Deployment", "by scaling it to zero"),
+	"scale of a deployment: from zero passes":               beside("deployment-scale-to-zero", newDeployment(0), nil, scaleTo(1)),
+	"scale of a statefulset: to zero":                       through("statefulset-scale-to-zero", newStatefulSet(1), nil, scaleTo(0), "of StatefulSet", "by scaling it to zero"),
+	"scale of a statefulset: from zero passes":              beside("statefulset-scale-to-zero", newStatefulSet(0), nil, scaleTo(1)),
+	"scale of a replicaset: to zero":                        through("replicaset-scale-to-zero", newReplicaSet(1), nil, scaleTo(0), "of ReplicaSet", "by scaling it to zero"),
+	"scale of a replicaset: the same passes":                beside("replicaset-scale-to-zero", newReplicaSet(1), nil, scaleTo(1)),
+	"scale of a replicationcontroller: to zero":             through("replicationcontroller-scale-to-zero", newReplicationController(1), nil, scaleTo(0), "of ReplicationController", "by scaling it to zero"),
+	"scale of a replicationcontroller: from zero passes":    beside("replicationcontroller-scale-to-zero", newReplicationController(0), nil, scaleTo(1)),
+	"autoscaler: create":                                    through("autoscaler-create", newAutoscaler("Deployment"), nil, createAnother, "ScaleDown of HorizontalPodAutoscaler", "take pods away", "are not those of its workload"),
+	"autoscaler: a lower maximum":                           through("autoscaler-change", newAutoscaler("Deployment"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas-- })), "ScaleDown of HorizontalPodAutoscaler"),
+	"autoscaler: a lower minimum":                           through("autoscaler-change", newAutoscaler("Deployment"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MinReplicas = new(int32(1)) })), "ScaleDown of HorizontalPodAutoscaler"),
+	"autoscaler: another target":                            through("autoscaler-change", newAutoscaler("Deployment"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.ScaleTargetRef.Name = "other" })), "ScaleDown of HorizontalPodAutoscaler"),
+	"autoscaler: other metrics": through("autoscaler-change", newAutoscaler("Deployment"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) {
+		h.Spec.Metrics[0].Resource.Target.AverageUtilization = new(int32(99))
+	})), "ScaleDown of HorizontalPodAutoscaler"),
+	"autoscaler: another scaling down": through("autoscaler-change", newAutoscaler("Deployment"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) {
+		h.Spec.Behavior.ScaleDown.SelectPolicy = new(autoscalingv2.MaxChangePolicySelect)
+	})), "ScaleDown of HorizontalPodAutoscaler"),
+	"autoscaler: a lower maximum, as version 1": through("autoscaler-change", newAutoscaler("Deployment"), nil, patchV1(`{"spec":{"maxReplicas":5}}`), "ScaleDown of HorizontalPodAutoscaler"),
+	"autoscaler: a higher maximum passes":       beside("autoscaler-change", newAutoscaler("Deployment"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas++ }))),
+	"autoscaler: a higher minimum passes":       beside("autoscaler-change", newAutoscaler("Deployment"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MinReplicas = new(int32(3)) }))),
+	"autoscaler: another scaling up passes": beside("autoscaler-change", newAutoscaler("Deployment"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) {
+		h.Spec.Behavior.ScaleUp.StabilizationWindowSeconds = new(int32(5))
+	}))),
+	"autoscaler: a label and an annotation pass":    beside("autoscaler-change", newAutoscaler("Deployment"), nil, update(func(o client.Object) { note(o); annotate(o) })),
+	"autoscaler: delete passes":                     beside("autoscaler-change", newAutoscaler("Deployment"), nil, remove),
+	"autoscaler: create one that goes to zero":      through("autoscaler-create-to-zero", newAutoscaler("Deployment", toZero), nil, createAnother, "of HorizontalPodAutoscaler"),
+	"autoscaler: to zero":                           through("autoscaler-to-zero", newAutoscaler("Deployment"), nil, update(onAutoscaler(toZero)), "of HorizontalPodAutoscaler"),
+	"autoscaler: one of zero passes":                beside("autoscaler-to-zero", newAutoscaler("Deployment", toZero), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas++ }))),
+	"autoscaler: create one of a ReplicaSet":        through("autoscaler-create-replicaset", newAutoscaler("ReplicaSet"), nil, createAnother, "Rollout of HorizontalPodAutoscaler"),
+	"autoscaler: a higher maximum for a ReplicaSet": through("autoscaler-replicaset", newAutoscaler("ReplicaSet"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas++ })), "Rollout of HorizontalPodAutoscaler"),
+	"autoscaler: a label for a ReplicaSet's passes": beside("autoscaler-replicaset", newAutoscaler("ReplicaSet"), nil, update(note)),
+	"scale of a deployment: down":                   through("deployment-scale", newDeployment(2), nil, scaleTo(0), "ScaleDown of Deployment", "tells no labels"),
+	"scale of a deployment: up passes":              beside("deployment-scale", newDeployment(1), nil, scaleTo(2)),
+	"scale of a statefulset: down":                  through("statefulset-scale", newStatefulSet(2), nil, scaleTo(1), "ScaleDown of StatefulSet"),
+	"scale of a statefulset: up passes":             beside("statefulset-scale", newStatefulSet(1), nil, scaleTo(2)),
+	"scale of a replicaset: down, a Deployment's":   strict(through("replicaset-scale-rollout", newDeployment(2), nil, ofReplicaSet(scaleTo(0)), "Rollout of ReplicaSet", "its Deployment would replace the pods")),
+	"scale of a replicaset: down, its own":          through("replicaset-scale", newReplicaSet(2), nil, scaleTo(1), "ScaleDown of ReplicaSet"),
+	"scale of a replicaset: up":                     through("replicaset-scale-up", newReplicaSet(1), nil, scaleTo(2), "Rollout of ReplicaSet", "change spec.replicas of the ReplicaSet itself"),
+	"scale of a replicaset: no more passes":         beside("replicaset-scale-up", newReplicaSet(2), nil, scaleTo(2)),
+	"scale of a replicaset: no fewer passes":        beside("replicaset-scale", newReplicaSet(2), nil, scaleTo(2)),
+	"scale of a replicationcontroller: down":        through("replicationcontroller-scale", newReplicationController(2), nil, scaleTo(0), "ScaleDown of ReplicationController"),
+	"scale of a replicationcontroller: up passes":   beside("replicationcontroller-scale", newReplicationController(1), nil, scaleTo(2)),
 	"pod: delete":                                             through("pod-delete", newPod(), nil, remove, "Delete of Pod"),
 	"pod: delete at once":                                     through("pod-delete", newPod(), nil, removeAtOnce, "Delete of Pod"),
 	"pod: delete one that has ended passes":                   beside("pod-delete", newPod(), steps(onPod(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })), remove),
@@ -124,7 +196,8 @@ var attempts = map[string]attempt{
 	"replicaset: more replicas of its own passes":             beside("replicaset-scale-down", newReplicaSet(1), nil, update(replicas(2))),
 	"replicationcontroller: no owner any more passes":         beside("replicationcontroller-owner", newReplicationController(1), steps(liveOwner), update(noOwner)),
 	"replicationcontroller: a label passes":                   beside("replicationcontroller-relabel", newReplicationController(1), nil, update(note)),
-	"scale of a replicaset: up, a Deployment's, passes":       beside("replicaset-scale-rollout", newDeployment(1), nil, ofReplicaSet(scaleTo(2))),
+	"scale of a replicaset: up, a Deployment's":               strict(through("replicaset-scale-rollout", newDeployment(1), nil, ofReplicaSet(scaleTo(2)), "Rollout of ReplicaSet", "its Deployment would replace the pods")),
+	"scale of a replicaset: the same, a Deployment's, passes": beside("replicaset-scale-rollout", newDeployment(1), nil, ofReplicaSet(scaleTo(1))),
 	"pod: a toleration more passes":                           beside("pod-deadline", newPod(), nil, update(tolerate)),
 }
 
@@ -135,6 +208,12 @@ func through(door string, object func(string) client.Object, prepare []func(clie
 // beside is harmless: it looks much like what goes through the door, and passes everywhere.
 func beside(door string, object func(string) client.Object, prepare []func(client.Object), act action) attempt {
 	return attempt{door: door, harmless: true, object: object, prepare: prepare, act: act}
+}
+
+// strict: the control plane does not pass either.
+func strict(a attempt) attempt {
+	a.strict = true
+	return a
 }
 
 // action makes a request about an object, as the API has it, as a client.
@@ -158,6 +237,27 @@ func remove(ctx context.Context, c client.Client, o client.Object) error { retur
 
 func removeAtOnce(ctx context.Context, c client.Client, o client.Object) error {
 	return c.Delete(ctx, o, client.GracePeriodSeconds(0))
+}
+
+// createAnother creates an object like the one that is there, under another name. It does nothing: its labels are nobody's.
+func createAnother(ctx context.Context, c client.Client, o client.Object) error {
+	another := o.DeepCopyObject().(client.Object)
+	another.SetName(o.GetName() + "-other")
+	another.SetResourceVersion("")
+	another.SetUID("")
+	another.SetManagedFields(nil)
+	if r, ok := another.(*appsv1.ReplicaSet); ok {
+		name(r, another.GetName())
+	}
+	return c.Create(ctx, another)
+}
+
+// patchV1 patches an autoscaler as version 1 of its API.
+func patchV1(patch string) action {
+	return func(ctx context.Context, c client.Client, o client.Object) error {
+		v1 := &autoscalingv1.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: o.GetNamespace(), Name: o.GetName()}}
+		return c.Patch(ctx, v1, client.RawPatch(types.MergePatchType, []byte(patch)))
+	}
 }
 
 func scaleTo(n int32) action {
@@ -303,6 +403,29 @@ func newReplicationController(n int32) func(string) client.Object {
 	}
 }
 
+// newAutoscaler is an autoscaler of something that is not there.
+func newAutoscaler(kind string, change ...func(*autoscalingv2.HorizontalPodAutoscaler)) func(string) client.Object {
+	return func(namespace string) client.Object {
+		h := &autoscalingv2.HorizontalPodAutoscaler{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace},
+			Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: kind, Name: "nothing"},
+				MinReplicas:    new(int32(2)), MaxReplicas: 9,
+				Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
+					Name: corev1.ResourceCPU, Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: new(int32(80))},
+				}}},
+				Behavior: &autoscalingv2.HorizontalPodAutoscalerBehavior{
+					ScaleDown: &autoscalingv2.HPAScalingRules{SelectPolicy: new(autoscalingv2.DisabledPolicySelect)},
+				},
+			},
+		}
+		for _, c := range change {
+			c(h)
+		}
+		return h
+	}
+}
+
 // newPod is a pod of nobody's; with a resize policy, one that can be resized.
 func newPod(policy ...corev1.ResourceResizeRestartPolicy) func(string) client.Object {
 	return func(namespace string) client.Object {
@@ -330,6 +453,8 @@ func name(o client.Object, app string) {
 		w.Spec.Selector.MatchLabels, w.Spec.Template.Labels = match, labels()
 	case *appsv1.ReplicaSet:
 		w.Spec.Selector.MatchLabels, w.Spec.Template.Labels = match, labels()
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		w.Spec.ScaleTargetRef.Name = app
 	case *corev1.ReplicationController:
 		w.Spec.Selector, w.Spec.Template.Labels = match, labels()
 	}
@@ -345,6 +470,18 @@ func onStatefulSet(change func(*appsv1.StatefulSet)) func(client.Object) {
 
 func onDaemonSet(change func(*appsv1.DaemonSet)) func(client.Object) {
 	return func(o client.Object) { change(o.(*appsv1.DaemonSet)) }
+}
+
+func onAutoscaler(change func(*autoscalingv2.HorizontalPodAutoscaler)) func(client.Object) {
+	return func(o client.Object) { change(o.(*autoscalingv2.HorizontalPodAutoscaler)) }
+}
+
+// toZero lets an autoscaler take the last pod away, which it may by a metric from outside alone.
+func toZero(h *autoscalingv2.HorizontalPodAutoscaler) {
+	h.Spec.MinReplicas = new(int32(0))
+	h.Spec.Metrics = []autoscalingv2.MetricSpec{{Type: autoscalingv2.ExternalMetricSourceType, External: &autoscalingv2.ExternalMetricSource{
+		Metric: autoscalingv2.MetricIdentifier{Name: "queue"}, Target: autoscalingv2.MetricTarget{Type: autoscalingv2.ValueMetricType, Value: new(resource.MustParse("1"))},
+	}}}
 }
 
 func onPod(change func(*corev1.Pod)) func(client.Object) {
@@ -424,6 +561,50 @@ func note(o client.Object)     { o.GetLabels()["note"] = "seen" }
 func leave(o client.Object)    { o.GetLabels()["tier"] = "none" }
 func annotate(o client.Object) { o.SetAnnotations(map[string]string{"note": "seen"}) }
 
+// rollBack is the annotation by which the Deployment controller writes an old template back.
+func rollBack(o client.Object) {
+	o.SetAnnotations(map[string]string{appsv1.DeprecatedRollbackTo: "1"})
+}
+
+// pausedToRollBack leaves the annotation on a Deployment whose controller does not obey it yet.
+func pausedToRollBack(o client.Object) {
+	rollBack(o)
+	o.(*appsv1.Deployment).Spec.Paused = true
+}
+
+// believe changes an annotation of a ReplicaSet that the Deployment controller keeps for itself.
+func believe(key, value string) func(client.Object) {
+	return func(o client.Object) {
+		annotations := o.GetAnnotations()
+		annotations["deployment.kubernetes.io/"+key] = value
+		o.SetAnnotations(annotations)
+	}
+}
+
+func renumber(o client.Object) { o.(*appsv1.ControllerRevision).Revision += 7 }
+
+func selectAnew(o client.Object) {
+	w := o.(*corev1.ReplicationController)
+	w.Spec.Selector["v"], w.Spec.Template.Labels["v"] = "2", "2"
+}
+
+// foreignController gives an object a controller that is none.
+func foreignController(o client.Object) {
+	liveOwner(o)
+	owners := o.GetOwnerReferences()
+	owners[0].Controller = new(true)
+	o.SetOwnerReferences(owners)
+}
+
+// ofRollouts makes an object one of Argo Rollouts', of a kind that this cluster does not know.
+func ofRollouts(o client.Object) {
+	o.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "web", UID: "00000000-0000-0000-0000-000000000001", Controller: new(true)}})
+}
+
+func oneMoreOwner(o client.Object) {
+	o.SetOwnerReferences(append(o.GetOwnerReferences(), metav1.OwnerReference{APIVersion: "v1", Kind: "Secret", Name: "gone", UID: "00000000-0000-0000-0000-000000000002"}))
+}
+
 func deadOwner(o client.Object) {
 	o.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "gone", UID: "00000000-0000-0000-0000-000000000000"}})
 }
@@ -454,6 +635,11 @@ func surge(d *appsv1.Deployment) {
 	d.Spec.Strategy = appsv1.DeploymentStrategy{
 		Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{MaxSurge: new(intstr.FromInt32(2))},
 	}
+}
+
+// stuck begins a rollout that cannot finish: its pods find no node.
+func stuck(d *appsv1.Deployment) {
+	d.Spec.Template.Spec.NodeSelector = map[string]string{"no-such-node": "true"}
 }
 
 func parked(s *appsv1.StatefulSet) { s.Spec.UpdateStrategy = partition(2) }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -30,6 +31,8 @@ type attempt struct {
 	// door is the door it goes through; or, if it is harmless and passes everywhere, the one that it must be told from.
 	door     string
 	harmless bool
+	// strict: it is refused to the control plane too.
+	strict bool
 	// object makes, in a namespace, the object that the request is about, or whose controller keeps that.
 	object func(namespace string) client.Object
 	// prepare changes it before any window exists, step by step.
@@ -118,6 +121,9 @@ func TestDoors(t *testing.T) {
 					c = client.NewDryRunClient(c)
 				}
 				warnings.take()
+				if m.exempt && a.strict {
+					m.refusal = closedSays(m.namespace)
+				}
 				err := try(t.Context(), c, m.namespace, title, a)
 				said := strings.Join(warnings.take(), "\n")
 				switch refused := !a.harmless && m.refusal != nil; {
@@ -231,7 +237,8 @@ func isSettled(ctx context.Context, o client.Object) error {
 	settled := false
 	switch w := o.(type) {
 	case *appsv1.Deployment:
-		settled = w.Status.ObservedGeneration == w.Generation && w.Status.ReadyReplicas == *w.Spec.Replicas
+		settled = w.Status.ObservedGeneration == w.Generation && w.Status.ReadyReplicas == *w.Spec.Replicas &&
+			(w.Spec.Paused || *w.Spec.Replicas == 0 || w.Status.UpdatedReplicas > 0)
 	case *appsv1.StatefulSet:
 		settled = w.Status.ObservedGeneration == w.Generation && w.Status.ReadyReplicas == *w.Spec.Replicas
 	case *appsv1.DaemonSet:
@@ -242,6 +249,8 @@ func isSettled(ctx context.Context, o client.Object) error {
 		settled = w.Status.ObservedGeneration == w.Generation && w.Status.ReadyReplicas == *w.Spec.Replicas
 	case *corev1.Pod:
 		settled = w.Status.Phase == corev1.PodRunning || w.Status.Phase == corev1.PodSucceeded
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		settled = true
 	}
 	if !settled {
 		return fmt.Errorf("%T %s/%s has not settled", o, o.GetNamespace(), o.GetName())
