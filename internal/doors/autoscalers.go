@@ -16,9 +16,10 @@ var autoscalers = Family{
 		},
 		{
 			Name: "autoscaler-change", Disruption: gate.ScaleDown, Group: "autoscaling", Resource: "horizontalpodautoscalers", Kind: "HorizontalPodAutoscaler", Operation: "UPDATE",
-			Summary: "a lower maxReplicas or minReplicas, another scaleTargetRef, other metrics, another behavior.scaleDown",
+			Summary: "a lower maxReplicas or minReplicas, another scaleTargetRef, other metrics, another behavior.scaleDown; of a ReplicaSet, against which a Deployment may scale: anything of its spec",
 			Disrupts: `object.spec.maxReplicas < oldObject.spec.maxReplicas || ` + newMinimum + ` < ` + oldMinimum + ` || ` + targetChanged +
-				` || object.spec.?metrics != oldObject.spec.?metrics || object.spec.?behavior.?scaleDown != oldObject.spec.?behavior.?scaleDown`,
+				` || object.spec.?metrics != oldObject.spec.?metrics || object.spec.?behavior.?scaleDown != oldObject.spec.?behavior.?scaleDown` +
+				` || object.spec.scaleTargetRef.kind == 'ReplicaSet' && object.spec != oldObject.spec`,
 			Because: becauseAutoscaler,
 		},
 		{
@@ -33,18 +34,6 @@ var autoscalers = Family{
 			Disrupts: newMinimum + ` == 0 && (` + oldMinimum + ` > 0 || ` + targetChanged + `)`,
 			Because:  becauseNoReplicas,
 		},
-		{
-			Name: "autoscaler-create-replicaset", Disruption: gate.Rollout, Group: "autoscaling", Resource: "horizontalpodautoscalers", Kind: "HorizontalPodAutoscaler", Operation: "CREATE",
-			Summary:  "one of a ReplicaSet: a Deployment that owns it would scale against it",
-			Disrupts: ofReplicaSet,
-			Because:  becauseReplicaSet,
-		},
-		{
-			Name: "autoscaler-replicaset", Disruption: gate.Rollout, Group: "autoscaling", Resource: "horizontalpodautoscalers", Kind: "HorizontalPodAutoscaler", Operation: "UPDATE",
-			Summary:  "one of a ReplicaSet: anything of its spec",
-			Disrupts: ofReplicaSet + ` && object.spec != oldObject.spec`,
-			Because:  becauseReplicaSet,
-		},
 	},
 }
 
@@ -52,9 +41,7 @@ const (
 	newMinimum    = `object.spec.?minReplicas.orValue(1)`
 	oldMinimum    = `oldObject.spec.?minReplicas.orValue(1)`
 	targetChanged = `object.spec.scaleTargetRef != oldObject.spec.scaleTargetRef`
-	ofReplicaSet  = `object.spec.scaleTargetRef.kind == 'ReplicaSet'`
 
 	becauseAutoscaler = "(it would let the autoscaler take pods away)"
 	becauseNoReplicas = "(it would let the autoscaler scale to zero)"
-	becauseReplicaSet = "(a Deployment that owns its ReplicaSet would replace the pods)"
 )

@@ -16,8 +16,8 @@ func TestBindings(t *testing.T) {
 		governs []gate.Rule
 		want    []string
 	}{
-		"deny":                       {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}, []string{"workloads-deny", "replicas-deny", "creations-deny", "pods-deny", "scales-deny", "autoscalers-deny"}},
-		"hold, where it is not held": {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Hold}}, []string{"workloads-deny", "replicas-deny", "creations-deny", "pods-deny", "scales-deny", "autoscalers-deny", "holds-warn"}},
+		"deny":                       {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}, []string{"workloads-deny", "replicas-deny", "creations-deny", "pods-deny", "scales-deny"}},
+		"hold, where it is not held": {[]gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Hold}}, []string{"workloads-deny", "replicas-deny", "creations-deny", "pods-deny", "scales-deny", "holds-warn"}},
 		"warn":                       {[]gate.Rule{{Disruption: gate.Delete, Enforcement: gate.Warn}}, []string{"workloads-warn", "replicas-warn", "pods-warn", "scales-warn", "autoscalers-warn"}},
 		"a window and a warning freeze": {
 			[]gate.Rule{{Disruption: gate.ScaleDown, Enforcement: gate.Deny}, {Disruption: gate.ScaleDown, Enforcement: gate.Warn}},

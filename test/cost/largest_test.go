@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,6 +56,8 @@ func requests() []request {
 	rc := &corev1.ReplicationController{ObjectMeta: deployment.ObjectMeta, Spec: corev1.ReplicationControllerSpec{Template: &deployment.Spec.Template, Replicas: new(int32(3))}}
 	newRC := &corev1.ReplicationController{ObjectMeta: newDeployment.ObjectMeta, Spec: corev1.ReplicationControllerSpec{Template: &newDeployment.Spec.Template, Replicas: new(int32(1))}}
 	revision, newRevision := &appsv1.ControllerRevision{ObjectMeta: deployment.ObjectMeta}, &appsv1.ControllerRevision{ObjectMeta: newDeployment.ObjectMeta}
+	autoscaler, newAutoscaler := largestAutoscaler(deployment.ObjectMeta, 80), largestAutoscaler(newDeployment.ObjectMeta, 90)
+	autoscaling := schema.GroupVersion{Group: "autoscaling", Version: "v2"}
 	large := selector(requirements, values)
 	window := &v1alpha1.MaintenanceWindow{ObjectMeta: deployment.ObjectMeta, Spec: v1alpha1.MaintenanceWindowSpec{NamespaceSelector: &large, ObjectSelector: &large}}
 	ours := schema.GroupVersion{Group: "maintenance.fonster.dev", Version: "v1alpha1"}
@@ -75,6 +78,11 @@ func requests() []request {
 		remove("workloads", apps.WithKind("Deployment"), "deployments", deployment),
 		update("replicas", apps.WithKind("ReplicaSet"), "replicasets", "", newReplicaSet, replicaSet),
 		remove("replicas", apps.WithKind("ReplicaSet"), "replicasets", replicaSet),
+		create("creations", apps.WithKind("ReplicaSet"), "replicasets", replicaSet),
+		create("creations", apps.WithKind("ControllerRevision"), "controllerrevisions", revision),
+		create("autoscalers", autoscaling.WithKind("HorizontalPodAutoscaler"), "horizontalpodautoscalers", autoscaler),
+		update("autoscalers", autoscaling.WithKind("HorizontalPodAutoscaler"), "horizontalpodautoscalers", "", newAutoscaler, autoscaler),
+		update("scales", schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Scale"}, "replicasets", "scale", newScale, scale),
 		update("pods", core.WithKind("Pod"), "pods", "", newPod, pod),
 		update("pods", core.WithKind("Pod"), "pods", "resize", newPod, pod),
 		remove("pods", core.WithKind("Pod"), "pods", pod),
@@ -102,6 +110,18 @@ func requests() []request {
 		create("fonster-gates", ours.WithKind("Gate"), "gates", &v1alpha1.Gate{ObjectMeta: deployment.ObjectMeta}),
 		update("fonster-hold", apps.WithKind("DaemonSet"), "daemonsets", "", newDaemonSet, daemonSet),
 	}
+}
+
+// largestAutoscaler has thousands of metrics, of which the last is another.
+func largestAutoscaler(metadata metav1.ObjectMeta, utilization int32) *autoscalingv2.HorizontalPodAutoscaler {
+	h := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metadata, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{MaxReplicas: 9}}
+	for i := range 5000 {
+		h.Spec.Metrics = append(h.Spec.Metrics, autoscalingv2.MetricSpec{Type: autoscalingv2.ContainerResourceMetricSourceType, ContainerResource: &autoscalingv2.ContainerResourceMetricSource{
+			Name: corev1.ResourceCPU, Container: fmt.Sprintf("c%d", i), Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: new(int32(50))},
+		}})
+	}
+	h.Spec.Metrics[4999].ContainerResource.Target.AverageUtilization = &utilization
+	return h
 }
 
 // largest is metadata at the limits: 256 KiB of annotations in many short keys, thousands of labels, many owners and writers.

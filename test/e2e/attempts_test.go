@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
@@ -37,7 +38,7 @@ var attempts = map[string]attempt{
 
 	"deployment: the annotation that rolls back":        through("deployment-rollback", newDeployment(2), nil, update(rollBack), "Rollout of Deployment", "would roll it back"),
 	"deployment: resuming with the annotation":          through("deployment-rollback", newDeployment(2), steps(pausedToRollBack), update(onDeployment(func(d *appsv1.Deployment) { d.Spec.Paused = false })), "Rollout of Deployment", "would roll it back"),
-	"deployment: without the annotation again passes":   beside("deployment-rollback", newDeployment(2), steps(pausedToRollBack), update(annotate)),
+	"deployment: without the annotation again passes":   beside("deployment-rollback", newDeployment(2), steps(pausedToRollBack), update(func(o client.Object) { o.SetAnnotations(nil) })),
 	"deployment: an annotation passes":                  beside("deployment-rollback", newDeployment(2), nil, update(annotate)),
 	"deployment: another strategy, paused in a rollout": through("deployment-strategy", newDeployment(2), steps(onDeployment(stuck), onDeployment(paused)), update(onDeployment(surge)), "Rollout of Deployment", "by another strategy"),
 	"deployment: another strategy, paused before one":   beside("deployment-strategy", newDeployment(2), steps(onDeployment(paused), newImage), update(onDeployment(surge))),
@@ -153,11 +154,11 @@ var attempts = map[string]attempt{
 	"autoscaler: a label and an annotation pass":    beside("autoscaler-change", newAutoscaler("Deployment"), nil, update(func(o client.Object) { note(o); annotate(o) })),
 	"autoscaler: delete passes":                     beside("autoscaler-change", newAutoscaler("Deployment"), nil, remove),
 	"autoscaler: create one that goes to zero":      through("autoscaler-create-to-zero", newAutoscaler("Deployment", toZero), nil, createAnother, "of HorizontalPodAutoscaler"),
+	"autoscaler: a label on one of zero passes":     beside("autoscaler-create-to-zero", newAutoscaler("Deployment", toZero), nil, update(note)),
 	"autoscaler: to zero":                           through("autoscaler-to-zero", newAutoscaler("Deployment"), nil, update(onAutoscaler(toZero)), "of HorizontalPodAutoscaler"),
 	"autoscaler: one of zero passes":                beside("autoscaler-to-zero", newAutoscaler("Deployment", toZero), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas++ }))),
-	"autoscaler: create one of a ReplicaSet":        through("autoscaler-create-replicaset", newAutoscaler("ReplicaSet"), nil, createAnother, "Rollout of HorizontalPodAutoscaler"),
-	"autoscaler: a higher maximum for a ReplicaSet": through("autoscaler-replicaset", newAutoscaler("ReplicaSet"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas++ })), "Rollout of HorizontalPodAutoscaler"),
-	"autoscaler: a label for a ReplicaSet's passes": beside("autoscaler-replicaset", newAutoscaler("ReplicaSet"), nil, update(note)),
+	"autoscaler: a higher maximum for a ReplicaSet": through("autoscaler-change", newAutoscaler("ReplicaSet"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas++ })), "ScaleDown of HorizontalPodAutoscaler"),
+	"autoscaler: a label for a ReplicaSet's passes": beside("autoscaler-change", newAutoscaler("ReplicaSet"), nil, update(note)),
 	"scale of a deployment: down":                   through("deployment-scale", newDeployment(2), nil, scaleTo(0), "ScaleDown of Deployment", "tells no labels"),
 	"scale of a deployment: up passes":              beside("deployment-scale", newDeployment(1), nil, scaleTo(2)),
 	"scale of a statefulset: down":                  through("statefulset-scale", newStatefulSet(2), nil, scaleTo(1), "ScaleDown of StatefulSet"),
@@ -557,9 +558,13 @@ func tolerateFor(seconds int64, key string) func(client.Object) {
 	}
 }
 
-func note(o client.Object)     { o.GetLabels()["note"] = "seen" }
-func leave(o client.Object)    { o.GetLabels()["tier"] = "none" }
-func annotate(o client.Object) { o.SetAnnotations(map[string]string{"note": "seen"}) }
+func note(o client.Object)  { o.GetLabels()["note"] = "seen" }
+func leave(o client.Object) { o.GetLabels()["tier"] = "none" }
+func annotate(o client.Object) {
+	annotations := map[string]string{"note": "seen"}
+	maps.Copy(annotations, o.GetAnnotations())
+	o.SetAnnotations(annotations)
+}
 
 // rollBack is the annotation by which the Deployment controller writes an old template back.
 func rollBack(o client.Object) {
