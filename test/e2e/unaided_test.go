@@ -48,6 +48,12 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 	wantRefused(t, set(override.Reason, "INC-1", override.Until, soon), "must say who sets it")
 	wantRefused(t, set(override.Until, soon), "only the operator of Fonster")
 
+	// The control plane, which copies what others wrote, sets none: it is asked for no right.
+	for _, user := range []string{"system:serviceaccount:kube-system:deployment-controller", "system:kube-controller-manager"} {
+		wantRefused(t, as(t, user).Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{"maintenance.fonster.dev/overridden":"true"},"annotations":{%s}}}`,
+			quoted([]string{override.Reason, "INC-1", override.By, user, override.Until, soon}))), "only the operator of Fonster", override.Reason)
+	}
+
 	// Without the mark notes are nothing; and the mark is not set over notes that were forged before.
 	wantPassed(t, annotateWith(t.Context(), deployer, d, override.By, "oncall", override.From, "2020-01-01T00:00:00Z/1", override.Until, late))
 	wantRefused(t, annotateWith(t.Context(), oncall, d, override.Reason, "INC-1"), "must say who sets it", "carry the label")
