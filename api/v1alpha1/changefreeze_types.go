@@ -35,7 +35,8 @@ type ChangeFreezeSpec struct {
 	// +optional
 	ObjectSelector *metav1.LabelSelector `json:"objectSelector,omitempty"`
 
-	// disruptions lists what the freeze stops: Rollout, ScaleDown, Delete, Evict. Default: Rollout and Delete.
+	// disruptions lists what the freeze stops: Rollout, ScaleDown, Delete, Evict. Default: Rollout and Delete. Scaling to zero
+	// is a Delete too. By default evictions, by which drains and autoscalers of nodes live, pass.
 	// +optional
 	// +listType=set
 	// +default=["Rollout","Delete"]

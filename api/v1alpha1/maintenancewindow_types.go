@@ -69,7 +69,7 @@ type MaintenanceWindowSpec struct {
 	ObjectSelector *metav1.LabelSelector `json:"objectSelector,omitempty"`
 
 	// disruptions lists what is allowed only inside the window: Rollout, ScaleDown, Delete, Evict. Default: Rollout and
-	// Delete.
+	// Delete. Scaling to zero is a Delete too. By default evictions, by which drains and autoscalers of nodes live, pass.
 	// +optional
 	// +listType=set
 	// +default=["Rollout","Delete"]

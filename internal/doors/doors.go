@@ -95,6 +95,9 @@ func (d Door) expression() string {
 	return e
 }
 
+// told is expression for what a message is made of: that knows no rights, and who is refused for the want of one has none.
+func (d Door) told() string { return strings.ReplaceAll(d.expression(), mayFinalizeRollouts, "false") }
+
 // request is true for a request that the door watches.
 func (d Door) request() string {
 	resource, subresource := d.split()

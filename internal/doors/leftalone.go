@@ -25,7 +25,7 @@ var Reviewed = []LeftAlone{
 		Resources: []string{"*/status"},
 	},
 	{
-		Way: "creating workloads and pods", Why: "healing is creating. One whose selector fits pods that have no owner adopts them, and removes those that are too many",
+		Way: "creating workloads and pods", Why: "healing is creating. One whose selector fits what has no controller takes it over, see below",
 		Operations: []string{"CREATE"},
 		Resources: []string{
 			"apps/deployments", "apps/statefulsets", "apps/daemonsets",

@@ -49,18 +49,24 @@ None of it needs a running operator.
 
 ## Never gated
 
-Labels, annotations and other metadata (but for the labels and owners above); finalizers; status; scaling up; any change of a
+Labels, annotations and other metadata (but for those above); finalizers; status; scaling up a workload; any change of a
 workload that has no pods; a new template of a Deployment that is paused, of a StatefulSet or DaemonSet under ` + "`OnDelete`" + `,
 or of a StatefulSet whose partition lies past its last pod; whatever happens to a pod that has ended.
 
 Databases mark their leader by a label, and a failover must not wait for a window: a pod's own service account may change
 the labels of the pod. Where an operator elsewhere does it, let that operator pass (` + "`--exempt-users`" + `, below).
 
+Argo Rollouts makes and scales its own ReplicaSets: whoever may update ` + "`rollouts/finalizers`" + ` passes for those that name a Rollout
+or Experiment as their controller. Its service account has that right, its users have not. Whatever else makes ReplicaSets, or scales workloads to
+zero (KEDA), needs ` + "`--exempt-users`" + `, below. A ReplicaSet of your own that no Deployment owns is scaled up through its ` + "`spec.replicas`" + `,
+as a Scale does not tell whose it is.
+
 ## Held
 
 Where a window says ` + "`enforcement: Hold`" + `, the doors deployment-rollout, statefulset-rollout and daemonset-rollout accept the request
 and hold the rollout ([hold.md](hold.md)). All other doors refuse, and so do these where holding would not help: other ordinals
-of a StatefulSet, other nodes of a DaemonSet.
+of a StatefulSet, other nodes of a DaemonSet. A Deployment that is held is paused, which does not stop its controller from rolling back by annotation and
+from spreading its replicas: so nobody but the control plane makes or scales a ReplicaSet that it might take over.
 
 ## Left alone
 
@@ -85,6 +91,11 @@ of a StatefulSet, other nodes of a DaemonSet.
 | a change that only takes fields away, or that empties managedFields, after closing time, while no operator runs | it leaves no time either. Every other change is refused from that second on |
 | the token of the operator's own service account, in the hands of somebody else | it passes as the operator does: keep its namespace closed to everybody who need not be there |
 | nothing, but for up to 30 s after the start of an API server | until it has found the CRD of the Gates ([kubernetes#124237](https://github.com/kubernetes/kubernetes/issues/124237)) it *refuses* all that the doors watch, in every namespace but the four that are never governed, to everybody, controllers too, which try again. Other API servers of the cluster go on |
+| a Deployment, ReplicaSet, StatefulSet or other workload created with a selector that fits pods, or ReplicaSets, which have no controller | its controller takes them over, and removes what is too many. Keep no bare pods or ReplicaSets in a governed namespace: what has a controller is not taken over |
+| an owner deleted | the garbage collector deletes what it owned: a Deployment owned by a ConfigMap goes with it, a database with the custom resource that its operator made it from. Keep the right to delete what owns workloads narrow. Left behind (` + "`--cascade=orphan`" + `) they live on; a ReplicaSet is let go when the gate opens, and until then what owned it stays in deletion |
+| a new value of a metric, or more replicas than its maximum, for an autoscaler that is there | it scales within its bounds at all times, and the annotation ` + "`controller.kubernetes.io/pod-deletion-cost`" + ` of the pods says which of them go first. Whoever may write a workload that has an autoscaler can have pods replaced: scale up, and let it scale down |
+| resources of a container changed in place (pods/resize, where its resizePolicy is NotRequired) | no container restarts by it, but one that gets too little is throttled or killed by its node. Keep the right to pods/resize narrow; ` + "`admin`" + ` does not have it |
+| a process ended from inside: kubectl exec, or kubectl debug with ` + "`--target`" + ` | it restarts the container, and is not seen at the API. ` + "`admin`" + ` has the right to exec |
 | priority preemption, node failure, kubelet restart, static pods, etcd, the cloud's API | no request, or the scheduler's own |
 
 ## Who always passes

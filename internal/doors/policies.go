@@ -211,7 +211,7 @@ func (f Family) attempted() string {
 			var doors []string
 			for _, d := range f.Doors {
 				if d.Operation == operation && d.Disruption == disruption {
-					doors = append(doors, d.expression())
+					doors = append(doors, d.told())
 				}
 			}
 			switch {
@@ -247,7 +247,7 @@ func (f Family) because() string {
 	var b strings.Builder
 	for _, d := range f.Doors {
 		if d.Because != "" {
-			fmt.Fprintf(&b, "(%s) ? ' %s' : ", d.expression(), d.Because)
+			fmt.Fprintf(&b, "(%s) ? ' %s' : ", d.told(), d.Because)
 		}
 	}
 	return b.String() + "''"

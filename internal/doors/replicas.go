@@ -135,8 +135,10 @@ var believedChanged = list(believed) + `.exists(k, object.metadata.?annotations[
 // write the finalizers of such objects, as their controller may, and who may edit them may not.
 func byArgoRollouts(object string) string {
 	return `(` + object + `.metadata.?ownerReferences.orValue([]).exists(o, o.?controller.orValue(false) && o.apiVersion.startsWith('argoproj.io/') && o.kind in ['Rollout', 'Experiment'])` +
-		` && authorizer.group('argoproj.io').resource('rollouts').subresource('finalizers').namespace(request.namespace).check('update').allowed())`
+		` && ` + mayFinalizeRollouts + `)`
 }
+
+const mayFinalizeRollouts = `authorizer.group('argoproj.io').resource('rollouts').subresource('finalizers').namespace(request.namespace).check('update').allowed()`
 
 const (
 	// specChanged: the API server counts the generation up when the spec has changed.

@@ -58,6 +58,7 @@ var everyDisruption = []v1alpha1.Disruption{v1alpha1.Rollout, v1alpha1.ScaleDown
 func TestAttacks(t *testing.T) {
 	for title, option := range attackModes {
 		t.Run(title, func(t *testing.T) {
+			t.Parallel()
 			s := newStage(t, option)
 			for _, attack := range []struct {
 				name string
@@ -183,6 +184,7 @@ func (s *stage) refused(t *testing.T, stdin string, args ...string) {
 	if err == nil || !strings.Contains(out, "ValidatingAdmissionPolicy 'fonster-") {
 		t.Errorf("kubectl %s: not refused by a gate:\n%s", strings.Join(args, " "), out)
 	}
+	wantSaid(t, strings.TrimSpace(out))
 }
 
 func (s *stage) passes(t *testing.T, stdin string, args ...string) {
@@ -209,7 +211,9 @@ func (s *stage) refusedEveryWay(t *testing.T, o client.Object, change func(clien
 		}
 		if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "fonster-") {
 			t.Errorf("%s of %T %s: want a refusal, got %v", way, o, o.GetName(), err)
+			continue
 		}
+		wantSaid(t, err.Error())
 	}
 }
 
