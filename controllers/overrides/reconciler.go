@@ -129,13 +129,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request Request) (reconcile.
 	if object == nil {
 		return ctrl.Result{}, r.closeDeleted(ctx, request, compiled, now)
 	}
-	windows, longest, err := governing(ctx, r.Client, object, compiled)
+	g, err := governing(ctx, r.Client, object, compiled)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	d := decide(object, longest, now)
+	d := decide(object, g, now)
 	if d.record != nil {
-		err := r.writeRecords(ctx, windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
+		err := r.writeRecords(ctx, g.windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
 			return note(list, *d.record, object, now)
 		}, func(window *v1alpha1.MaintenanceWindow) { r.tell(window, object, *d.record) })
 		if err != nil {
@@ -171,14 +171,14 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 	if last, known := r.deleted.Load(request); known {
 		o := last.(*metav1.PartialObjectMetadata).DeepCopy()
 		o.SetGroupVersionKind(request.Kind)
-		if current := override.Parse(o.Annotations); current.Stands(now) {
-			windows, _, err := governing(ctx, r.Client, o, compiled)
+		if current := override.Parse(o); current.Stands(now) {
+			g, err := governing(ctx, r.Client, o, compiled)
 			if err != nil {
 				return err
 			}
 			d := record(o, current, now, now)
 			end(d, now, how)
-			err = r.writeRecords(ctx, windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
+			err = r.writeRecords(ctx, g.windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
 				return note(list, *d, o, now)
 			}, nil)
 			if err != nil {
@@ -196,32 +196,37 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 	return err
 }
 
-// governing names the windows that refuse changes of an object, or something in a namespace, in order; and says how long the strictest of
-// all, overridable freezes counted, lets an override stand. Zero: nothing governs it.
-func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjectMetadata, compiled *compile.Compiled) ([]string, time.Duration, error) {
+// governing says what refuses changes of an object, or of something in a namespace; overridable freezes count in how long an
+// override stands.
+func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjectMetadata, compiled *compile.Compiled) (g governed, err error) {
 	namespace, objectLabels := o.Name, labels.Set(nil)
 	namespaceLabels := o.Labels
 	if o.Namespace != "" {
 		ns := metadata(corev1.SchemeGroupVersion.WithKind("Namespace"))
 		if err := reader.Get(ctx, types.NamespacedName{Name: o.Namespace}, ns); err != nil {
-			return nil, 0, client.IgnoreNotFound(err)
+			return g, client.IgnoreNotFound(err)
 		}
 		namespace, namespaceLabels, objectLabels = o.Namespace, ns.Labels, o.Labels
 	}
 	if doors.Protected(namespace) {
-		return nil, 0, nil
+		return g, nil
 	}
-	var windows []string
-	var longest time.Duration
 	shorten := func(d time.Duration) {
-		if longest == 0 || d < longest {
-			longest = d
+		if g.longest == 0 || d < g.longest {
+			g.longest = d
 		}
 	}
 	for _, name := range compiled.Names("MaintenanceWindow") {
 		w := compiled.Windows[name]
 		if w.Enforcement != gate.Warn && w.Problems.HasTarget() && w.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || w.Target.Objects.Matches(objectLabels)) {
-			windows = append(windows, name)
+			var mw v1alpha1.MaintenanceWindow
+			if err := reader.Get(ctx, types.NamespacedName{Name: name}, &mw); err != nil {
+				return governed{}, client.IgnoreNotFound(err)
+			}
+			if created := mw.CreationTimestamp.Time; len(g.windows) == 0 || created.Before(g.since) {
+				g.since = created
+			}
+			g.windows = append(g.windows, name)
 			shorten(w.MaxOverride)
 		}
 	}
@@ -231,7 +236,7 @@ func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjec
 			shorten(f.MaxOverride)
 		}
 	}
-	return windows, longest, nil
+	return g, nil
 }
 
 // writeRecords changes the records of windows, where change has something to change; and tells of each that it added. A window
@@ -297,7 +302,7 @@ func (r *Reconciler) patch(ctx context.Context, o *metav1.PartialObjectMetadata,
 	annotations, marks := map[string]any{}, map[string]any{}
 	switch {
 	case d.end:
-		annotations[override.Spent] = override.Parse(o.Annotations).Spend()
+		annotations[override.Spent] = override.Parse(o).Spend()
 		fallthrough
 	case d.clean:
 		annotations[override.Until], annotations[override.By], annotations[override.From] = nil, nil, nil

@@ -81,12 +81,12 @@ func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, set *gate.Set,
 	// What cannot be read is none.
 	w.Priority, _ = strconv.Atoi(annotations[doors.ReleasePriority])
 	w.Since, _ = time.Parse(doors.HeldTime, labels[doors.HeldSinceLabel])
-	w.Overridden = override.Parse(annotations).Stands(now)
+	w.Overridden = override.Parse(w.Meta).Stands(now)
 	var namespaceLabels map[string]string
 	w.Unknown = namespace == nil // a cache that is behind
 	if namespace != nil {
 		namespaceLabels = namespace.Labels
-		w.Overridden = w.Overridden || override.Parse(namespace.Annotations).Stands(now)
+		w.Overridden = w.Overridden || override.Parse(namespace).Stands(now)
 	}
 	if !doors.Protected(w.Meta.Namespace) {
 		w.Verdict = set.Governing(namespaceLabels, labels, gate.Rollout, now)
