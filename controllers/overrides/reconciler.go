@@ -220,8 +220,10 @@ func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjec
 		w := compiled.Windows[name]
 		if w.Enforcement != gate.Warn && w.Problems.HasTarget() && w.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || w.Target.Objects.Matches(objectLabels)) {
 			var mw v1alpha1.MaintenanceWindow
-			if err := reader.Get(ctx, types.NamespacedName{Name: name}, &mw); err != nil {
-				return governed{}, client.IgnoreNotFound(err)
+			if err := reader.Get(ctx, types.NamespacedName{Name: name}, &mw); apierrors.IsNotFound(err) { // gone a moment ago
+				continue
+			} else if err != nil {
+				return governed{}, err
 			}
 			if created := mw.CreationTimestamp.Time; len(g.windows) == 0 || created.Before(g.since) {
 				g.since = created

@@ -2,6 +2,7 @@ package releases
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -57,14 +58,19 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 		// What was found out is of that version, and what is written next must rest on it.
 		w.Meta = w.Meta.DeepCopy()
 		w.Meta.ResourceVersion = o.GetResourceVersion()
-		c := checked{version: o.GetResourceVersion(), releasedAt: releasedAt(o), parked: parked(o, doors.HeldPartition)}
+		before, known := r.checked[w.Meta.UID]
+		c := checked{version: o.GetResourceVersion(), begun: before.begun, parked: parked(o, doors.HeldPartition)}
+		if !w.Released {
+			c.begun = time.Time{}
+		} else if c.begun.IsZero() {
+			c.begun = now
+		}
 		c.progress, c.message, c.until = progress(o, w.Released, now)
 		c.judge(w, now)
 		mu.Lock()
 		defer mu.Unlock()
-		_, before := r.checked[w.Meta.UID]
 		next[w.Meta.UID] = c
-		if !before && !w.Released && now.Sub(w.Since) < time.Minute {
+		if !known && !w.Released && now.Sub(w.Since) < time.Minute {
 			r.tell(w, corev1.EventTypeNormal, v1alpha1.ReasonHeld, "Hold", "the rollout waits"+opensText(w))
 		}
 		return nil
@@ -76,7 +82,7 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 // judge writes into a workload what was found out about it.
 func (c checked) judge(w *held.Workload, now time.Time) {
 	w.Progress = c.progress
-	w.Overdue = w.Released && now.Sub(c.releasedAt) > overdue
+	w.Overdue = w.Released && now.Sub(c.begun) > overdue
 	w.Refused = !w.Released && now.Before(c.refusedUntil)
 }
 
@@ -111,7 +117,8 @@ type run struct {
 type change struct {
 	released, failed int32
 	ended            bool // some release was done
-	stoppedBy        string
+	stopped          []v1alpha1.StoppedNamespace
+	turn             string
 	close            bool
 }
 
@@ -138,12 +145,15 @@ func windowOf(w *held.Workload) string {
 // of a window whose account cannot be written stands still. What a window has released is counted with the releases, and what
 // fails does not keep back the rest.
 func (r *run) execute(ctx context.Context, plan release.Plan) error {
-	for name, key := range plan.Stop {
-		r.account(name).stoppedBy = key
+	for _, s := range plan.Stop {
+		c := r.account(s.Window)
+		c.stopped = append(c.stopped, v1alpha1.StoppedNamespace{Namespace: s.Namespace, By: s.Key})
 	}
 	err := r.book(ctx)
 	do := func(s step) error { return r.step(ctx, s) }
-	err = errors.Join(err, parallel.Each(parallelism, slices.Concat(r.items(plan.Finish, finished), r.items(plan.Fail, failed), r.items(plan.Yield, yielded), r.items(plan.Hold, again)), do))
+	over := slices.Concat(r.items(plan.Finish, finished), r.items(plan.Fail, failed), r.items(plan.Yield, yielded))
+	r.replan = len(over) > 0 // whose slots are free once their marks are off
+	err = errors.Join(err, parallel.Each(parallelism, slices.Concat(over, r.items(plan.Hold, again)), do))
 	err = errors.Join(err, parallel.Each(parallelism, slices.Concat(r.items(plan.Release, let), r.items(plan.Pass, passed), r.items(plan.Drop, dropped)), do))
 	for _, w := range r.byKey {
 		if !w.Released && w.Since.IsZero() {
@@ -154,6 +164,9 @@ func (r *run) execute(ctx context.Context, plan release.Plan) error {
 		if w := r.byKey[key]; !w.Since.IsZero() {
 			err = errors.Join(err, r.stamp(ctx, w, w.Since.Add(time.Second), apply.FieldManager+"-nudge"))
 		}
+	}
+	for window, namespace := range plan.Turn {
+		r.account(window).turn = namespace
 	}
 	for _, name := range plan.Close {
 		r.account(name).close = !r.unwritten[name]
@@ -390,7 +403,7 @@ func (r *run) book(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("account of window %s: %w", name, err))
 			r.unwritten[name] = true
 			if c != nil { // the next plan says these anew, of what is open then
-				c.stoppedBy, c.close = "", false
+				c.stopped, c.turn, c.close = nil, "", false
 			}
 			continue
 		}
@@ -464,6 +477,28 @@ func (r *run) inProgress(window string) bool {
 	return false
 }
 
+// stop notes in an account which namespaces have had their train stopped, and says whether that is news.
+func stop(account *v1alpha1.OccurrenceSummary, stopped []v1alpha1.StoppedNamespace) (news bool) {
+	for _, s := range stopped {
+		known := slices.ContainsFunc(account.Stopped, func(k v1alpha1.StoppedNamespace) bool { return k.Namespace == s.Namespace })
+		if known || len(account.Stopped) == v1alpha1.MaxStopped {
+			continue
+		}
+		account.StoppedBy, news = cmp.Or(account.StoppedBy, s.By), true
+		account.Stopped = append(account.Stopped, s)
+	}
+	return news
+}
+
+// stoppedText tells people of trains that have stopped.
+func stoppedText(stopped []v1alpha1.StoppedNamespace) string {
+	text := stopped[0].By + " failed: nothing more of namespace " + stopped[0].Namespace + " is released in this occurrence"
+	if more := len(stopped) - 1; more > 0 {
+		text += fmt.Sprintf(", and of %d more namespaces where a rollout failed", more)
+	}
+	return text
+}
+
 // settle brings the account of a window to now. It returns the occurrence that has ended, if one has, and what to tell.
 func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1.OccurrenceSummary, told map[string]string) {
 	status := &mw.Status
@@ -492,6 +527,9 @@ func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1
 	}
 	if open && status.CurrentOccurrence == nil {
 		status.CurrentOccurrence = &v1alpha1.OccurrenceSummary{Start: start, End: end}
+		if status.LastOccurrence != nil { // a window too short for all of them begins where the last one has stopped
+			status.CurrentOccurrence.Turn = status.LastOccurrence.Turn
+		}
 	}
 	if open {
 		status.CurrentOccurrence.End = end
@@ -511,9 +549,9 @@ func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1
 	if c.ended && open && mw.Spec.Enforcement == v1alpha1.Hold {
 		account.UsedSeconds = int64(r.now.Sub(account.Start.Time).Round(time.Second).Seconds())
 	}
-	if c.stoppedBy != "" {
-		account.StoppedBy = c.stoppedBy
-		told[v1alpha1.ReasonReleasesStopped] = c.stoppedBy + " failed: nothing more is released in this occurrence"
+	account.Turn = cmp.Or(c.turn, account.Turn)
+	if stop(account, c.stopped) {
+		told[v1alpha1.ReasonReleasesStopped] = stoppedText(c.stopped)
 	}
 	if c.close && open && end != nil {
 		closedAt := r.now.UTC().Truncate(time.Second)

@@ -68,12 +68,13 @@ type written struct {
 }
 
 type checked struct {
-	version    string
-	progress   release.Progress
-	message    string
-	parked     bool      // its rollout is stopped
-	until      time.Time // when to look again though it has not changed; zero: never
-	releasedAt time.Time
+	version  string
+	progress release.Progress
+	message  string
+	parked   bool      // its rollout is stopped
+	until    time.Time // when to look again though it has not changed; zero: never
+	// begun is since when this leader has seen it released; zero: it waits. What the object tells of that, its owner can forge.
+	begun time.Time
 	// refusedUntil is how long its release is not tried again.
 	refusedUntil time.Time
 }
@@ -81,8 +82,8 @@ type checked struct {
 const (
 	// maxWait bounds the wait for the next edge, so that a step of the clock is noticed.
 	maxWait = time.Minute
-	// overdue is how long what no window governs waits for one that was let go, and never gets done: as long as a Deployment has
-	// for progress.
+	// overdue is how long other namespaces wait for one that was let go, and never gets done: as long as a Deployment has for
+	// progress, if its owner says nothing. StatefulSets and DaemonSets have no such time, and owners may say 68 years.
 	overdue = 10 * time.Minute
 	// gather lets what happens at once be planned at once.
 	gather = 20 * time.Millisecond
