@@ -3,6 +3,7 @@ package overrides
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -29,6 +31,7 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -43,7 +46,9 @@ type Reconciler struct {
 	Store    *Store
 	Source   *compile.Source
 	Recorder events.EventRecorder
-	Now      func() time.Time
+	// Lease says whether this replica leads.
+	Lease *leader.Lease
+	Now   func() time.Time
 	// Observe is told of each override that is recorded for a window.
 	Observe func(window string)
 
@@ -61,12 +66,13 @@ type Request struct {
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows/status,verbs=patch
 
-// SetupWithManager registers the reconciler. The leader alone runs it; a write carries the resourceVersion that it was worked
+// SetupWithManager registers the reconciler. It works while this replica leads; a write carries the resourceVersion that it was worked
 // out from, so that of two leaders one makes each change, and tells of it.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	c, err := controller.NewTyped("overrides", mgr, controller.TypedOptions[Request]{
-		Reconciler:  r,
-		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[Request](20*time.Millisecond, 10*time.Second),
+		Reconciler:         leader.Only(r.Lease, reconcile.TypedReconciler[Request](r)),
+		NeedLeaderElection: new(false),
+		RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[Request](20*time.Millisecond, 10*time.Second),
 	})
 	if err != nil {
 		return err
@@ -84,7 +90,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 				q.Add(request(e.ObjectNew))
 			},
 			DeleteFunc: func(_ context.Context, e event.TypedDeleteEvent[*metav1.PartialObjectMetadata], q queue) {
-				r.deleted.Store(request(e.Object), e.Object)
+				if r.Lease.Had() { // or whoever leads records its end
+					r.deleted.Store(request(e.Object), e.Object)
+				}
 				q.Add(request(e.Object))
 			},
 		}
@@ -92,17 +100,28 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			return err
 		}
 	}
-	// What stands by the record of a window, as this leader finds it, may have gone while none ran.
-	recorded := handler.TypedFuncs[*v1alpha1.MaintenanceWindow, Request]{
-		CreateFunc: func(_ context.Context, e event.TypedCreateEvent[*v1alpha1.MaintenanceWindow], q workqueue.TypedRateLimitingInterface[Request]) {
-			for _, object := range standing(e.Object.Status.Overrides) {
-				if request, known := requestFor(object); known {
-					q.Add(request)
-				}
-			}
-		},
+	return c.Watch(leader.Began(r.Lease, r.all))
+}
+
+// all are the requests of a leader that begins: what carries an override, and what stands by the record of a window, as it may have
+// gone while none led.
+func (r *Reconciler) all(ctx context.Context) (requests []Request) {
+	marked, err := r.Store.list(ctx)
+	for _, o := range marked {
+		requests = append(requests, Request{Kind: o.GroupVersionKind(), NamespacedName: client.ObjectKeyFromObject(o)})
 	}
-	return c.Watch(source.TypedKind(mgr.GetCache(), &v1alpha1.MaintenanceWindow{}, recorded))
+	var windows v1alpha1.MaintenanceWindowList
+	if err := errors.Join(err, r.Client.List(ctx, &windows, client.UnsafeDisableDeepCopy)); err != nil {
+		log.FromContext(ctx).Error(err, "Reading what is overridden")
+	}
+	for i := range windows.Items {
+		for _, object := range standing(windows.Items[i].Status.Overrides) {
+			if request, known := requestFor(object); known {
+				requests = append(requests, request)
+			}
+		}
+	}
+	return requests
 }
 
 // requestFor is the request for an object as a record names it.

@@ -1,4 +1,4 @@
-// Package releases lets held rollouts go when their windows open, a few at a time, and tells when they are done. It runs on the
+// Package releases lets held rollouts go when their windows open, a few at a time, and tells when they are done. It works on the
 // leader alone. All that it must remember is in the marks of the workloads and in the status of the windows: whoever takes over
 // finds it there.
 package releases
@@ -29,6 +29,7 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/release"
 )
 
@@ -49,6 +50,8 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	Observer Observer
 	Now      func() time.Time
+	// Lease says whether this replica leads.
+	Lease *leader.Lease
 	// Support says whether a policy of the API server holds and lets go; without it the operator does.
 	Support held.Support
 
@@ -95,7 +98,7 @@ var train = reconcile.Request{NamespacedName: types.NamespacedName{Name: "train"
 
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets,verbs=get;list;watch;patch
 
-// SetupWithManager registers the reconciler, on the leader alone.
+// SetupWithManager registers the reconciler, which works while this replica leads.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.forget()
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
@@ -113,10 +116,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	for _, kind := range held.Kinds {
 		b = b.WatchesMetadata(held.Metadata(kind), all)
 	}
+	b = b.WatchesRawSource(leader.Began(r.Lease, func(context.Context) []reconcile.Request { return []reconcile.Request{train} }))
 	return b.WithOptions(controller.Options{
-		NeedLeaderElection: new(true),
+		NeedLeaderElection: new(false),
 		RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](20*time.Millisecond, 5*time.Second),
-	}).Complete(r)
+	}).Complete(leader.Only(r.Lease, reconcile.Reconciler(r)))
 }
 
 // forget begins without memory, as a new leader does.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -21,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -32,6 +35,7 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/metrics"
 	"fonster.dev/fonster/internal/override"
 )
@@ -53,7 +57,9 @@ type Options struct {
 	PageAudiences string
 	// LeaderElect lets one of several replicas release what is held; without it, this one does.
 	LeaderElect bool
-	// LeaseDuration, RenewDeadline and RetryPeriod are of the leader election; zero: 15 s, 10 s and 2 s.
+	// LeaderIdentity tells this replica from others, such as the name of its pod; empty: a new one at each start.
+	LeaderIdentity string
+	// LeaseDuration, RenewDeadline and RetryPeriod are of the leader election.
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
 	// Now is the clock.
 	Now func() time.Time
@@ -87,8 +93,12 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 		return err
 	}
 	defer ctrlmetrics.Registry.Unregister(m)
+	lease := &leader.Lease{}
+	if err := addLease(mgr, lease, config, options); err != nil {
+		return err
+	}
 	if err := controllers.Setup(mgr, controllers.Options{
-		Source: source, Overridden: work.store, Exempt: exempt, Mutating: mutating, Now: options.Now, Observer: m,
+		Source: source, Overridden: work.store, Exempt: exempt, Lease: lease, Mutating: mutating, Now: options.Now, Observer: m,
 	}); err != nil {
 		return err
 	}
@@ -137,14 +147,7 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 		byObject[held.Metadata(kind)] = cache.ByObject{Label: marked, Transform: onlyOurs}
 	}
 	return ctrl.NewManager(config, ctrl.Options{
-		Scheme:                        scheme,
-		LeaderElection:                options.LeaderElect,
-		LeaderElectionID:              "fonster",
-		LeaderElectionNamespace:       doors.OperatorNamespace,
-		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 orDefault(options.LeaseDuration),
-		RenewDeadline:                 orDefault(options.RenewDeadline),
-		RetryPeriod:                   orDefault(options.RetryPeriod),
+		Scheme: scheme, // without its leader election, which ends the process where the lease is lost
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject:         byObject,
@@ -180,12 +183,26 @@ func serves(list *metav1.APIResourceList, names ...string) bool {
 	})
 }
 
-// orDefault is nil for zero, which means the library's default.
-func orDefault(d time.Duration) *time.Duration {
-	if d == 0 {
-		return nil
+// addLease has the lease for what one replica alone does.
+func addLease(mgr ctrl.Manager, lease *leader.Lease, config *rest.Config, options Options) error {
+	identity := options.LeaderIdentity
+	if identity == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("naming this replica: %w", err)
+		}
+		identity = host + "_" + string(uuid.NewUUID())
 	}
-	return &d
+	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		if !options.LeaderElect {
+			lease.Always(ctx)
+			return nil
+		}
+		return lease.Run(ctx, leader.Config{
+			Rest: config, Namespace: doors.OperatorNamespace, Name: "fonster", Identity: identity,
+			Duration: options.LeaseDuration, RenewDeadline: options.RenewDeadline, RetryPeriod: options.RetryPeriod,
+		})
+	}))
 }
 
 // onlyLabels keeps of a namespace what is read of it, its labels and what stands about overrides, so that memory does not grow
@@ -220,7 +237,7 @@ func ours(annotations map[string]string) map[string]string {
 	return kept
 }
 
-// addProbes: alive is serving; ready is having read the cluster.
+// addProbes: alive is serving; ready is having read the cluster. Having the lease is neither: gates, status and page need none.
 func addProbes(mgr ctrl.Manager, overridden *overrides.Store) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return err
