@@ -197,9 +197,11 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 			}
 			d := record(o, current, now, now)
 			end(d, now, how)
-			err = r.writeRecords(ctx, g.windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
-				return note(list, *d, o, now)
-			}, nil)
+			if !d.From.Time.Before(g.since) { // as decide has it: an earlier one never stood
+				err = r.writeRecords(ctx, g.windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
+					return note(list, *d, o, now)
+				}, nil)
+			}
 			if err != nil {
 				return err
 			}

@@ -41,7 +41,12 @@ func TestPlantedNotes(t *testing.T) {
 				}
 			}
 			owner := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns + "-all"}} // whoever may write Namespaces plants there too
-			wantPassed(t, shared.Admin.Patch(t.Context(), owner, mergePatch(`{"metadata":{"annotations":{%q:"planted",%q:%q}}}`, override.Reason, override.Until, until)))
+			err := shared.Admin.Patch(t.Context(), owner, mergePatch(`{"metadata":{"annotations":{%q:"planted",%q:%q}}}`, override.Reason, override.Until, until))
+			if before == nil {
+				wantPassed(t, err)
+			} else { // of a Namespace, a gate that warns notes who it was
+				wantRefused(t, err, "24 hours at most")
+			}
 
 			window(t, ns, ns, nextYear(), hold, over)
 			waiting := append(objects, inside)
