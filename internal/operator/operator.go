@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,12 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/uuid"
-	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -162,25 +161,18 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 	})
 }
 
-// knowsMutating says whether the API server has MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962). It is asked once: an API
-// server that learns it later restarts, and the operator should then too.
+// knowsMutating asks the API server whether it has MutatingAdmissionPolicy v1. It is asked once: one that learns it later restarts,
+// and the operator should then too.
 func knowsMutating(config *rest.Config) (bool, error) {
-	d, err := discovery.NewDiscoveryClientForConfig(config)
+	c, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return false, err
 	}
-	served, err := d.ServerResourcesForGroupVersion(admissionv1.SchemeGroupVersion.String())
+	mapper, err := apiutil.NewDynamicRESTMapper(config, c)
 	if err != nil {
-		return false, fmt.Errorf("asking what the API server serves: %w", err)
+		return false, err
 	}
-	return serves(served, "mutatingadmissionpolicies", "mutatingadmissionpolicybindings"), nil
-}
-
-// serves says whether an API has every one of some resources.
-func serves(list *metav1.APIResourceList, names ...string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool {
-		return !slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == name })
-	})
+	return held.KnowsMutating(mapper)
 }
 
 // addLease has the lease for what one replica alone does.
