@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -156,7 +157,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request Request) (reconcile.
 	if d.record != nil {
 		err := r.writeRecords(ctx, g.windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
 			return note(list, *d.record, object, now)
-		}, func(window *v1alpha1.MaintenanceWindow) { r.tell(window, object, *d.record) })
+		}, func(window *v1alpha1.MaintenanceWindow) { r.tell(ctx, window, object, *d.record, now) })
 		if err != nil {
 			return ctrl.Result{}, err
 		}
@@ -300,12 +301,15 @@ func (r *Reconciler) writeRecords(ctx context.Context, windows []string, change 
 // maxEventText is how much of a reason an Event has room for: its note takes 1,024 bytes in all.
 const maxEventText = 100
 
-// tell tells of an override in Events: of the object, and of the window that it passes.
-func (r *Reconciler) tell(window *v1alpha1.MaintenanceWindow, o *metav1.PartialObjectMetadata, record v1alpha1.OverrideRecord) {
-	format := "%s is overridden by %s until %s: %s"
-	args := []any{record.Object, clip(record.By, maxEventText), record.Until.UTC().Format(time.RFC3339), clip(record.Reason, maxEventText)}
-	r.Recorder.Eventf(window, o, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", format, args...)
-	r.Recorder.Eventf(o, window, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", format, args...)
+// tell tells of an override in Events: of each window that it passes, and of the object once.
+func (r *Reconciler) tell(ctx context.Context, window *v1alpha1.MaintenanceWindow, o *metav1.PartialObjectMetadata, record v1alpha1.OverrideRecord, now time.Time) {
+	note := fmt.Sprintf("%s is overridden by %s until %s: %s",
+		record.Object, clip(record.By, maxEventText), record.Until.UTC().Format(time.RFC3339), clip(record.Reason, maxEventText))
+	r.Recorder.Eventf(window, o, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", "%s", note)
+	event := eventsv1.Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.ReasonOverridden, Action: "Override", Note: note}
+	if err := apply.Event(ctx, r.Client, o, record.From.UTC().Format(time.RFC3339)+record.Reason, event, now); err != nil {
+		log.FromContext(ctx).Error(err, "An Event is lost", "object", record.Object)
+	}
 }
 
 // tellEnded tells, in Events of a window, of the overrides that have ended since its status was written.

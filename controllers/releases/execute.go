@@ -13,12 +13,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/apply"
@@ -71,7 +73,7 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 		defer mu.Unlock()
 		next[w.Meta.UID] = c
 		if !known && !w.Released && now.Sub(w.Since) < time.Minute {
-			r.tell(w, corev1.EventTypeNormal, v1alpha1.ReasonHeld, "Hold", "the rollout waits"+opensText(w))
+			r.tellHeld(ctx, w, now)
 		}
 		return nil
 	})
@@ -86,18 +88,27 @@ func (c checked) judge(w *held.Workload, now time.Time) {
 	w.Refused = !w.Released && now.Before(c.refusedUntil)
 }
 
-func opensText(w *held.Workload) string {
-	if w.Verdict.OpensAt.IsZero() {
-		return ""
+// tellHeld tells that a workload waits, once for each time that it does, whoever leads.
+func (r *Reconciler) tellHeld(ctx context.Context, w *held.Workload, now time.Time) {
+	note := "Held: the rollout waits"
+	if !w.Verdict.OpensAt.IsZero() {
+		note += " until " + compile.Human(w.Verdict.OpensAt) + ", for " + w.Verdict.OpensWindow
 	}
-	return " until " + compile.Human(w.Verdict.OpensAt) + ", for " + w.Verdict.OpensWindow
+	event := eventsv1.Event{Type: corev1.EventTypeNormal, Reason: v1alpha1.ReasonHeld, Action: "Hold", Note: note}
+	if err := apply.Event(ctx, r.Client, subject(w), w.Meta.Labels[doors.HeldSinceLabel], event, now); err != nil {
+		log.FromContext(ctx).Error(err, "An Event is lost", "object", w.Key)
+	}
 }
 
 // tell emits an Event of a workload.
 func (r *Reconciler) tell(w *held.Workload, eventType, reason, action, message string) {
+	r.Recorder.Eventf(subject(w), nil, eventType, reason, action, "%s", message)
+}
+
+func subject(w *held.Workload) *metav1.PartialObjectMetadata {
 	o := w.Meta.DeepCopy()
 	o.APIVersion, o.Kind = "apps/v1", w.Kind
-	r.Recorder.Eventf(o, nil, eventType, reason, action, "%s", message)
+	return o
 }
 
 // run is one plan being carried out.
@@ -180,22 +191,27 @@ type action struct {
 	reason, action string
 	outcome        string
 	warning        bool
-	count          func(*change)
+	// message is what is told; nil: how far the rollout is.
+	message func(*held.Workload) string
+	count   func(*change)
 }
 
 var (
 	let = action{
-		labels: letGo(doors.HeldReleasing), reason: v1alpha1.ReasonReleased, action: "Release", count: func(c *change) { c.released++ },
+		labels: letGo(doors.HeldReleasing), reason: v1alpha1.ReasonReleased, action: "Release", count: func(c *change) { c.released++ }, message: whyReleased,
 	}
 	// What has nothing to roll out is let go like the rest: its marks go when its controller has seen it.
-	passed   = action{labels: letGo(doors.HeldLetGo), reason: v1alpha1.ReasonReleased, action: "Release"}
+	passed   = action{labels: letGo(doors.HeldLetGo), reason: v1alpha1.ReasonReleased, action: "Release", message: whyReleased}
 	dropped  = action{labels: letGo(doors.HeldLetGo), reason: v1alpha1.ReasonHoldDropped, action: "Release"}
 	finished = action{labels: noMarks, reason: v1alpha1.ReasonRolledOut, action: "Release", outcome: "Done", count: func(c *change) { c.ended = true }}
 	failed   = action{
 		labels: noMarks, reason: v1alpha1.ReasonRolloutFailed, action: "Release", outcome: "Failed", warning: true,
 		count: func(c *change) { c.failed, c.ended = c.failed+1, true },
 	}
-	again = action{labels: map[string]any{doors.HeldLabel: doors.HeldWaiting}, reason: v1alpha1.ReasonHeldAgain, action: "Hold", outcome: "HeldAgain", warning: true}
+	again = action{
+		labels: map[string]any{doors.HeldLabel: doors.HeldWaiting}, reason: v1alpha1.ReasonHeldAgain, action: "Hold", outcome: "HeldAgain", warning: true,
+		message: whyHeldAgain,
+	}
 	// What the user has stopped keeps what stops it.
 	yielded = action{labels: noMarks, reason: v1alpha1.ReasonHoldDropped, action: "Hold", outcome: "Stopped"}
 
@@ -204,6 +220,25 @@ var (
 
 func letGo(mark string) map[string]any {
 	return map[string]any{doors.HeldLabel: mark, doors.HeldPartitionLabel: nil}
+}
+
+// whyReleased tells people why a rollout begins.
+func whyReleased(w *held.Workload) string {
+	switch {
+	case w.Overridden:
+		return "Released: an override stands"
+	case len(w.Accepting) > 0:
+		return "Released: " + w.Accepting[0] + " is open"
+	}
+	return "Released: no window governs it any more"
+}
+
+// whyHeldAgain tells people why a rollout that had begun waits.
+func whyHeldAgain(w *held.Workload) string {
+	if w.Frozen {
+		return "Held again before it was done: change freeze " + w.Verdict.Freeze + " is in force"
+	}
+	return "Held again before it was done: " + windowOf(w) + " has closed"
 }
 
 type step struct {
@@ -246,14 +281,14 @@ func (r *run) step(ctx context.Context, s step) error {
 	r.mu.Lock()
 	message := r.checked[w.Meta.UID].message
 	r.mu.Unlock()
+	if s.message != nil {
+		message = s.message(w)
+	}
 	eventType := corev1.EventTypeNormal
 	if s.warning {
 		eventType = corev1.EventTypeWarning
 	}
 	window := windowOf(w)
-	if message == "" {
-		message = "window " + window
-	}
 	r.tell(w, eventType, s.reason, s.action.action, message)
 	r.mu.Lock()
 	defer r.mu.Unlock()

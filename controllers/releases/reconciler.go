@@ -96,6 +96,7 @@ const (
 
 var train = reconcile.Request{NamespacedName: types.NamespacedName{Name: "train"}}
 
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets,verbs=get;list;watch;patch
 
 // SetupWithManager registers the reconciler, which works while this replica leads.
