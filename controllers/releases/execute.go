@@ -60,21 +60,23 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 		// What was found out is of that version, and what is written next must rest on it.
 		w.Meta = w.Meta.DeepCopy()
 		w.Meta.ResourceVersion = o.GetResourceVersion()
-		before, known := r.checked[w.Meta.UID]
-		c := checked{version: o.GetResourceVersion(), begun: before.begun, parked: parked(o, doors.HeldPartition)}
-		if !w.Released {
-			c.begun = time.Time{}
-		} else if c.begun.IsZero() {
+		c := checked{version: o.GetResourceVersion(), parked: parked(o, doors.HeldPartition)}
+		switch before := r.checked[w.Meta.UID]; {
+		case !w.Released:
+			c.told = before.told || now.Sub(w.Since) < time.Minute
+			if c.told && !before.told {
+				r.tellHeld(ctx, w, now)
+			}
+		case before.begun.IsZero():
 			c.begun = now
+		default:
+			c.begun = before.begun
 		}
 		c.progress, c.message, c.until = progress(o, w.Released, now)
 		c.judge(w, now)
 		mu.Lock()
 		defer mu.Unlock()
 		next[w.Meta.UID] = c
-		if !known && !w.Released && now.Sub(w.Since) < time.Minute {
-			r.tellHeld(ctx, w, now)
-		}
 		return nil
 	})
 	r.checked = next

@@ -78,6 +78,8 @@ type checked struct {
 	until    time.Time // when to look again though it has not changed; zero: never
 	// begun is since when this leader has seen it released; zero: it waits. What the object tells of that, its owner can forge.
 	begun time.Time
+	// told says that this leader has told that it waits.
+	told bool
 	// refusedUntil is how long its release is not tried again.
 	refusedUntil time.Time
 }

@@ -30,7 +30,7 @@ func TestTenantsShareATrain(t *testing.T) {
 			})
 			tenant := newTenant(t, "tenant", a)
 			for _, args := range [][]string{
-				{"annotate", "deployment", "--all", doors.ReleasePriority + "=999999999"},
+				{"annotate", "deployment/web", doors.ReleasePriority + "=999999999"},
 				{"patch", "deployment/web", "--type=strategic", "-p", `{"spec":{"progressDeadlineSeconds":5,"template":{"spec":{"nodeSelector":{"no-such":"node"},"containers":[{"name":"main","image":"app:2"}]}}}}`},
 				{"set", "image", "deployment/more", "main=app:2"},
 			} {
@@ -43,7 +43,7 @@ func TestTenantsShareATrain(t *testing.T) {
 			wantPassed(t, patchImage(t.Context(), shared.Admin, other, "app:2")) // it waits for less time, too
 			openNow(t, mw, holdable{})
 			wantPlain(t, holdable{other, "Deployment", isParked}, "app:2")
-			wantEvent(t, "web", v1alpha1.ReasonRolloutFailed)
+			wantEvent(t, "web", v1alpha1.ReasonRolloutFailed) // hers came first
 			if onFailure == "Continue" {
 				wantPlain(t, holdable{more, "Deployment", isParked}, "app:2")
 				return
