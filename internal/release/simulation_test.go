@@ -289,3 +289,44 @@ func TestNobodyWaitsForWhatIsNoneOfTheirs(t *testing.T) {
 		})
 	}
 }
+
+// TestNamespaces: what one namespace does is its own: slots, priorities and failures.
+func TestNamespaces(t *testing.T) {
+	of := func(namespace, key string, change func(*Object)) Object {
+		o := Object{Key: key, Namespace: namespace, Windows: []string{"w"}, Open: []string{"w"}, Accepting: []string{"w"}, Since: time.Unix(1000, 0)}
+		change(&o)
+		return o
+	}
+	waits := func(*Object) {}
+	running := func(o *Object) { o.Released = true }
+	overdue := func(o *Object) { o.Released, o.Overdue = true, true }
+	failed := func(o *Object) { o.Released, o.Progress = true, Failed }
+	for title, tc := range map[string]struct {
+		window  Window
+		objects []Object
+		want    []string
+	}{
+		"the slot is taken":                        {Window{MaxConcurrent: 1}, []Object{of("a", "x", running), of("b", "y", waits)}, nil},
+		"it is taken for too long":                 {Window{MaxConcurrent: 1}, []Object{of("a", "x", overdue), of("a", "z", waits), of("b", "y", waits)}, []string{"y"}},
+		"who has fewest":                           {Window{MaxConcurrent: 2, Turn: "a"}, []Object{of("b", "x", running), of("b", "z", waits), of("a", "y", waits)}, []string{"y"}},
+		"whose turn it is":                         {Window{MaxConcurrent: 1, Turn: "a"}, []Object{of("a", "x", waits), of("c", "z", waits), of("b", "y", waits)}, []string{"y"}},
+		"after the last comes the first":           {Window{MaxConcurrent: 1, Turn: "c"}, []Object{of("b", "y", waits), of("a", "x", waits)}, []string{"x"}},
+		"a priority counts in a namespace":         {Window{MaxConcurrent: 1, Turn: "a"}, []Object{of("a", "x", func(o *Object) { o.Priority = 9 }), of("b", "y", waits), of("b", "z", func(o *Object) { o.Priority = 1 })}, []string{"z"}},
+		"it has failed, and its slot is free next": {Window{MaxConcurrent: 2, StopOnFailure: true, Open: true}, []Object{of("a", "x", failed), of("a", "z", waits), of("b", "y", waits)}, []string{"y"}},
+		"it had failed":                            {Window{MaxConcurrent: 2, StopOnFailure: true, Stopped: map[string]bool{"a": true}}, []Object{of("a", "z", waits), of("b", "y", waits)}, []string{"y"}},
+		"too many had failed":                      {Window{MaxConcurrent: 2, StopOnFailure: true, StoppedForAll: true}, []Object{of("b", "y", waits)}, nil},
+	} {
+		t.Run(title, func(t *testing.T) {
+			plan := Next(tc.objects, map[string]Window{"w": tc.window})
+			if !slices.Equal(plan.Release, tc.want) {
+				t.Errorf("released %v, want %v", plan.Release, tc.want)
+			}
+			if len(tc.want) > 0 {
+				i := slices.IndexFunc(tc.objects, func(o Object) bool { return o.Key == tc.want[len(tc.want)-1] })
+				if got := plan.Turn["w"]; got != tc.objects[i].Namespace {
+					t.Errorf("it was the turn of %q, want %q", got, tc.objects[i].Namespace)
+				}
+			}
+		})
+	}
+}
