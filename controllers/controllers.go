@@ -15,6 +15,7 @@ import (
 	"fonster.dev/fonster/controllers/status"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/leader"
 )
 
 // Observer is told what the controllers do, for the metrics.
@@ -31,6 +32,8 @@ type Options struct {
 	Source *compile.Source
 	// Overridden holds what carries an emergency override.
 	Overridden *overrides.Store
+	// Lease says whether this replica leads.
+	Lease *leader.Lease
 	// Mutating says that the API server has MutatingAdmissionPolicy v1.
 	Mutating bool
 	// Exempt is who passes every gate, besides the control plane.
@@ -51,12 +54,14 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		}).SetupWithManager(mgr),
 		(&releases.Reconciler{
 			Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Source: o.Source, Recorder: recorder, Observer: o.Observer, Now: o.Now, Support: support,
+			Lease: o.Lease,
 		}).SetupWithManager(mgr),
 		(&status.Windows{Common: common, Support: support}).SetupWithManager(mgr),
 		(&status.Freezes{Common: common}).SetupWithManager(mgr),
 		(&announcements.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Source: o.Source, Now: o.Now}).SetupWithManager(mgr),
 		(&overrides.Reconciler{
-			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Store: o.Overridden, Source: o.Source, Recorder: recorder, Now: o.Now, Observe: o.Observer.ObserveOverride,
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Store: o.Overridden, Source: o.Source, Recorder: recorder, Now: o.Now,
+			Lease: o.Lease, Observe: o.Observer.ObserveOverride,
 		}).SetupWithManager(mgr),
 	)
 }

@@ -110,14 +110,16 @@ type MaintenanceWindowSpec struct {
 
 // ReleasePolicy says how held rollouts are released.
 type ReleasePolicy struct {
-	// maxConcurrent is how many released rollouts may be in progress at once. From 1 to 1000; default 5.
+	// maxConcurrent is how many released rollouts may be in progress at once, dealt to the namespaces in turn; one that is in progress
+	// for more than ten minutes keeps only its own namespace waiting. From 1 to 1000; default 5.
 	// +optional
 	// +default=5
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MaxConcurrent int32 `json:"maxConcurrent,omitempty"`
 
-	// onFailure says what a failed rollout does to the queue: Continue (default) or Stop.
+	// onFailure says what a failed rollout does to what waits in its namespace: Continue (default), or Stop: it waits for the next
+	// occurrence. Other namespaces go on.
 	// +optional
 	// +default="Continue"
 	// +kubebuilder:validation:Enum=Continue;Stop
@@ -291,10 +293,37 @@ type OccurrenceSummary struct {
 	// closedEarly says that the window closed before its end: by earlyClose, or by kubectl window close.
 	// +optional
 	ClosedEarly bool `json:"closedEarly,omitempty"`
-	// stoppedBy names the failed rollout after which, with onFailure Stop, nothing more is released in this occurrence.
+	// stoppedBy names the failed rollout after which, with onFailure Stop, nothing more of its namespace is released in this
+	// occurrence; of several, the first.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	StoppedBy string `json:"stoppedBy,omitempty"`
+	// stopped lists the namespaces of which, with onFailure Stop, nothing more is released in this occurrence. Where it is full, with
+	// 64, nothing more is released of any namespace.
+	// +optional
+	// +listType=map
+	// +listMapKey=namespace
+	// +kubebuilder:validation:MaxItems=64
+	Stopped []StoppedNamespace `json:"stopped,omitempty"`
+	// turn is the namespace that was let release something last: the next in order of name is the next in turn.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Turn string `json:"turn,omitempty"`
+}
+
+// MaxStopped is how many namespaces an account lists of which nothing more is released.
+const MaxStopped = 64
+
+// StoppedNamespace is a namespace of which nothing more is released in an occurrence.
+type StoppedNamespace struct {
+	// namespace is its name.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace"`
+	// by is the rollout that failed, such as: Deployment osthammar/web.
+	// +required
+	// +kubebuilder:validation:MaxLength=512
+	By string `json:"by"`
 }
 
 // MaintenanceWindow says when workloads may be disrupted: a servicefönster. Outside it, disruptive changes to the

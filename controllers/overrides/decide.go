@@ -25,10 +25,19 @@ type decision struct {
 	next time.Time
 }
 
-// decide works out what to do about an object's override at now, where the windows that govern it let one stand for longest at
-// most. longest is zero where no window governs it.
-func decide(o *metav1.PartialObjectMetadata, longest time.Duration, now time.Time) decision {
-	current := override.Parse(o.Annotations)
+// governed is what windows and freezes say of an object that carries an override.
+type governed struct {
+	// windows name those that refuse changes of it, in order.
+	windows []string
+	// longest is how long the strictest lets an override stand; zero where nothing governs the object.
+	longest time.Duration
+	// since is when the first of the windows was created; zero where none governs.
+	since time.Time
+}
+
+// decide works out what to do about an object's override at now.
+func decide(o *metav1.PartialObjectMetadata, g governed, now time.Time) decision {
+	current := override.Parse(o)
 	switch {
 	case current.Reason == "" || current.IsSpent(): // taken away, or used up
 		d := decision{clean: true}
@@ -38,9 +47,10 @@ func decide(o *metav1.PartialObjectMetadata, longest time.Duration, now time.Tim
 			end(d.record, earlier(current.Until, now), v1alpha1.OverrideRemoved)
 		}
 		return d
-	case longest == 0 && current.Stands(now) && now.Before(began(o, current, now).Add(settle)): // a cache may be behind
+	case g.longest == 0 && current.Stands(now) && now.Before(began(o, current, now).Add(settle)): // a cache may be behind
 		return decision{next: began(o, current, now).Add(settle)}
-	case longest == 0, current.Until.IsZero(): // nothing governs it, or nothing did when it was set
+	case g.longest == 0, current.Until.IsZero(), // nothing governs it, or nothing did when it was set: nobody was asked for the right
+		began(o, current, now).Before(g.since):
 		return decision{end: true}
 	case !now.Before(current.Until):
 		d := decision{record: record(o, current, current.Until, now), end: true}
@@ -48,7 +58,7 @@ func decide(o *metav1.PartialObjectMetadata, longest time.Duration, now time.Tim
 		return d
 	}
 	d := decision{}
-	if latest := now.Add(longest).UTC().Truncate(time.Second); current.Until.After(latest) {
+	if latest := now.Add(g.longest).UTC().Truncate(time.Second); current.Until.After(latest) {
 		d.until, current.Until = latest, latest
 	}
 	d.record, d.next = record(o, current, now, now), current.Until

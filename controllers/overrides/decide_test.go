@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -17,7 +18,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func object(annotations ...string) *metav1.PartialObjectMetadata {
 	o := metadata(kinds[0])
 	o.Namespace, o.Name, o.Generation = "a", "web", 3
-	o.Annotations = map[string]string{}
+	o.Annotations, o.Labels = map[string]string{}, map[string]string{doors.OverriddenLabel: "true"}
 	for i := 0; i+1 < len(annotations); i += 2 {
 		o.Annotations[annotations[i]] = annotations[i+1]
 	}
@@ -41,6 +42,7 @@ func TestDecide(t *testing.T) {
 		"nothing governs it":            {object(override.Reason, "INC-1", override.Until, at(noon.Add(time.Hour))), 0, decision{end: true}, "", true},
 		"a cache may be behind":         {object(override.Reason, "INC-1", override.Until, at(noon.Add(time.Hour)), override.From, at(noon.Add(-time.Second))+"/2"), 0, decision{next: noon.Add(time.Second)}, "", true},
 		"a spent text came again":       {object(override.Reason, "INC-1", override.Spent, "INC-2\nINC-1"), time.Hour, decision{clean: true}, "", true},
+		"set before its windows":        {object(override.Reason, "INC-1", override.Until, at(noon.Add(time.Hour)), override.From, at(noon.Add(-3*time.Hour))+"/2"), time.Hour, decision{end: true}, "", true},
 		"nobody stamped it":             {object(override.Reason, "INC-1"), time.Hour, decision{end: true}, "", true},
 		"its end cannot be read":        {object(override.Reason, "INC-1", override.Until, "soon"), time.Hour, decision{end: true}, "", true},
 		"it was taken away":             {object(override.Spent, "INC-1", override.Until, at(noon.Add(time.Hour))), time.Hour, decision{clean: true}, v1alpha1.OverrideRemoved, false},
@@ -48,7 +50,7 @@ func TestDecide(t *testing.T) {
 		"the notes of nothing are left": {object(), time.Hour, decision{clean: true}, "", true},
 	} {
 		t.Run(title, func(t *testing.T) {
-			got := decide(tc.object, tc.longest, noon)
+			got := decide(tc.object, governed{longest: tc.longest, since: noon.Add(-2 * time.Hour)}, noon)
 			if !got.until.Equal(tc.want.until) || got.end != tc.want.end || got.clean != tc.want.clean || !got.next.Equal(tc.want.next) {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
@@ -65,7 +67,7 @@ func TestDecide(t *testing.T) {
 // TestFrom: the stamp of the API server says when an override began, whoever writes the object meanwhile, and from which generation.
 func TestFrom(t *testing.T) {
 	o := object(override.Reason, "INC-1", override.Until, at(noon.Add(time.Hour)), override.From, at(noon.Add(-time.Hour))+"/2", override.By, strings.Repeat("ö", 2000))
-	r := decide(o, time.Hour, noon).record
+	r := decide(o, governed{longest: time.Hour}, noon).record
 	if !r.From.Equal(&metav1.Time{Time: noon.Add(-time.Hour)}) || r.FromGeneration != 2 || r.ToGeneration != 3 {
 		t.Errorf("record %+v, want it from the stamp", r)
 	}
@@ -76,7 +78,7 @@ func TestFrom(t *testing.T) {
 
 func TestNote(t *testing.T) {
 	o := object(override.Reason, "INC-1", override.Until, at(noon.Add(time.Hour)), override.By, "anna")
-	first := decide(o, time.Hour, noon).record
+	first := decide(o, governed{longest: time.Hour}, noon).record
 	list, added := note(nil, *first, o, noon)
 	if !added || len(list) != 1 || list[0].By != "anna" || list[0].Object != "Deployment a/web" {
 		t.Fatalf("the first sight: %+v", list)
@@ -85,12 +87,12 @@ func TestNote(t *testing.T) {
 		t.Errorf("the same again is a write: %+v", again)
 	}
 	o.Generation = 4
-	list, added = note(list, *decide(o, time.Hour, noon.Add(time.Minute)).record, o, noon.Add(time.Minute))
+	list, added = note(list, *decide(o, governed{longest: time.Hour}, noon.Add(time.Minute)).record, o, noon.Add(time.Minute))
 	if added || len(list) != 1 || list[0].FromGeneration != 3 || list[0].ToGeneration != 4 {
 		t.Errorf("a change under it: %+v", list)
 	}
 	second := object(override.Reason, "INC-2", override.Until, at(noon.Add(time.Hour)), override.Spent, "INC-1")
-	list, added = note(list, *decide(second, time.Hour, noon.Add(2*time.Minute)).record, second, noon.Add(2*time.Minute))
+	list, added = note(list, *decide(second, governed{longest: time.Hour}, noon.Add(2*time.Minute)).record, second, noon.Add(2*time.Minute))
 	if !added || len(list) != 2 || list[1].Ended != v1alpha1.OverrideReplaced || list[0].EndedAt != nil {
 		t.Errorf("another reason: %+v", list)
 	}
@@ -98,7 +100,7 @@ func TestNote(t *testing.T) {
 	for i := range 30 {
 		other := object(override.Reason, "INC-1", override.Until, at(noon.Add(time.Hour)), override.Spent, "INC-1") // it has ended
 		other.Name = string(rune('a' + i))
-		list, _ = note(list, *decide(other, time.Hour, noon).record, other, noon)
+		list, _ = note(list, *decide(other, governed{longest: time.Hour}, noon).record, other, noon)
 	}
 	if len(list) != maxRecords {
 		t.Errorf("%d records", len(list))

@@ -3,12 +3,14 @@ package overrides
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -21,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -29,6 +32,7 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -43,7 +47,9 @@ type Reconciler struct {
 	Store    *Store
 	Source   *compile.Source
 	Recorder events.EventRecorder
-	Now      func() time.Time
+	// Lease says whether this replica leads.
+	Lease *leader.Lease
+	Now   func() time.Time
 	// Observe is told of each override that is recorded for a window.
 	Observe func(window string)
 
@@ -61,12 +67,13 @@ type Request struct {
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows/status,verbs=patch
 
-// SetupWithManager registers the reconciler. The leader alone runs it; a write carries the resourceVersion that it was worked
+// SetupWithManager registers the reconciler. It works while this replica leads; a write carries the resourceVersion that it was worked
 // out from, so that of two leaders one makes each change, and tells of it.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	c, err := controller.NewTyped("overrides", mgr, controller.TypedOptions[Request]{
-		Reconciler:  r,
-		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[Request](20*time.Millisecond, 10*time.Second),
+		Reconciler:         leader.Only(r.Lease, reconcile.TypedReconciler[Request](r)),
+		NeedLeaderElection: new(false),
+		RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[Request](20*time.Millisecond, 10*time.Second),
 	})
 	if err != nil {
 		return err
@@ -84,7 +91,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 				q.Add(request(e.ObjectNew))
 			},
 			DeleteFunc: func(_ context.Context, e event.TypedDeleteEvent[*metav1.PartialObjectMetadata], q queue) {
-				r.deleted.Store(request(e.Object), e.Object)
+				if r.Lease.Had() { // or whoever leads records its end
+					r.deleted.Store(request(e.Object), e.Object)
+				}
 				q.Add(request(e.Object))
 			},
 		}
@@ -92,17 +101,28 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			return err
 		}
 	}
-	// What stands by the record of a window, as this leader finds it, may have gone while none ran.
-	recorded := handler.TypedFuncs[*v1alpha1.MaintenanceWindow, Request]{
-		CreateFunc: func(_ context.Context, e event.TypedCreateEvent[*v1alpha1.MaintenanceWindow], q workqueue.TypedRateLimitingInterface[Request]) {
-			for _, object := range standing(e.Object.Status.Overrides) {
-				if request, known := requestFor(object); known {
-					q.Add(request)
-				}
-			}
-		},
+	return c.Watch(leader.Began(r.Lease, r.all))
+}
+
+// all are the requests of a leader that begins: what carries an override, and what stands by the record of a window, as it may have
+// gone while none led.
+func (r *Reconciler) all(ctx context.Context) (requests []Request) {
+	marked, err := r.Store.list(ctx)
+	for _, o := range marked {
+		requests = append(requests, Request{Kind: o.GroupVersionKind(), NamespacedName: client.ObjectKeyFromObject(o)})
 	}
-	return c.Watch(source.TypedKind(mgr.GetCache(), &v1alpha1.MaintenanceWindow{}, recorded))
+	var windows v1alpha1.MaintenanceWindowList
+	if err := errors.Join(err, r.Client.List(ctx, &windows, client.UnsafeDisableDeepCopy)); err != nil {
+		log.FromContext(ctx).Error(err, "Reading what is overridden")
+	}
+	for i := range windows.Items {
+		for _, object := range standing(windows.Items[i].Status.Overrides) {
+			if request, known := requestFor(object); known {
+				requests = append(requests, request)
+			}
+		}
+	}
+	return requests
 }
 
 // requestFor is the request for an object as a record names it.
@@ -129,15 +149,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request Request) (reconcile.
 	if object == nil {
 		return ctrl.Result{}, r.closeDeleted(ctx, request, compiled, now)
 	}
-	windows, longest, err := governing(ctx, r.Client, object, compiled)
+	g, err := governing(ctx, r.Client, object, compiled)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	d := decide(object, longest, now)
+	d := decide(object, g, now)
 	if d.record != nil {
-		err := r.writeRecords(ctx, windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
+		err := r.writeRecords(ctx, g.windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
 			return note(list, *d.record, object, now)
-		}, func(window *v1alpha1.MaintenanceWindow) { r.tell(window, object, *d.record) })
+		}, func(window *v1alpha1.MaintenanceWindow) { r.tell(ctx, window, object, *d.record, now) })
 		if err != nil {
 			return ctrl.Result{}, err
 		}
@@ -171,16 +191,18 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 	if last, known := r.deleted.Load(request); known {
 		o := last.(*metav1.PartialObjectMetadata).DeepCopy()
 		o.SetGroupVersionKind(request.Kind)
-		if current := override.Parse(o.Annotations); current.Stands(now) {
-			windows, _, err := governing(ctx, r.Client, o, compiled)
+		if current := override.Parse(o); current.Stands(now) {
+			g, err := governing(ctx, r.Client, o, compiled)
 			if err != nil {
 				return err
 			}
 			d := record(o, current, now, now)
 			end(d, now, how)
-			err = r.writeRecords(ctx, windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
-				return note(list, *d, o, now)
-			}, nil)
+			if !d.From.Time.Before(g.since) { // as decide has it: an earlier one never stood
+				err = r.writeRecords(ctx, g.windows, func(list []v1alpha1.OverrideRecord) ([]v1alpha1.OverrideRecord, bool) {
+					return note(list, *d, o, now)
+				}, nil)
+			}
 			if err != nil {
 				return err
 			}
@@ -196,32 +218,39 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 	return err
 }
 
-// governing names the windows that refuse changes of an object, or something in a namespace, in order; and says how long the strictest of
-// all, overridable freezes counted, lets an override stand. Zero: nothing governs it.
-func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjectMetadata, compiled *compile.Compiled) ([]string, time.Duration, error) {
+// governing says what refuses changes of an object, or of something in a namespace; overridable freezes count in how long an
+// override stands.
+func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjectMetadata, compiled *compile.Compiled) (g governed, err error) {
 	namespace, objectLabels := o.Name, labels.Set(nil)
 	namespaceLabels := o.Labels
 	if o.Namespace != "" {
 		ns := metadata(corev1.SchemeGroupVersion.WithKind("Namespace"))
 		if err := reader.Get(ctx, types.NamespacedName{Name: o.Namespace}, ns); err != nil {
-			return nil, 0, client.IgnoreNotFound(err)
+			return g, client.IgnoreNotFound(err)
 		}
 		namespace, namespaceLabels, objectLabels = o.Namespace, ns.Labels, o.Labels
 	}
 	if doors.Protected(namespace) {
-		return nil, 0, nil
+		return g, nil
 	}
-	var windows []string
-	var longest time.Duration
 	shorten := func(d time.Duration) {
-		if longest == 0 || d < longest {
-			longest = d
+		if g.longest == 0 || d < g.longest {
+			g.longest = d
 		}
 	}
 	for _, name := range compiled.Names("MaintenanceWindow") {
 		w := compiled.Windows[name]
 		if w.Enforcement != gate.Warn && w.Problems.HasTarget() && w.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || w.Target.Objects.Matches(objectLabels)) {
-			windows = append(windows, name)
+			var mw v1alpha1.MaintenanceWindow
+			if err := reader.Get(ctx, types.NamespacedName{Name: name}, &mw); apierrors.IsNotFound(err) { // gone a moment ago
+				continue
+			} else if err != nil {
+				return governed{}, err
+			}
+			if created := mw.CreationTimestamp.Time; len(g.windows) == 0 || created.Before(g.since) {
+				g.since = created
+			}
+			g.windows = append(g.windows, name)
 			shorten(w.MaxOverride)
 		}
 	}
@@ -231,7 +260,7 @@ func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjec
 			shorten(f.MaxOverride)
 		}
 	}
-	return windows, longest, nil
+	return g, nil
 }
 
 // writeRecords changes the records of windows, where change has something to change; and tells of each that it added. A window
@@ -272,12 +301,15 @@ func (r *Reconciler) writeRecords(ctx context.Context, windows []string, change 
 // maxEventText is how much of a reason an Event has room for: its note takes 1,024 bytes in all.
 const maxEventText = 100
 
-// tell tells of an override in Events: of the object, and of the window that it passes.
-func (r *Reconciler) tell(window *v1alpha1.MaintenanceWindow, o *metav1.PartialObjectMetadata, record v1alpha1.OverrideRecord) {
-	format := "%s is overridden by %s until %s: %s"
-	args := []any{record.Object, clip(record.By, maxEventText), record.Until.UTC().Format(time.RFC3339), clip(record.Reason, maxEventText)}
-	r.Recorder.Eventf(window, o, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", format, args...)
-	r.Recorder.Eventf(o, window, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", format, args...)
+// tell tells of an override in Events: of each window that it passes, and of the object once.
+func (r *Reconciler) tell(ctx context.Context, window *v1alpha1.MaintenanceWindow, o *metav1.PartialObjectMetadata, record v1alpha1.OverrideRecord, now time.Time) {
+	note := fmt.Sprintf("%s is overridden by %s until %s: %s",
+		record.Object, clip(record.By, maxEventText), record.Until.UTC().Format(time.RFC3339), clip(record.Reason, maxEventText))
+	r.Recorder.Eventf(window, o, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", "%s", note)
+	event := eventsv1.Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.ReasonOverridden, Action: "Override", Note: note}
+	if err := apply.Event(ctx, r.Client, o, record.From.UTC().Format(time.RFC3339)+record.Reason, event, now); err != nil {
+		log.FromContext(ctx).Error(err, "An Event is lost", "object", record.Object)
+	}
 }
 
 // tellEnded tells, in Events of a window, of the overrides that have ended since its status was written.
@@ -297,7 +329,7 @@ func (r *Reconciler) patch(ctx context.Context, o *metav1.PartialObjectMetadata,
 	annotations, marks := map[string]any{}, map[string]any{}
 	switch {
 	case d.end:
-		annotations[override.Spent] = override.Parse(o.Annotations).Spend()
+		annotations[override.Spent] = override.Parse(o).Spend()
 		fallthrough
 	case d.clean:
 		annotations[override.Until], annotations[override.By], annotations[override.From] = nil, nil, nil

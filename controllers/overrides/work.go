@@ -34,22 +34,22 @@ func (s *Store) Standing(ctx context.Context, reader client.Reader, source *comp
 	}
 	var standing []Standing
 	for _, o := range objects {
-		current := override.Parse(o.Annotations)
+		current := override.Parse(o)
 		if !current.Stands(now) {
 			continue
 		}
-		windows, _, err := governing(ctx, reader, o, compiled)
+		g, err := governing(ctx, reader, o, compiled)
 		if err != nil {
 			return nil, err
 		}
-		if len(windows) == 0 {
+		if len(g.windows) == 0 {
 			continue
 		}
-		audiences, err := audiencesOf(ctx, reader, windows)
+		audiences, err := audiencesOf(ctx, reader, g.windows)
 		if err != nil {
 			return nil, err
 		}
-		standing = append(standing, Standing{Since: began(o, current, now), Until: current.Until, Notice: current.Notice, Audiences: audiences, Windows: windows})
+		standing = append(standing, Standing{Since: began(o, current, now), Until: current.Until, Notice: current.Notice, Audiences: audiences, Windows: g.windows})
 	}
 	return standing, nil
 }

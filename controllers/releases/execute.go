@@ -2,6 +2,7 @@ package releases
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,12 +13,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/apply"
@@ -57,16 +60,23 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 		// What was found out is of that version, and what is written next must rest on it.
 		w.Meta = w.Meta.DeepCopy()
 		w.Meta.ResourceVersion = o.GetResourceVersion()
-		c := checked{version: o.GetResourceVersion(), releasedAt: releasedAt(o), parked: parked(o, doors.HeldPartition)}
+		c := checked{version: o.GetResourceVersion(), parked: parked(o, doors.HeldPartition)}
+		switch before := r.checked[w.Meta.UID]; {
+		case !w.Released:
+			c.told = before.told || now.Sub(w.Since) < time.Minute
+			if c.told && !before.told {
+				r.tellHeld(ctx, w, now)
+			}
+		case before.begun.IsZero():
+			c.begun = now
+		default:
+			c.begun = before.begun
+		}
 		c.progress, c.message, c.until = progress(o, w.Released, now)
 		c.judge(w, now)
 		mu.Lock()
 		defer mu.Unlock()
-		_, before := r.checked[w.Meta.UID]
 		next[w.Meta.UID] = c
-		if !before && !w.Released && now.Sub(w.Since) < time.Minute {
-			r.tell(w, corev1.EventTypeNormal, v1alpha1.ReasonHeld, "Hold", "the rollout waits"+opensText(w))
-		}
 		return nil
 	})
 	r.checked = next
@@ -76,22 +86,31 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 // judge writes into a workload what was found out about it.
 func (c checked) judge(w *held.Workload, now time.Time) {
 	w.Progress = c.progress
-	w.Overdue = w.Released && now.Sub(c.releasedAt) > overdue
+	w.Overdue = w.Released && now.Sub(c.begun) > overdue
 	w.Refused = !w.Released && now.Before(c.refusedUntil)
 }
 
-func opensText(w *held.Workload) string {
-	if w.Verdict.OpensAt.IsZero() {
-		return ""
+// tellHeld tells that a workload waits, once for each time that it does, whoever leads.
+func (r *Reconciler) tellHeld(ctx context.Context, w *held.Workload, now time.Time) {
+	note := "Held: the rollout waits"
+	if !w.Verdict.OpensAt.IsZero() {
+		note += " until " + compile.Human(w.Verdict.OpensAt) + ", for " + w.Verdict.OpensWindow
 	}
-	return " until " + compile.Human(w.Verdict.OpensAt) + ", for " + w.Verdict.OpensWindow
+	event := eventsv1.Event{Type: corev1.EventTypeNormal, Reason: v1alpha1.ReasonHeld, Action: "Hold", Note: note}
+	if err := apply.Event(ctx, r.Client, subject(w), w.Meta.Labels[doors.HeldSinceLabel], event, now); err != nil {
+		log.FromContext(ctx).Error(err, "An Event is lost", "object", w.Key)
+	}
 }
 
 // tell emits an Event of a workload.
 func (r *Reconciler) tell(w *held.Workload, eventType, reason, action, message string) {
+	r.Recorder.Eventf(subject(w), nil, eventType, reason, action, "%s", message)
+}
+
+func subject(w *held.Workload) *metav1.PartialObjectMetadata {
 	o := w.Meta.DeepCopy()
 	o.APIVersion, o.Kind = "apps/v1", w.Kind
-	r.Recorder.Eventf(o, nil, eventType, reason, action, "%s", message)
+	return o
 }
 
 // run is one plan being carried out.
@@ -111,7 +130,8 @@ type run struct {
 type change struct {
 	released, failed int32
 	ended            bool // some release was done
-	stoppedBy        string
+	stopped          []v1alpha1.StoppedNamespace
+	turn             string
 	close            bool
 }
 
@@ -138,12 +158,15 @@ func windowOf(w *held.Workload) string {
 // of a window whose account cannot be written stands still. What a window has released is counted with the releases, and what
 // fails does not keep back the rest.
 func (r *run) execute(ctx context.Context, plan release.Plan) error {
-	for name, key := range plan.Stop {
-		r.account(name).stoppedBy = key
+	for _, s := range plan.Stop {
+		c := r.account(s.Window)
+		c.stopped = append(c.stopped, v1alpha1.StoppedNamespace{Namespace: s.Namespace, By: s.Key})
 	}
 	err := r.book(ctx)
 	do := func(s step) error { return r.step(ctx, s) }
-	err = errors.Join(err, parallel.Each(parallelism, slices.Concat(r.items(plan.Finish, finished), r.items(plan.Fail, failed), r.items(plan.Yield, yielded), r.items(plan.Hold, again)), do))
+	over := slices.Concat(r.items(plan.Finish, finished), r.items(plan.Fail, failed), r.items(plan.Yield, yielded))
+	r.replan = len(over) > 0 // whose slots are free once their marks are off
+	err = errors.Join(err, parallel.Each(parallelism, slices.Concat(over, r.items(plan.Hold, again)), do))
 	err = errors.Join(err, parallel.Each(parallelism, slices.Concat(r.items(plan.Release, let), r.items(plan.Pass, passed), r.items(plan.Drop, dropped)), do))
 	for _, w := range r.byKey {
 		if !w.Released && w.Since.IsZero() {
@@ -154,6 +177,9 @@ func (r *run) execute(ctx context.Context, plan release.Plan) error {
 		if w := r.byKey[key]; !w.Since.IsZero() {
 			err = errors.Join(err, r.stamp(ctx, w, w.Since.Add(time.Second), apply.FieldManager+"-nudge"))
 		}
+	}
+	for window, namespace := range plan.Turn {
+		r.account(window).turn = namespace
 	}
 	for _, name := range plan.Close {
 		r.account(name).close = !r.unwritten[name]
@@ -167,22 +193,27 @@ type action struct {
 	reason, action string
 	outcome        string
 	warning        bool
-	count          func(*change)
+	// message is what is told; nil: how far the rollout is.
+	message func(*held.Workload) string
+	count   func(*change)
 }
 
 var (
 	let = action{
-		labels: letGo(doors.HeldReleasing), reason: v1alpha1.ReasonReleased, action: "Release", count: func(c *change) { c.released++ },
+		labels: letGo(doors.HeldReleasing), reason: v1alpha1.ReasonReleased, action: "Release", count: func(c *change) { c.released++ }, message: whyReleased,
 	}
 	// What has nothing to roll out is let go like the rest: its marks go when its controller has seen it.
-	passed   = action{labels: letGo(doors.HeldLetGo), reason: v1alpha1.ReasonReleased, action: "Release"}
+	passed   = action{labels: letGo(doors.HeldLetGo), reason: v1alpha1.ReasonReleased, action: "Release", message: whyReleased}
 	dropped  = action{labels: letGo(doors.HeldLetGo), reason: v1alpha1.ReasonHoldDropped, action: "Release"}
 	finished = action{labels: noMarks, reason: v1alpha1.ReasonRolledOut, action: "Release", outcome: "Done", count: func(c *change) { c.ended = true }}
 	failed   = action{
 		labels: noMarks, reason: v1alpha1.ReasonRolloutFailed, action: "Release", outcome: "Failed", warning: true,
 		count: func(c *change) { c.failed, c.ended = c.failed+1, true },
 	}
-	again = action{labels: map[string]any{doors.HeldLabel: doors.HeldWaiting}, reason: v1alpha1.ReasonHeldAgain, action: "Hold", outcome: "HeldAgain", warning: true}
+	again = action{
+		labels: map[string]any{doors.HeldLabel: doors.HeldWaiting}, reason: v1alpha1.ReasonHeldAgain, action: "Hold", outcome: "HeldAgain", warning: true,
+		message: whyHeldAgain,
+	}
 	// What the user has stopped keeps what stops it.
 	yielded = action{labels: noMarks, reason: v1alpha1.ReasonHoldDropped, action: "Hold", outcome: "Stopped"}
 
@@ -191,6 +222,25 @@ var (
 
 func letGo(mark string) map[string]any {
 	return map[string]any{doors.HeldLabel: mark, doors.HeldPartitionLabel: nil}
+}
+
+// whyReleased tells people why a rollout begins.
+func whyReleased(w *held.Workload) string {
+	switch {
+	case w.Overridden:
+		return "Released: an override stands"
+	case len(w.Accepting) > 0:
+		return "Released: " + w.Accepting[0] + " is open"
+	}
+	return "Released: no window governs it any more"
+}
+
+// whyHeldAgain tells people why a rollout that had begun waits.
+func whyHeldAgain(w *held.Workload) string {
+	if w.Frozen {
+		return "Held again before it was done: change freeze " + w.Verdict.Freeze + " is in force"
+	}
+	return "Held again before it was done: " + windowOf(w) + " has closed"
 }
 
 type step struct {
@@ -233,14 +283,14 @@ func (r *run) step(ctx context.Context, s step) error {
 	r.mu.Lock()
 	message := r.checked[w.Meta.UID].message
 	r.mu.Unlock()
+	if s.message != nil {
+		message = s.message(w)
+	}
 	eventType := corev1.EventTypeNormal
 	if s.warning {
 		eventType = corev1.EventTypeWarning
 	}
 	window := windowOf(w)
-	if message == "" {
-		message = "window " + window
-	}
 	r.tell(w, eventType, s.reason, s.action.action, message)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -390,7 +440,7 @@ func (r *run) book(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("account of window %s: %w", name, err))
 			r.unwritten[name] = true
 			if c != nil { // the next plan says these anew, of what is open then
-				c.stoppedBy, c.close = "", false
+				c.stopped, c.turn, c.close = nil, "", false
 			}
 			continue
 		}
@@ -464,6 +514,28 @@ func (r *run) inProgress(window string) bool {
 	return false
 }
 
+// stop notes in an account which namespaces have had their train stopped, and says whether that is news.
+func stop(account *v1alpha1.OccurrenceSummary, stopped []v1alpha1.StoppedNamespace) (news bool) {
+	for _, s := range stopped {
+		known := slices.ContainsFunc(account.Stopped, func(k v1alpha1.StoppedNamespace) bool { return k.Namespace == s.Namespace })
+		if known || len(account.Stopped) == v1alpha1.MaxStopped {
+			continue
+		}
+		account.StoppedBy, news = cmp.Or(account.StoppedBy, s.By), true
+		account.Stopped = append(account.Stopped, s)
+	}
+	return news
+}
+
+// stoppedText tells people of trains that have stopped.
+func stoppedText(stopped []v1alpha1.StoppedNamespace) string {
+	text := stopped[0].By + " failed: nothing more of namespace " + stopped[0].Namespace + " is released in this occurrence"
+	if more := len(stopped) - 1; more > 0 {
+		text += fmt.Sprintf(", and of %d more namespaces where a rollout failed", more)
+	}
+	return text
+}
+
 // settle brings the account of a window to now. It returns the occurrence that has ended, if one has, and what to tell.
 func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1.OccurrenceSummary, told map[string]string) {
 	status := &mw.Status
@@ -492,6 +564,9 @@ func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1
 	}
 	if open && status.CurrentOccurrence == nil {
 		status.CurrentOccurrence = &v1alpha1.OccurrenceSummary{Start: start, End: end}
+		if status.LastOccurrence != nil { // a window too short for all of them begins where the last one has stopped
+			status.CurrentOccurrence.Turn = status.LastOccurrence.Turn
+		}
 	}
 	if open {
 		status.CurrentOccurrence.End = end
@@ -511,9 +586,9 @@ func (r *run) settle(mw *v1alpha1.MaintenanceWindow, c *change) (ended *v1alpha1
 	if c.ended && open && mw.Spec.Enforcement == v1alpha1.Hold {
 		account.UsedSeconds = int64(r.now.Sub(account.Start.Time).Round(time.Second).Seconds())
 	}
-	if c.stoppedBy != "" {
-		account.StoppedBy = c.stoppedBy
-		told[v1alpha1.ReasonReleasesStopped] = c.stoppedBy + " failed: nothing more is released in this occurrence"
+	account.Turn = cmp.Or(c.turn, account.Turn)
+	if stop(account, c.stopped) {
+		told[v1alpha1.ReasonReleasesStopped] = stoppedText(c.stopped)
 	}
 	if c.close && open && end != nil {
 		closedAt := r.now.UTC().Truncate(time.Second)

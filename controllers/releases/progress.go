@@ -23,12 +23,12 @@ import (
 func progress(o *unstructured.Unstructured, released bool, now time.Time) (progress release.Progress, message string, until time.Time) {
 	if !released {
 		if nothingToRollOut(o) {
-			return release.TakenBack, "nothing is left to roll out", until
+			return release.TakenBack, "Nothing is left to roll out: the change was taken back", until
 		}
 		return release.Running, "", until
 	}
 	if paused, _, _ := unstructured.NestedBool(o.Object, "spec", "paused"); paused || text(o, "spec", "updateStrategy", "type") == "OnDelete" {
-		return release.Stopped, "its user has stopped it", until
+		return release.Stopped, "Its user has stopped it", until
 	}
 	result, err := status.Compute(o)
 	switch {

@@ -1,4 +1,4 @@
-// Package releases lets held rollouts go when their windows open, a few at a time, and tells when they are done. It runs on the
+// Package releases lets held rollouts go when their windows open, a few at a time, and tells when they are done. It works on the
 // leader alone. All that it must remember is in the marks of the workloads and in the status of the windows: whoever takes over
 // finds it there.
 package releases
@@ -29,6 +29,7 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/release"
 )
 
@@ -49,6 +50,8 @@ type Reconciler struct {
 	Recorder events.EventRecorder
 	Observer Observer
 	Now      func() time.Time
+	// Lease says whether this replica leads.
+	Lease *leader.Lease
 	// Support says whether a policy of the API server holds and lets go; without it the operator does.
 	Support held.Support
 
@@ -68,12 +71,15 @@ type written struct {
 }
 
 type checked struct {
-	version    string
-	progress   release.Progress
-	message    string
-	parked     bool      // its rollout is stopped
-	until      time.Time // when to look again though it has not changed; zero: never
-	releasedAt time.Time
+	version  string
+	progress release.Progress
+	message  string
+	parked   bool      // its rollout is stopped
+	until    time.Time // when to look again though it has not changed; zero: never
+	// begun is since when this leader has seen it released; zero: it waits. What the object tells of that, its owner can forge.
+	begun time.Time
+	// told says that this leader has told that it waits.
+	told bool
 	// refusedUntil is how long its release is not tried again.
 	refusedUntil time.Time
 }
@@ -81,8 +87,8 @@ type checked struct {
 const (
 	// maxWait bounds the wait for the next edge, so that a step of the clock is noticed.
 	maxWait = time.Minute
-	// overdue is how long what no window governs waits for one that was let go, and never gets done: as long as a Deployment has
-	// for progress.
+	// overdue is how long other namespaces wait for one that was let go, and never gets done: as long as a Deployment has for
+	// progress, if its owner says nothing. StatefulSets and DaemonSets have no such time, and owners may say 68 years.
 	overdue = 10 * time.Minute
 	// gather lets what happens at once be planned at once.
 	gather = 20 * time.Millisecond
@@ -92,9 +98,10 @@ const (
 
 var train = reconcile.Request{NamespacedName: types.NamespacedName{Name: "train"}}
 
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets,verbs=get;list;watch;patch
 
-// SetupWithManager registers the reconciler, on the leader alone.
+// SetupWithManager registers the reconciler, which works while this replica leads.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.forget()
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
@@ -112,10 +119,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	for _, kind := range held.Kinds {
 		b = b.WatchesMetadata(held.Metadata(kind), all)
 	}
+	b = b.WatchesRawSource(leader.Began(r.Lease, func(context.Context) []reconcile.Request { return []reconcile.Request{train} }))
 	return b.WithOptions(controller.Options{
-		NeedLeaderElection: new(true),
+		NeedLeaderElection: new(false),
 		RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](20*time.Millisecond, 5*time.Second),
-	}).Complete(r)
+	}).Complete(leader.Only(r.Lease, reconcile.Reconciler(r)))
 }
 
 // forget begins without memory, as a new leader does.

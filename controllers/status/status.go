@@ -123,7 +123,7 @@ func (c *Common) enqueueOf(names func(gate.Verdict) []string) handler.EventHandl
 // waiting names what waits of those that concern an object, in the order of release.
 func waiting(all []held.Workload, concerns func(held.Workload) bool) []string {
 	var names []string
-	for _, w := range held.Waiting(all) {
+	for _, w := range held.Waiting(all, nil) {
 		if concerns(w) {
 			names = append(names, w.Key)
 		}

@@ -131,7 +131,11 @@ func holds(mw *v1alpha1.MaintenanceWindow, status *v1alpha1.MaintenanceWindowSta
 	if mw.Spec.Enforcement != v1alpha1.Hold && len(names) == 0 {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHolding)
 	} else {
-		setConditions(&status.Conditions, mw.Generation, now, holding(names))
+		c := holding(names)
+		if o := status.CurrentOccurrence; o != nil && o.StoppedBy != "" && len(names) > 0 && mw.Spec.Release != nil && mw.Spec.Release.OnFailure == "Stop" {
+			c.Message += "; " + o.StoppedBy + " failed, so nothing more of its namespace is released in this occurrence"
+		}
+		setConditions(&status.Conditions, mw.Generation, now, c)
 	}
 	if mw.Spec.Enforcement != v1alpha1.Hold {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHoldSupported)

@@ -14,6 +14,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/release"
 )
 
 // heldCommand lists what waits.
@@ -88,10 +89,15 @@ func (o *heldCommand) execute(ctx context.Context, names []string) error {
 			add(w, 0, "released, not yet done")
 		}
 	}
-	for _, w := range held.Waiting(all) {
+	list := make([]v1alpha1.MaintenanceWindow, 0, len(windows))
+	for _, mw := range windows {
+		list = append(list, *mw)
+	}
+	rules := held.Windows(compiled, list, now)
+	for _, w := range held.Waiting(all, rules) {
 		queue := strings.Join(w.Windows, ",")
 		places[queue]++
-		add(w, places[queue], whenReleased(w))
+		add(w, places[queue], whenReleased(w, rules))
 	}
 	if o.output == "json" {
 		return writeJSON(o.Out, reports)
@@ -100,7 +106,7 @@ func (o *heldCommand) execute(ctx context.Context, names []string) error {
 }
 
 // whenReleased tells people when a rollout that waits will be released.
-func whenReleased(w held.Workload) string {
+func whenReleased(w held.Workload, windows map[string]release.Window) string {
 	switch {
 	case w.Verdict.Freeze != "" && w.Verdict.OpensAt.IsZero():
 		return "frozen by " + w.Verdict.Freeze
@@ -110,6 +116,8 @@ func whenReleased(w held.Workload) string {
 		return "now: an override stands"
 	case len(w.Windows) == 0:
 		return "soon: no window governs it any more"
+	case len(w.Accepting) > 0 && windows[w.Accepting[0]].Ended(w.Namespace):
+		return "at the next opening: a rollout of its namespace failed in this one of " + w.Accepting[0]
 	case len(w.Accepting) > 0:
 		return "in its turn: " + w.Accepting[0] + " is open"
 	case w.Verdict.OpensAt.IsZero():

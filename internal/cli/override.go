@@ -20,6 +20,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -83,7 +84,7 @@ recorded and announced. TYPE is deployment, statefulset, daemonset or namespace.
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the workload (default: that of the context)")
 	flags.StringVar(&o.reason, "reason", "", "why; must match the pattern of the windows, and differ from the last eight that were used up")
 	flags.StringVar(&o.notice, "notice", "", "a sentence for the public page; it tells neither names nor the reason without it")
-	flags.DurationVar(&o.length, "for", 0, "how long, such as 30m (default: as long as the windows allow)")
+	flags.DurationVar(&o.length, "for", 0, "how long, such as 30m (default, and at most: as long as the windows allow)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "ask the API server whether you may, and change nothing")
 	flags.BoolVar(&o.end, "end", false, "end the override")
 	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
@@ -134,13 +135,18 @@ func (o *overrideCommand) execute(ctx context.Context) error {
 		if o.notice != "" {
 			annotations[override.Notice] = o.notice
 		}
+	}
+	aided, err := held.KnowsMutating(c.RESTMapper())
+	if err != nil {
+		return err
+	}
+	if !aided && !o.end {
+		err = o.patchUnaided(ctx, c, annotations)
+	} else {
 		if o.length > 0 {
 			annotations[override.Until] = o.now().Add(o.length).UTC().Format(time.RFC3339)
 		}
-	}
-	err = o.patch(ctx, c, annotations, nil)
-	if err != nil && strings.Contains(err.Error(), "does not stamp its end") {
-		err = o.patchUnaided(ctx, c, annotations)
+		err = o.patch(ctx, c, annotations, nil)
 	}
 	if err != nil && (o.end || !apierrors.IsForbidden(err)) {
 		return err
@@ -196,23 +202,37 @@ func (o *overrideCommand) patch(ctx context.Context, c client.Client, annotation
 	return c.Patch(ctx, o.target, client.RawPatch(types.MergePatchType, content), options...)
 }
 
-// patchUnaided writes the notes of an override where the API server has no mutating policies that would; it checks them.
+// patchUnaided writes the notes of an override where the API server has no mutating policies that would; it checks them. It tries
+// without first: a new reason alone, also without the end of the one before, passes where nothing governs.
 func (o *overrideCommand) patchUnaided(ctx context.Context, c client.Client, annotations map[string]any) error {
+	present := o.target.DeepCopy()
+	if err := c.Get(ctx, client.ObjectKeyFromObject(o.target), present); err == nil && override.Parse(present).Reason != o.reason {
+		annotations[override.Until] = nil
+	}
+	if err := o.patch(ctx, c, annotations, nil); !apierrors.IsForbidden(err) {
+		return err
+	}
 	review := &authenticationv1.SelfSubjectReview{}
 	if err := c.Create(ctx, review); err != nil {
 		return fmt.Errorf("asking the API server who you are: %w", err)
 	}
-	annotations[override.By] = review.Status.UserInfo.Username
-	if o.length == 0 {
-		annotations[override.Until] = o.now().Add(time.Hour - time.Minute).UTC().Format(time.RFC3339)
+	length := time.Hour // a window's default
+	if gates, err := o.gates(ctx, c); err == nil {
+		length = longest(gates)
 	}
+	length -= min(time.Minute, length/10) // the API server's clock may be behind this one
+	if o.length > 0 {
+		length = min(o.length, length)
+	}
+	annotations[override.By] = review.Status.UserInfo.Username
+	annotations[override.Until] = o.now().Add(length).UTC().Format(time.RFC3339)
 	return o.patch(ctx, c, annotations, map[string]any{doors.OverriddenLabel: "true"})
 }
 
 func (o *overrideCommand) report(list []need) error {
-	current := override.Parse(o.target.Annotations)
+	current := override.Parse(o.target)
 	object := override.ObjectName(o.target.Kind, o.target.Namespace, o.target.Name)
-	result := overridden{Object: object, Reason: current.Reason, DryRun: o.dryRun, Governed: current.By != "" && !current.Until.IsZero(), Needs: list}
+	result := overridden{Object: object, Reason: current.Reason, DryRun: o.dryRun, Governed: current.Marked && current.By != "" && !current.Until.IsZero(), Needs: list}
 	if result.Governed && !o.end {
 		result.By, result.Until = current.By, current.Until.Format(time.RFC3339)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,18 +37,12 @@ type need struct {
 	Have bool `json:"have"`
 }
 
-// needs lists what the gates in force ask of an override of an object, or of a whole namespace: a right for each gate's windows,
-// and one for each freeze.
-func needs(gates []v1alpha1.Gate, namespace string, namespaceLabels labels.Set, objectLabels *labels.Set, now time.Time) ([]need, error) {
-	var list []need
-	add := func(n need) {
-		if !slices.ContainsFunc(list, func(m need) bool { return m.Resource == n.Resource && slices.Equal(m.Names, n.Names) }) {
-			list = append(list, n)
-		}
-	}
+// governing are the gates that govern an object with these labels, or, without, anything in a namespace.
+func governing(gates []v1alpha1.Gate, namespace string, namespaceLabels labels.Set, objectLabels *labels.Set) ([]v1alpha1.Gate, error) {
 	if doors.Protected(namespace) {
 		return nil, nil
 	}
+	var list []v1alpha1.Gate
 	for i := range gates {
 		spec := &gates[i].Spec
 		governs, err := selects(&spec.NamespaceSelector, namespaceLabels)
@@ -57,9 +52,34 @@ func needs(gates []v1alpha1.Gate, namespace string, namespaceLabels labels.Set, 
 		if err != nil {
 			return nil, fmt.Errorf("gate %s: %w", gates[i].Name, err)
 		}
-		if !governs {
-			continue
+		if governs {
+			list = append(list, gates[i])
 		}
+	}
+	return list, nil
+}
+
+// longest is how long an override may stand that passes gates, the strictest of them counted; an hour, where none says it.
+func longest(gates []v1alpha1.Gate) time.Duration {
+	var shortest time.Duration
+	for i := range gates {
+		if o := gates[i].Spec.Overrides; o != nil && (shortest == 0 || o.MaxDuration.Duration < shortest) {
+			shortest = o.MaxDuration.Duration
+		}
+	}
+	return cmp.Or(shortest, time.Hour)
+}
+
+// needs lists what gates ask of an override that is to pass them: a right for each gate's windows, and one for each freeze in force.
+func needs(gates []v1alpha1.Gate, now time.Time) []need {
+	var list []need
+	add := func(n need) {
+		if !slices.ContainsFunc(list, func(m need) bool { return m.Resource == n.Resource && slices.Equal(m.Names, n.Names) }) {
+			list = append(list, n)
+		}
+	}
+	for i := range gates {
+		spec := &gates[i].Spec
 		if spec.Overrides != nil && len(spec.Overrides.Windows) > 0 {
 			add(need{Resource: windowsResource, Names: spec.Overrides.Windows})
 		}
@@ -73,7 +93,7 @@ func needs(gates []v1alpha1.Gate, namespace string, namespaceLabels labels.Set, 
 			}
 		}
 	}
-	return list, nil
+	return list
 }
 
 func selects(selector *metav1.LabelSelector, set labels.Set) (bool, error) {
@@ -81,8 +101,8 @@ func selects(selector *metav1.LabelSelector, set labels.Set) (bool, error) {
 	return err == nil && s.Matches(set), err
 }
 
-// needs reads what an override of the command's object takes, and which of it the caller has.
-func (o *overrideCommand) needs(ctx context.Context, c client.Client) ([]need, error) {
+// gates reads those that govern the command's object.
+func (o *overrideCommand) gates(ctx context.Context, c client.Client) ([]v1alpha1.Gate, error) {
 	var gates v1alpha1.GateList
 	namespace, objectLabels := o.target.Name, (*labels.Set)(nil)
 	read := []error{c.List(ctx, &gates)}
@@ -97,7 +117,16 @@ func (o *overrideCommand) needs(ctx context.Context, c client.Client) ([]need, e
 	if err := errors.Join(append(read, c.Get(ctx, client.ObjectKey{Name: namespace}, ns))...); err != nil {
 		return nil, err
 	}
-	list, err := needs(gates.Items, namespace, ns.Labels, objectLabels, o.now())
+	return governing(gates.Items, namespace, ns.Labels, objectLabels)
+}
+
+// needs reads what an override of the command's object takes, and which of it the caller has.
+func (o *overrideCommand) needs(ctx context.Context, c client.Client) ([]need, error) {
+	gates, err := o.gates(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	list := needs(gates, o.now())
 	for i := range list {
 		for _, name := range list[i].Names {
 			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
@@ -109,7 +138,7 @@ func (o *overrideCommand) needs(ctx context.Context, c client.Client) ([]need, e
 			list[i].Have = list[i].Have || review.Status.Allowed
 		}
 	}
-	return list, err
+	return list, nil
 }
 
 // holders names who has a right that is needed, by the cluster's roles and bindings.

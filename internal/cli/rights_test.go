@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -49,10 +50,26 @@ func TestNeeds(t *testing.T) {
 		"a whole namespace":      {"osthammar", nil, web},
 		"what is never governed": {"kube-system", nil, nil},
 	} {
-		got, err := needs(gates, tc.namespace, labels.Set{"kommun": "heby"}, tc.object, now)
+		governs, err := governing(gates, tc.namespace, labels.Set{"kommun": "heby"}, tc.object)
+		got := needs(governs, now)
 		if diff := cmp.Diff(tc.want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v -want +got:\n%s", title, err, diff)
 		}
+	}
+}
+
+// TestLongest: the strictest gate says how long an override may stand.
+func TestLongest(t *testing.T) {
+	of := func(d time.Duration) v1alpha1.Gate {
+		g := gateOf("a", "heby", nil)
+		g.Spec.Overrides.MaxDuration.Duration = d
+		return g
+	}
+	if got := longest([]v1alpha1.Gate{of(2 * time.Hour), of(10 * time.Minute), {}, of(time.Hour)}); got != 10*time.Minute {
+		t.Errorf("%s, want 10 minutes", got)
+	}
+	if got := longest([]v1alpha1.Gate{{}}); got != time.Hour {
+		t.Errorf("%s where no gate says it", got)
 	}
 }
 

@@ -4,7 +4,6 @@ package held
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"time"
 
@@ -76,17 +75,17 @@ func List(ctx context.Context, reader client.Reader, set *gate.Set, now time.Tim
 // Judge works out what the marks of a workload mean at now, in its namespace.
 func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, set *gate.Set, now time.Time) {
 	labels, annotations := w.Meta.Labels, w.Meta.Annotations
-	w.Object = release.Object{Key: override.ObjectName(w.Kind, w.Meta.Namespace, w.Meta.Name)}
+	w.Object = release.Object{Key: override.ObjectName(w.Kind, w.Meta.Namespace, w.Meta.Name), Namespace: w.Meta.Namespace}
 	w.Released, w.LetGo = labels[doors.HeldLabel] != doors.HeldWaiting, labels[doors.HeldLabel] == doors.HeldLetGo
 	// What cannot be read is none.
 	w.Priority, _ = strconv.Atoi(annotations[doors.ReleasePriority])
 	w.Since, _ = time.Parse(doors.HeldTime, labels[doors.HeldSinceLabel])
-	w.Overridden = override.Parse(annotations).Stands(now)
+	w.Overridden = override.Parse(w.Meta).Stands(now)
 	var namespaceLabels map[string]string
 	w.Unknown = namespace == nil // a cache that is behind
 	if namespace != nil {
 		namespaceLabels = namespace.Labels
-		w.Overridden = w.Overridden || override.Parse(namespace.Annotations).Stands(now)
+		w.Overridden = w.Overridden || override.Parse(namespace).Stands(now)
 	}
 	if !doors.Protected(w.Meta.Namespace) {
 		w.Verdict = set.Governing(namespaceLabels, labels, gate.Rollout, now)
@@ -107,11 +106,27 @@ func Windows(compiled *compile.Compiled, windows []v1alpha1.MaintenanceWindow, n
 			w.CloseWhenDone = p.EarlyClose == "WhenDone" && !current.End.IsZero() // what has no end would never open again
 		}
 		if c := mw.Status.CurrentOccurrence; c != nil && open && c.Start.Time.Equal(current.Start) {
-			w.Stopped, w.Released = w.StopOnFailure && c.StoppedBy != "", int(c.Released)
+			w.Released, w.Turn = int(c.Released), c.Turn
+			if w.StopOnFailure {
+				w.Stopped, w.StoppedForAll = stopped(c), len(c.Stopped) >= v1alpha1.MaxStopped
+			}
 		}
 		result[mw.Name] = w
 	}
 	return result
+}
+
+// stopped are the namespaces in which the train of an occurrence has ended.
+func stopped(c *v1alpha1.OccurrenceSummary) map[string]bool {
+	if c.StoppedBy == "" {
+		return nil
+	}
+	_, first, _ := override.ParseObjectName(c.StoppedBy)
+	namespaces := map[string]bool{first: true}
+	for _, s := range c.Stopped {
+		namespaces[s.Namespace] = true
+	}
+	return namespaces
 }
 
 // Occurrence is the occurrence of a window that is in progress; false when none is. One whose beginning is not known, because it
@@ -129,9 +144,17 @@ func Occurrence(compiled *compile.Compiled, mw *v1alpha1.MaintenanceWindow, now 
 	return state.Current, state.Open
 }
 
-// Waiting returns those that wait, in the order in which they will be released.
-func Waiting(all []Workload) []Workload {
-	waiting := slices.DeleteFunc(slices.Clone(all), func(w Workload) bool { return w.Released })
-	slices.SortFunc(waiting, func(a, b Workload) int { return release.Order(a.Object, b.Object) })
+// Waiting returns those that wait, in the order in which they will be released as far as that is known now.
+func Waiting(all []Workload, windows map[string]release.Window) []Workload {
+	byKey := make(map[string]Workload, len(all))
+	objects := make([]release.Object, len(all))
+	for i, w := range all {
+		byKey[w.Key], objects[i] = w, w.Object
+	}
+	queue := release.Queue(objects, windows)
+	waiting := make([]Workload, len(queue))
+	for i, o := range queue {
+		waiting[i] = byKey[o.Key]
+	}
 	return waiting
 }

@@ -35,15 +35,15 @@ func TestWindows(t *testing.T) {
 		"closed": {tomorrow, stop, nil, release.Window{MaxConcurrent: 3, StopOnFailure: true, PauseOnClose: true}},
 		"open":   {today, stop, nil, release.Window{MaxConcurrent: 3, StopOnFailure: true, PauseOnClose: true, CloseWhenDone: true, Open: true}},
 		"stopped": {today, stop, stopped(nine), release.Window{
-			MaxConcurrent: 3, StopOnFailure: true, PauseOnClose: true, CloseWhenDone: true, Open: true, Stopped: true, Released: 4,
+			MaxConcurrent: 3, StopOnFailure: true, PauseOnClose: true, CloseWhenDone: true, Open: true, Stopped: map[string]bool{"a": true}, Released: 4,
 		}},
 		"stopped in another occurrence": {today, stop, stopped(created), release.Window{
 			MaxConcurrent: 3, StopOnFailure: true, PauseOnClose: true, CloseWhenDone: true, Open: true,
 		}},
 		"stopped, and told to continue":     {today, v1alpha1.ReleasePolicy{OnFailure: "Continue"}, stopped(nine), release.Window{Open: true, Released: 4}},
 		"without bounds":                    {endless, stop, nil, release.Window{MaxConcurrent: 3, StopOnFailure: true, PauseOnClose: true, Open: true}},
-		"stopped, without bounds":           {endless, stop, stopped(created), release.Window{MaxConcurrent: 3, StopOnFailure: true, PauseOnClose: true, Open: true, Stopped: true, Released: 4}},
-		"stopped, begun today, without end": {begun, stop, stopped(midnight), release.Window{MaxConcurrent: 3, StopOnFailure: true, PauseOnClose: true, Open: true, Stopped: true, Released: 4}},
+		"stopped, without bounds":           {endless, stop, stopped(created), release.Window{MaxConcurrent: 3, StopOnFailure: true, PauseOnClose: true, Open: true, Stopped: map[string]bool{"a": true}, Released: 4}},
+		"stopped, begun today, without end": {begun, stop, stopped(midnight), release.Window{MaxConcurrent: 3, StopOnFailure: true, PauseOnClose: true, Open: true, Stopped: map[string]bool{"a": true}, Released: 4}},
 	} {
 		t.Run(title, func(t *testing.T) {
 			mw := v1alpha1.MaintenanceWindow{

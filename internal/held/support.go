@@ -2,11 +2,14 @@ package held
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/internal/doors"
@@ -18,6 +21,20 @@ type Support struct {
 	Reader client.Reader
 	// Mutating says that the API server has MutatingAdmissionPolicy v1.
 	Mutating bool
+}
+
+// KnowsMutating says whether an API server has MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962).
+func KnowsMutating(mapper meta.RESTMapper) (bool, error) {
+	for _, kind := range []string{"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"} {
+		_, err := mapper.RESTMapping(schema.GroupKind{Group: admissionv1.GroupName, Kind: kind}, admissionv1.SchemeGroupVersion.Version)
+		if meta.IsNoMatchError(err) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("asking what the API server serves: %w", err)
+		}
+	}
+	return true, nil
 }
 
 // PolicyKinds are the kinds of policies that hold, as far as the API server has them.

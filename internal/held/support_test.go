@@ -5,12 +5,36 @@ import (
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"fonster.dev/fonster/internal/doors"
 )
+
+// TestKnowsMutating: policies without bindings are not enough, nor are those of another version.
+func TestKnowsMutating(t *testing.T) {
+	v1, v1beta1 := admissionv1.SchemeGroupVersion, schema.GroupVersion{Group: admissionv1.GroupName, Version: "v1beta1"}
+	for title, tc := range map[string]struct {
+		kinds []schema.GroupVersionKind
+		want  bool
+	}{
+		"both":            {[]schema.GroupVersionKind{v1.WithKind("MutatingAdmissionPolicy"), v1.WithKind("MutatingAdmissionPolicyBinding")}, true},
+		"no bindings":     {[]schema.GroupVersionKind{v1.WithKind("MutatingAdmissionPolicy")}, false},
+		"another version": {[]schema.GroupVersionKind{v1beta1.WithKind("MutatingAdmissionPolicy"), v1beta1.WithKind("MutatingAdmissionPolicyBinding")}, false},
+		"neither":         {[]schema.GroupVersionKind{v1.WithKind("ValidatingAdmissionPolicy")}, false},
+	} {
+		mapper := meta.NewDefaultRESTMapper(nil)
+		for _, kind := range tc.kinds {
+			mapper.Add(kind, meta.RESTScopeRoot)
+		}
+		if got, err := KnowsMutating(mapper); err != nil || got != tc.want {
+			t.Errorf("%s: %v, %v", title, got, err)
+		}
+	}
+}
 
 // TestSupport: rollouts can be held with every policy that it takes, and not with one of them missing.
 func TestSupport(t *testing.T) {

@@ -43,7 +43,7 @@ var (
 	heldOldest        = define("gauge", "fonster_held_oldest_timestamp_seconds", "Since when the longest held rollout waits for the window; absent when none does.", "window")
 	heldOpens         = define("gauge", "fonster_held_opens_timestamp_seconds", "When the last of the rollouts that wait for the window may begin, by any of its windows and freezes counted; +Inf when no opening is known, absent when none waits or all may begin now.", "window")
 	releasingRollouts = define("gauge", "fonster_releasing_rollouts", "Number of rollouts that the window has let go and that are not yet done.", "window")
-	releasesStopped   = define("gauge", "fonster_releases_stopped", "Whether a failed rollout has stopped the window's releases for the rest of this occurrence (1) or not (0).", "window")
+	releasesStopped   = define("gauge", "fonster_releases_stopped", "Whether a failed rollout has stopped the window's releases in some namespace for the rest of this occurrence (1) or not (0).", "window")
 	releasesTotal     = define("counter", "fonster_releases_total", "Releases of held rollouts that have ended, by outcome: Done, Failed, HeldAgain or Stopped.", "window", "outcome")
 	overridesActive   = define("gauge", "fonster_overrides_active", "Number of emergency overrides that stand now.")
 	windowOverrides   = define("gauge", "fonster_window_overrides_active", "Number of emergency overrides that stand now and pass the window.", "window")

@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
+	"os"
 	"strings"
 	"time"
 
@@ -14,13 +14,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/discovery"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -32,6 +34,7 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/metrics"
 	"fonster.dev/fonster/internal/override"
 )
@@ -53,7 +56,9 @@ type Options struct {
 	PageAudiences string
 	// LeaderElect lets one of several replicas release what is held; without it, this one does.
 	LeaderElect bool
-	// LeaseDuration, RenewDeadline and RetryPeriod are of the leader election; zero: 15 s, 10 s and 2 s.
+	// LeaderIdentity tells this replica from others, such as the name of its pod; empty: a new one at each start.
+	LeaderIdentity string
+	// LeaseDuration, RenewDeadline and RetryPeriod are of the leader election.
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
 	// Now is the clock.
 	Now func() time.Time
@@ -87,8 +92,12 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 		return err
 	}
 	defer ctrlmetrics.Registry.Unregister(m)
+	lease := &leader.Lease{}
+	if err := addLease(mgr, lease, config, options); err != nil {
+		return err
+	}
 	if err := controllers.Setup(mgr, controllers.Options{
-		Source: source, Overridden: work.store, Exempt: exempt, Mutating: mutating, Now: options.Now, Observer: m,
+		Source: source, Overridden: work.store, Exempt: exempt, Lease: lease, Mutating: mutating, Now: options.Now, Observer: m,
 	}); err != nil {
 		return err
 	}
@@ -137,14 +146,7 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 		byObject[held.Metadata(kind)] = cache.ByObject{Label: marked, Transform: onlyOurs}
 	}
 	return ctrl.NewManager(config, ctrl.Options{
-		Scheme:                        scheme,
-		LeaderElection:                options.LeaderElect,
-		LeaderElectionID:              "fonster",
-		LeaderElectionNamespace:       doors.OperatorNamespace,
-		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 orDefault(options.LeaseDuration),
-		RenewDeadline:                 orDefault(options.RenewDeadline),
-		RetryPeriod:                   orDefault(options.RetryPeriod),
+		Scheme: scheme, // without its leader election, which ends the process where the lease is lost
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject:         byObject,
@@ -159,33 +161,40 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 	})
 }
 
-// knowsMutating says whether the API server has MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962). It is asked once: an API
-// server that learns it later restarts, and the operator should then too.
+// knowsMutating asks the API server whether it has MutatingAdmissionPolicy v1. It is asked once: one that learns it later restarts,
+// and the operator should then too.
 func knowsMutating(config *rest.Config) (bool, error) {
-	d, err := discovery.NewDiscoveryClientForConfig(config)
+	c, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return false, err
 	}
-	served, err := d.ServerResourcesForGroupVersion(admissionv1.SchemeGroupVersion.String())
+	mapper, err := apiutil.NewDynamicRESTMapper(config, c)
 	if err != nil {
-		return false, fmt.Errorf("asking what the API server serves: %w", err)
+		return false, err
 	}
-	return serves(served, "mutatingadmissionpolicies", "mutatingadmissionpolicybindings"), nil
+	return held.KnowsMutating(mapper)
 }
 
-// serves says whether an API has every one of some resources.
-func serves(list *metav1.APIResourceList, names ...string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool {
-		return !slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == name })
-	})
-}
-
-// orDefault is nil for zero, which means the library's default.
-func orDefault(d time.Duration) *time.Duration {
-	if d == 0 {
-		return nil
+// addLease has the lease for what one replica alone does.
+func addLease(mgr ctrl.Manager, lease *leader.Lease, config *rest.Config, options Options) error {
+	identity := options.LeaderIdentity
+	if identity == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("naming this replica: %w", err)
+		}
+		identity = host + "_" + string(uuid.NewUUID())
 	}
-	return &d
+	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		if !options.LeaderElect {
+			lease.Always(ctx)
+			return nil
+		}
+		return lease.Run(ctx, leader.Config{
+			Rest: config, Namespace: doors.OperatorNamespace, Name: "fonster", Identity: identity,
+			Duration: options.LeaseDuration, RenewDeadline: options.RenewDeadline, RetryPeriod: options.RetryPeriod,
+		})
+	}))
 }
 
 // onlyLabels keeps of a namespace what is read of it, its labels and what stands about overrides, so that memory does not grow
@@ -220,7 +229,7 @@ func ours(annotations map[string]string) map[string]string {
 	return kept
 }
 
-// addProbes: alive is serving; ready is having read the cluster.
+// addProbes: alive is serving; ready is having read the cluster. Having the lease is neither: gates, status and page need none.
 func addProbes(mgr ctrl.Manager, overridden *overrides.Store) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return err

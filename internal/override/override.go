@@ -1,4 +1,4 @@
-// Package override reads what stands about an emergency override in the annotations of a workload or a Namespace. It is pure.
+// Package override reads what stands about an emergency override in the metadata of a workload or a Namespace. It is pure.
 package override
 
 import (
@@ -6,6 +6,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fonster.dev/fonster/internal/doors"
 )
 
 // Prefix is the prefix of the annotations.
@@ -23,6 +27,9 @@ const (
 
 // Override is an emergency override as its object carries it.
 type Override struct {
+	// Marked says that the object has the mark. Policies guard the notes of what has it; without it notes are nothing, as anybody
+	// may have written them where no gate governed.
+	Marked bool
 	// Reason is why, By who set it.
 	Reason, By string
 	// Until is when it ends; zero when nobody has stamped it, which never stands.
@@ -36,10 +43,11 @@ type Override struct {
 	Notice string
 }
 
-// Parse reads the annotations of an object. Without a Reason there is no override, but maybe notes of one that was taken away.
+// Parse reads the metadata of an object. Without a Reason there is no override, but maybe notes of one that was taken away.
 // An Until that cannot be read is none.
-func Parse(annotations map[string]string) Override {
-	o := Override{Reason: annotations[Reason], By: annotations[By], Notice: annotations[Notice]}
+func Parse(object metav1.Object) Override {
+	annotations := object.GetAnnotations()
+	o := Override{Marked: object.GetLabels()[doors.OverriddenLabel] == "true", Reason: annotations[Reason], By: annotations[By], Notice: annotations[Notice]}
 	if spent := annotations[Spent]; spent != "" {
 		o.Spent = strings.Split(spent, "\n")
 	}
@@ -91,7 +99,7 @@ func ParseObjectName(object string) (kind, namespace, name string) {
 	return kind, "", name
 }
 
-// Stands says whether an override lets changes pass at now.
+// Stands says whether an override lets changes pass at now, as the policies do.
 func (o Override) Stands(now time.Time) bool {
-	return o.Reason != "" && !o.IsSpent() && now.Before(o.Until)
+	return o.Marked && o.Reason != "" && !o.IsSpent() && now.Before(o.Until)
 }

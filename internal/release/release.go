@@ -26,17 +26,22 @@ const (
 	Stalled
 )
 
+// ended says that a released rollout is in progress no more.
+func (p Progress) ended() bool { return p == Done || p == Failed || p == Stopped }
+
 // Object is a workload whose rollout is held, or released and not yet known to be done.
 type Object struct {
 	// Key tells objects apart, and orders what is equal otherwise.
 	Key string
+	// Namespace is where it is: slots are dealt, trains stopped and priorities compared by namespace.
+	Namespace string
 	// Released says that it has been let go; LetGo, that it was so outside the queue: no window counts it, or holds it again.
 	Released, LetGo bool
 	// Refused says that its release was refused a moment ago: the others do not wait for it.
 	Refused bool
-	// Overdue says that it was let go so long ago that what no window governs does not wait for it.
+	// Overdue says that it was let go so long ago that other namespaces do not wait for it any more.
 	Overdue bool
-	// Priority: higher goes first; then the longest held. A zero Since goes last.
+	// Priority: higher goes first in its namespace; then the longest held. A zero Since goes last.
 	Priority int
 	Since    time.Time
 	Progress Progress
@@ -57,8 +62,13 @@ const DefaultMaxConcurrent = 5
 type Window struct {
 	// MaxConcurrent is how many of its rollouts may be in progress at once; 0: DefaultMaxConcurrent.
 	MaxConcurrent int
-	// StopOnFailure ends the train when a rollout fails; Stopped says that it has ended so, in this occurrence.
-	StopOnFailure, Stopped bool
+	// StopOnFailure ends the train of a namespace when a rollout in it fails. Stopped are the namespaces where it has ended so in this
+	// occurrence; StoppedForAll says that they are too many to be listed, so that it has ended everywhere.
+	StopOnFailure bool
+	Stopped       map[string]bool
+	StoppedForAll bool
+	// Turn is the namespace that was dealt a slot last: the next in order of name is the next in turn.
+	Turn string
 	// PauseOnClose holds again what is not done when the window closes.
 	PauseOnClose bool
 	// CloseWhenDone closes the window when its queue has emptied; Open says that an occurrence is in progress, and Released how
@@ -66,6 +76,9 @@ type Window struct {
 	CloseWhenDone, Open bool
 	Released            int
 }
+
+// Ended says that nothing more of a namespace is released in this occurrence.
+func (w Window) Ended(namespace string) bool { return w.StoppedForAll || w.Stopped[namespace] }
 
 // Plan is what to do now, by the keys of objects and the names of windows.
 type Plan struct {
@@ -78,66 +91,45 @@ type Plan struct {
 	Hold []string
 	// Nudge writes to what has stalled, so that its controller looks again.
 	Nudge []string
-	// Stop names the windows whose train ends, with the object that failed.
-	Stop map[string]string
+	// Stop names the trains that end.
+	Stop []Stop
+	// Turn names, for each window that releases something, the namespace that was dealt a slot last.
+	Turn map[string]string
 	// Close names the windows that close early.
 	Close []string
 }
+
+// Stop is the end of the train of a namespace in a window, for the rest of the occurrence: the object of that key has failed.
+type Stop struct{ Window, Namespace, Key string }
 
 // nobody stands for the windows of objects that none governs.
 const nobody = ""
 
 // Next plans. The order in which objects are given does not matter.
 func Next(objects []Object, windows map[string]Window) Plan {
-	plan := Plan{Stop: map[string]string{}}
-	running := map[string]int{} // by window
-	waiting := map[string]int{}
+	var plan Plan
+	slots := newSlots(windows)
+	waiting := map[string]int{} // by window
 	var queue []Object
-	sorted := slices.SortedFunc(slices.Values(objects), Order)
-	for _, o := range sorted {
-		if !o.Released {
+	for _, o := range slices.SortedFunc(slices.Values(objects), Order) {
+		switch {
+		case !o.Released:
 			queue = append(queue, o)
 			count(waiting, o)
-			continue
-		}
-		switch {
-		case o.Progress == Done:
-			plan.Finish = append(plan.Finish, o.Key)
-		case o.Progress == Stopped:
-			plan.Yield = append(plan.Yield, o.Key)
-		case o.Progress == Failed:
-			plan.Fail = append(plan.Fail, o.Key)
-			for _, name := range o.Windows {
-				if w := windows[name]; w.StopOnFailure && w.Open && !w.Stopped && !o.LetGo {
-					plan.Stop[name] = o.Key
-				}
-			}
-		case paused(o, windows):
+		case paused(o, windows) && !o.Progress.ended():
 			plan.Hold = append(plan.Hold, o.Key)
 			count(waiting, o)
-		default:
-			if o.Progress == Stalled {
-				plan.Nudge = append(plan.Nudge, o.Key)
-			}
-			if !o.LetGo && (!o.Overdue || len(o.Windows) > 0) {
-				count(running, o)
-			}
+		default: // what has ended keeps its slot until its marks are off: whoever counts marks finds no more than there may be
+			plan.released(o, windows)
+			slots.take(o)
 		}
 	}
-	for _, o := range queue {
-		switch {
-		case o.Refused, o.Unknown:
-		case o.Progress == TakenBack:
-			plan.Drop = append(plan.Drop, o.Key)
-		case o.Overridden && !o.Frozen:
-			plan.Pass = append(plan.Pass, o.Key)
-		case mayBegin(o, windows, running, plan.Stop):
-			plan.Release = append(plan.Release, o.Key)
-			count(running, o)
-		}
+	for _, s := range plan.Stop {
+		slots.stopped[place{s.Window, s.Namespace}] = true
 	}
+	plan.begin(queue, slots)
 	for name, w := range windows {
-		if w.CloseWhenDone && w.Open && w.Released > 0 && waiting[name] == 0 && running[name] == 0 {
+		if w.CloseWhenDone && w.Open && w.Released > 0 && waiting[name] == 0 && slots.unfinished[name] == 0 {
 			plan.Close = append(plan.Close, name)
 		}
 	}
@@ -145,7 +137,67 @@ func Next(objects []Object, windows map[string]Window) Plan {
 	return plan
 }
 
-// Order is the order of release.
+// released plans what becomes of an object that was let go, by how far it is.
+func (p *Plan) released(o Object, windows map[string]Window) {
+	switch o.Progress {
+	case Done:
+		p.Finish = append(p.Finish, o.Key)
+	case Stopped:
+		p.Yield = append(p.Yield, o.Key)
+	case Stalled:
+		p.Nudge = append(p.Nudge, o.Key)
+	case Failed:
+		p.Fail = append(p.Fail, o.Key)
+		for _, name := range o.Windows {
+			known := slices.ContainsFunc(p.Stop, func(s Stop) bool { return s.Window == name && s.Namespace == o.Namespace })
+			if w := windows[name]; w.StopOnFailure && w.Open && !w.Stopped[o.Namespace] && !known && !o.LetGo {
+				p.Stop = append(p.Stop, Stop{name, o.Namespace, o.Key})
+			}
+		}
+	}
+}
+
+// begin plans what waits, in its order.
+func (p *Plan) begin(queue []Object, slots *slots) {
+	var begin []Object
+	for _, o := range queue {
+		switch {
+		case o.Refused, o.Unknown:
+		case o.Progress == TakenBack:
+			p.Drop = append(p.Drop, o.Key)
+		case o.Overridden && !o.Frozen:
+			p.Pass = append(p.Pass, o.Key)
+		default:
+			begin = append(begin, o)
+		}
+	}
+	deal(begin, slots, slots.mayBegin, func(o Object) {
+		p.Release = append(p.Release, o.Key)
+		for _, name := range o.Accepting {
+			if p.Turn == nil {
+				p.Turn = map[string]string{}
+			}
+			p.Turn[name] = o.Namespace
+		}
+	})
+}
+
+// Queue puts what waits into the order in which it will be released, as far as that is known now.
+func Queue(objects []Object, windows map[string]Window) []Object {
+	slots := newSlots(windows)
+	var waiting, queue []Object
+	for _, o := range slices.SortedFunc(slices.Values(objects), Order) {
+		if o.Released {
+			slots.take(o)
+		} else {
+			waiting = append(waiting, o)
+		}
+	}
+	deal(waiting, slots, func(Object) bool { return true }, func(o Object) { queue = append(queue, o) })
+	return queue
+}
+
+// Order is the order of release in a namespace.
 func Order(a, b Object) int {
 	if c := cmp.Compare(b.Priority, a.Priority); c != 0 {
 		return c
@@ -179,23 +231,4 @@ func paused(o Object, windows map[string]Window) bool {
 		return false
 	}
 	return slices.ContainsFunc(o.Windows, func(name string) bool { return windows[name].PauseOnClose })
-}
-
-// mayBegin says whether a window lets it begin, or none governs it, and every window that does has room.
-func mayBegin(o Object, windows map[string]Window, running map[string]int, stopped map[string]string) bool {
-	if o.Frozen || len(o.Windows) > 0 && len(o.Accepting) == 0 {
-		return false
-	}
-	for _, name := range o.Accepting {
-		if _, now := stopped[name]; now || windows[name].Stopped {
-			return false
-		}
-	}
-	begin := o.Accepting
-	if len(o.Windows) == 0 {
-		begin = []string{nobody}
-	}
-	return !slices.ContainsFunc(begin, func(name string) bool {
-		return running[name] >= cmp.Or(windows[name].MaxConcurrent, DefaultMaxConcurrent)
-	})
 }

@@ -22,6 +22,9 @@ type simulation struct {
 	// size is the number of objects; each takes 2 to 6 seconds, and those of fails fail at their end.
 	size  int
 	fails []int
+	// namespaces is how many the objects are spread over, in turn; 0: one. Those of greedy have priority over the others', and never end.
+	namespaces int
+	greedy     string
 	// opens and closes bound the occurrence, cutoff is how long before its end nothing begins.
 	opens, closes, cutoff int
 	// reopens begins a second occurrence, without end; 0: none.
@@ -45,6 +48,10 @@ func TestSimulations(t *testing.T) {
 		"closes-in-the-middle":       {window: Window{MaxConcurrent: 5}, size: 100, opens: 3, closes: 30, cutoff: 5, reopens: 50},
 		"closes-and-pauses":          {window: Window{MaxConcurrent: 5, PauseOnClose: true}, size: 100, opens: 3, closes: 30, reopens: 50},
 		"closes-when-done":           {window: Window{MaxConcurrent: 10, CloseWhenDone: true}, size: 100, opens: 3, closes: 1000},
+		"namespaces-in-turn":         {window: Window{MaxConcurrent: 3}, size: 40, namespaces: 4, opens: 3, closes: 1000},
+		"one-at-a-time-in-turn":      {window: Window{MaxConcurrent: 1}, size: 20, namespaces: 4, opens: 3, closes: 1000},
+		"greedy-namespace":           {window: Window{MaxConcurrent: 2}, size: 30, namespaces: 3, greedy: "ns-1", opens: 3, closes: 1000},
+		"failure-stops-its-own":      {window: Window{MaxConcurrent: 2, StopOnFailure: true}, size: 30, namespaces: 3, fails: []int{13}, opens: 3, closes: 80, reopens: 100},
 		"executor-dies-now-and-then": {window: Window{MaxConcurrent: 5}, size: 100, opens: 3, closes: 1000, crashes: []int{3, 4, 5, 9, 10, 20, 33}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +79,11 @@ func (s simulation) run(t *testing.T) string {
 	objects := map[string]*simulated{}
 	for i := range s.size {
 		o := &simulated{Object: Object{Key: fmt.Sprintf("web-%03d", i), Windows: []string{"w"}, Since: time.Unix(int64(1000+(i*37)%50), 0)}, takes: 2 + i%5}
+		o.Namespace = fmt.Sprintf("ns-%d", i%max(1, s.namespaces))
 		o.Priority = map[bool]int{true: 10}[i%20 == 13]
+		if o.Namespace == s.greedy {
+			o.Priority, o.takes = 999999999, 1000
+		}
 		o.fails = slices.Contains(s.fails, i)
 		objects[o.Key] = o
 	}
@@ -80,70 +91,49 @@ func (s simulation) run(t *testing.T) string {
 	releases := map[string]int{}
 	for second := range 400 {
 		if second == s.opens || s.reopens > 0 && second == s.reopens {
-			w.Open, w.Stopped, w.Released = true, false, 0
+			w.Open, w.Stopped, w.Released = true, map[string]bool{}, 0
 		}
 		accepting := w.Open && second < s.closes-s.cutoff || s.reopens > 0 && second >= s.reopens
 		if second == s.closes {
 			w.Open, accepting = false, false
 		}
-		var list []Object
-		for _, key := range slices.Sorted(maps.Keys(objects)) {
-			o := objects[key]
-			o.Open, o.Accepting = nil, nil
-			if w.Open {
-				o.Open = []string{"w"}
+		for range 10 { // until there is nothing more to do in this second
+			plan := Next(s.seen(objects, w, accepting, second), map[string]Window{"w": w})
+			if slices.Contains(s.crashes, second) {
+				plan = Plan{Release: plan.Release[:min(1, len(plan.Release))], Finish: plan.Finish[:min(1, len(plan.Finish))], Turn: plan.Turn}
 			}
-			if accepting {
-				o.Accepting = []string{"w"}
+			for _, key := range plan.Release {
+				objects[key].Released, objects[key].begun = true, second
+				releases[key]++
+				w.Released++
 			}
-			o.Progress = Running
-			if o.Released && second >= o.begun+o.takes {
-				o.Progress = map[bool]Progress{true: Failed, false: Done}[o.fails]
+			for _, key := range plan.Hold {
+				objects[key].Released = false
+				releases[key]--
 			}
-			list = append(list, o.Object)
-		}
-		plan := Next(list, map[string]Window{"w": w})
-		if slices.Contains(s.crashes, second) {
-			plan = Plan{Release: plan.Release[:min(1, len(plan.Release))], Finish: plan.Finish[:min(1, len(plan.Finish))]}
-		}
-		for _, key := range plan.Release {
-			objects[key].Released, objects[key].begun = true, second
-			releases[key]++
-			w.Released++
-		}
-		for _, key := range plan.Hold {
-			objects[key].Released = false
-			releases[key]--
-		}
-		for _, key := range slices.Concat(plan.Finish, plan.Fail) {
-			delete(objects, key)
-		}
-		if _, stop := plan.Stop["w"]; stop {
-			w.Stopped = true
-		}
-		if len(plan.Close) > 0 {
-			w.Open = false
-		}
-		running := 0
-		for _, o := range objects {
-			if o.Released {
-				running++
+			if running, most := running(objects), w.MaxConcurrent; running > most && s.greedy == "" { // marks, whatever is done
+				t.Errorf("second %d: %d at once", second, running)
 			}
-		}
-		if limit := w.MaxConcurrent; running > limit {
-			t.Errorf("second %d: %d at once", second, running)
-		}
-		line := ""
-		for _, part := range []struct {
-			what string
-			keys []string
-		}{{"release", plan.Release}, {"done", plan.Finish}, {"failed", plan.Fail}, {"held again", plan.Hold}, {"early close of", plan.Close}, {"stopped by", slices.Sorted(maps.Values(plan.Stop))}} {
-			if len(part.keys) > 0 {
-				line += "  " + part.what + " " + strings.Join(part.keys, " ")
+			for _, key := range slices.Concat(plan.Finish, plan.Fail) {
+				delete(objects, key)
 			}
-		}
-		if line != "" {
-			fmt.Fprintf(&b, "%3d s, %2d running, %3d wait:%s\n", second, running, len(objects)-running, line)
+			for _, stop := range plan.Stop {
+				w.Stopped[stop.Namespace] = true
+			}
+			if turn := plan.Turn["w"]; turn != "" {
+				w.Turn = turn
+			}
+			if len(plan.Close) > 0 {
+				w.Open = false
+			}
+			line := told(plan, objects)
+			if line == "" {
+				break
+			}
+			fmt.Fprintf(&b, "%3d s, %2d running, %3d wait:%s\n", second, running(objects), len(objects)-running(objects), line)
+			if slices.Contains(s.crashes, second) {
+				break
+			}
 		}
 	}
 	for key, n := range releases {
@@ -151,10 +141,73 @@ func (s simulation) run(t *testing.T) string {
 			t.Errorf("%s was released %d times", key, n)
 		}
 	}
-	if len(objects) > 0 {
-		t.Errorf("%d were never released", len(objects))
+	for key, o := range objects {
+		if o.Namespace != s.greedy {
+			t.Errorf("%s was never released, or never done", key)
+		}
 	}
 	return b.String()
+}
+
+// seen is what the planner is told in a second.
+func (s simulation) seen(objects map[string]*simulated, w Window, accepting bool, second int) (list []Object) {
+	for _, key := range slices.Sorted(maps.Keys(objects)) {
+		o := objects[key]
+		o.Open, o.Accepting = nil, nil
+		if w.Open {
+			o.Open = []string{"w"}
+		}
+		if accepting && w.Open {
+			o.Accepting = []string{"w"}
+		}
+		o.Progress = Running
+		if o.Released && second >= o.begun+o.takes {
+			o.Progress = map[bool]Progress{true: Failed, false: Done}[o.fails]
+		}
+		o.Overdue = o.Released && second >= o.begun+overdue
+		list = append(list, o.Object)
+	}
+	return list
+}
+
+// overdue is how many seconds others wait for one in a simulation.
+const overdue = 20
+
+func running(objects map[string]*simulated) (n int) {
+	for _, o := range objects {
+		if o.Released {
+			n++
+		}
+	}
+	return n
+}
+
+func told(plan Plan, objects map[string]*simulated) (line string) {
+	var stopped []string
+	for _, s := range plan.Stop {
+		stopped = append(stopped, s.Key)
+	}
+	name := func(key string) string {
+		if o := objects[key]; o != nil && o.Namespace != "ns-0" {
+			return o.Namespace + "/" + key
+		}
+		return key
+	}
+	for _, part := range []struct {
+		what string
+		keys []string
+	}{
+		{"release", plan.Release}, {"done", plan.Finish}, {"failed", plan.Fail}, {"held again", plan.Hold}, {"early close of", plan.Close}, {"stopped by", stopped},
+	} {
+		if len(part.keys) == 0 {
+			continue
+		}
+		line += "  " + part.what
+		for _, key := range part.keys {
+			line += " " + name(key)
+		}
+	}
+	return line
 }
 
 // TestNext: what the simulations do not reach.
@@ -177,7 +230,7 @@ func TestNext(t *testing.T) {
 		"overridden while frozen":        {waiting(func(o *Object) { o.Frozen, o.Overridden = true, true }), Window{}, Plan{}},
 		"its release is refused":         {waiting(func(o *Object) { o.Open, o.Accepting, o.Refused = o.Windows, o.Windows, true }), Window{Open: true, Released: 1, CloseWhenDone: true}, Plan{}},
 		"in the cutoff":                  {waiting(func(o *Object) { o.Open = o.Windows }), Window{Open: true}, Plan{}},
-		"stopped":                        {waiting(func(o *Object) { o.Open, o.Accepting = o.Windows, o.Windows }), Window{Open: true, Stopped: true}, Plan{}},
+		"stopped":                        {waiting(func(o *Object) { o.Open, o.Accepting = o.Windows, o.Windows }), Window{Open: true, Stopped: map[string]bool{"": true}}, Plan{}},
 		"taken back":                     {waiting(func(o *Object) { o.Progress = TakenBack }), Window{}, Plan{Drop: []string{"a"}}},
 		"its user has stopped it":        {waiting(func(o *Object) { o.Released, o.Progress = true, Stopped }), Window{PauseOnClose: true}, Plan{Yield: []string{"a"}}},
 		"unfinished, and it closes":      {waiting(func(o *Object) { o.Released = true }), Window{PauseOnClose: true}, Plan{Hold: []string{"a"}}},
@@ -195,7 +248,6 @@ func TestNext(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			got := Next([]Object{tc.object}, map[string]Window{"w": tc.window})
-			tc.want.Stop = map[string]string{}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
@@ -233,6 +285,47 @@ func TestNobodyWaitsForWhatIsNoneOfTheirs(t *testing.T) {
 			}
 			if got := Next(objects, windows).Release; !slices.Equal(got, tc.want) {
 				t.Errorf("released %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestNamespaces: what one namespace does is its own: slots, priorities and failures.
+func TestNamespaces(t *testing.T) {
+	of := func(namespace, key string, change func(*Object)) Object {
+		o := Object{Key: key, Namespace: namespace, Windows: []string{"w"}, Open: []string{"w"}, Accepting: []string{"w"}, Since: time.Unix(1000, 0)}
+		change(&o)
+		return o
+	}
+	waits := func(*Object) {}
+	running := func(o *Object) { o.Released = true }
+	overdue := func(o *Object) { o.Released, o.Overdue = true, true }
+	failed := func(o *Object) { o.Released, o.Progress = true, Failed }
+	for title, tc := range map[string]struct {
+		window  Window
+		objects []Object
+		want    []string
+	}{
+		"the slot is taken":                        {Window{MaxConcurrent: 1}, []Object{of("a", "x", running), of("b", "y", waits)}, nil},
+		"it is taken for too long":                 {Window{MaxConcurrent: 1}, []Object{of("a", "x", overdue), of("a", "z", waits), of("b", "y", waits)}, []string{"y"}},
+		"who has fewest":                           {Window{MaxConcurrent: 2, Turn: "a"}, []Object{of("b", "x", running), of("b", "z", waits), of("a", "y", waits)}, []string{"y"}},
+		"whose turn it is":                         {Window{MaxConcurrent: 1, Turn: "a"}, []Object{of("a", "x", waits), of("c", "z", waits), of("b", "y", waits)}, []string{"y"}},
+		"after the last comes the first":           {Window{MaxConcurrent: 1, Turn: "c"}, []Object{of("b", "y", waits), of("a", "x", waits)}, []string{"x"}},
+		"a priority counts in a namespace":         {Window{MaxConcurrent: 1, Turn: "a"}, []Object{of("a", "x", func(o *Object) { o.Priority = 9 }), of("b", "y", waits), of("b", "z", func(o *Object) { o.Priority = 1 })}, []string{"z"}},
+		"it has failed, and its slot is free next": {Window{MaxConcurrent: 2, StopOnFailure: true, Open: true}, []Object{of("a", "x", failed), of("a", "z", waits), of("b", "y", waits)}, []string{"y"}},
+		"it had failed":                            {Window{MaxConcurrent: 2, StopOnFailure: true, Stopped: map[string]bool{"a": true}}, []Object{of("a", "z", waits), of("b", "y", waits)}, []string{"y"}},
+		"too many had failed":                      {Window{MaxConcurrent: 2, StopOnFailure: true, StoppedForAll: true}, []Object{of("b", "y", waits)}, nil},
+	} {
+		t.Run(title, func(t *testing.T) {
+			plan := Next(tc.objects, map[string]Window{"w": tc.window})
+			if !slices.Equal(plan.Release, tc.want) {
+				t.Errorf("released %v, want %v", plan.Release, tc.want)
+			}
+			if len(tc.want) > 0 {
+				i := slices.IndexFunc(tc.objects, func(o Object) bool { return o.Key == tc.want[len(tc.want)-1] })
+				if got := plan.Turn["w"]; got != tc.objects[i].Namespace {
+					t.Errorf("it was the turn of %q, want %q", got, tc.objects[i].Namespace)
+				}
 			}
 		})
 	}

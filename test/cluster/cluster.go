@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -133,6 +134,19 @@ func (c *Cluster) Restart(components ...string) error {
 		return fmt.Errorf("restarting %v: %w\n%s", components, err, out)
 	}
 	return nil
+}
+
+// Signal sends a signal to a component of the control plane, such as SIGSTOP to etcd.
+func (c *Cluster) Signal(component string, signal syscall.Signal) error {
+	content, err := os.ReadFile(filepath.Join(c.root, ".local/kwok/clusters", c.Name, "pids", component+".pid"))
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil {
+		return fmt.Errorf("the process of %s: %w", component, err)
+	}
+	return syscall.Kill(pid, signal)
 }
 
 // ComponentLog is what a component of the control plane has logged, such as kube-controller-manager.

@@ -42,7 +42,7 @@ func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 func overrideOf(t *testing.T, o client.Object) override.Override {
 	t.Helper()
 	get(t, o)
-	current := override.Parse(o.GetAnnotations())
+	current := override.Parse(o)
 	return current
 }
 

@@ -8,9 +8,12 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/override"
 	"fonster.dev/fonster/test/cluster"
 )
@@ -89,6 +92,38 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 		t.Fatal(errs)
 	}
 	wantRefused(t, setImage(t.Context(), deployer, d, "app:3"), "Rollout of Deployment")
+	unaidedLengths(t, ns, d)
+}
+
+// unaidedLengths: as long as is asked for, and never longer than the windows allow.
+func unaidedLengths(t *testing.T, ns string, d *appsv1.Deployment) {
+	t.Helper()
+	create(t, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "oncall-viewer"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fonster-viewer"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "oncall"}},
+	})
+	mw := &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+	wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"overrides":{"maxDuration":"10m"}}}`)))
+	inForce(t, mw)
+	for i, tc := range []struct {
+		length      string
+		least, most time.Duration
+	}{{"2m", 90 * time.Second, 2 * time.Minute}, {"2h", 8 * time.Minute, 10 * time.Minute}, {"", 8 * time.Minute, 10 * time.Minute}} {
+		args := []string{"override", "deploy/web", "-n", ns, "--reason", fmt.Sprintf("INC-%d", 10+i)}
+		if tc.length != "" {
+			args = append(args, "--for", tc.length)
+		}
+		code, out, errs := kubectlWindow(t, "oncall", args...)
+		if left := time.Until(overrideOf(t, d).Until); code != 0 || left < tc.least || left > tc.most {
+			t.Errorf("--for %q: code %d, it stands for %s, want %s to %s\n%s%s", tc.length, code, left, tc.least, tc.most, out, errs)
+		}
+	}
+	namespace(t, ns+"-free")
+	free := deployment(t, ns+"-free", "web", 1)
+	code, out, errs := kubectlWindow(t, "oncall", "override", "deploy/web", "-n", ns+"-free", "--reason", "INC-20", "--for", "5m")
+	if code != 0 || !strings.Contains(out, "no window governs it") || overrideOf(t, free).Marked {
+		t.Errorf("where nothing governs: code %d %s%s", code, out, errs)
+	}
 }
 
 // quoted writes pairs as the fields of a JSON object.
