@@ -79,7 +79,7 @@ func (g *group) blockingAll(all []Disruption) []Freeze {
 	var freezes []Freeze
 	for i, d := range all {
 		if i == 0 {
-			freezes = g.blocking(d)
+			freezes = slices.Clone(g.blocking(d))
 			continue
 		}
 		freezes = slices.DeleteFunc(freezes, func(f Freeze) bool { return !slices.Contains(f.Disruptions, d) })

@@ -125,6 +125,11 @@ func (s *Schedule) Notes() []string { return slices.Clone(s.notes) }
 // nothing and takes a few nanoseconds: it is kept small enough to be inlined, so that the answer is copied once.
 func (s *Schedule) State(t time.Time) State { return s.at(t).state }
 
+// Accepts says whether anything may begin in an occurrence of the schedule: whether the cutoff leaves something of it.
+func (s *Schedule) Accepts(o Occurrence) bool {
+	return o.Start.IsZero() || o.End.IsZero() || o.End.Sub(o.Start) > time.Duration(s.cutoff)*time.Second
+}
+
 // Next returns the first occurrence that starts after t, and false when none is known within SearchYears.
 func (s *Schedule) Next(t time.Time) (Occurrence, bool) {
 	next := s.State(t).Next

@@ -57,7 +57,9 @@ func measureScale(b *testing.B, windows int) scale {
 	const namespaces, targets = 2000, 50
 	c := start(b, fmt.Sprintf("scale-%d", windows), cluster.Start)
 	defer func() { _ = c.Stop() }()
-	concurrently(namespaces, func(i int) { create(b, c, namespace(fmt.Sprintf("ns-%04d", i), map[string]string{"team": fmt.Sprintf("t%02d", i%targets)})) })
+	concurrently(namespaces, func(i int) {
+		create(b, c, namespace(fmt.Sprintf("ns-%04d", i), map[string]string{"team": fmt.Sprintf("t%02d", i%targets)}))
+	})
 	concurrently(windows, func(i int) {
 		w := window(fmt.Sprintf("w%05d", i), metav1.LabelSelector{MatchLabels: map[string]string{"team": fmt.Sprintf("t%02d", i%targets)}})
 		w.Spec.Schedules = []v1alpha1.Schedule{{RRule: new(fmt.Sprintf("FREQ=MONTHLY;BYDAY=%dSA,%dSU", i%4+1, i%4+1)), StartTime: new("09:00"), EndTime: new("20:00")}}
