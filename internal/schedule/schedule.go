@@ -6,6 +6,7 @@
 package schedule
 
 import (
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,9 @@ const (
 	// maxSearchWork is how many days, openings and exclusions one search looks through. It ends a search before
 	// SearchYears only where thousands of openings a year are all excluded.
 	maxSearchWork = 500_000
+	// maxFollowWork is how many days and openings the beginning or the end of one occurrence is followed over. It ends that before
+	// ContinuousYears only where dozens of rules begin thousands of openings a day, which never leave a gap.
+	maxFollowWork = 200_000
 	// maxRules is the most entries of Schedules, and of Exclusions.
 	maxRules = 64
 
@@ -138,23 +142,32 @@ func (s *Schedule) Next(t time.Time) (Occurrence, bool) {
 
 // Between returns the occurrences that overlap [from, to), whole, not clipped, and in order.
 func (s *Schedule) Between(from, to time.Time) []Occurrence {
+	budget := math.MaxInt
+	list, _ := s.Within(from, to, &budget)
+	return list
+}
+
+// Budget is what one question may look through, in days and openings: some tens of milliseconds.
+const Budget = maxSearchWork
+
+// Within is Between as far as a budget goes, from which it takes what it looks through. It tells whether it lists all.
+func (s *Schedule) Within(from, to time.Time, budget *int) (list []Occurrence, all bool) {
 	if !from.Before(to) {
-		return nil
+		return nil, true
 	}
 	if s.always {
-		return []Occurrence{{}}
+		return []Occurrence{{}}, true
 	}
 	first, last := max(from.Unix(), firstSecond), to.Unix()
 	if to.Nanosecond() > 0 {
 		last++
 	}
 	last = min(last, lastSecond)
-	spans := s.spans(first, last)
-	var out []Occurrence
+	spans, all := s.spans(first, last, budget)
 	for _, sp := range spans {
-		out = append(out, s.occurrence(sp))
+		list = append(list, s.occurrence(sp))
 	}
-	return out
+	return list, all || first >= last
 }
 
 // instant converts to the public form; unknown instants become the zero time.
