@@ -2,6 +2,8 @@ package bench
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -29,6 +31,7 @@ const (
 // scale is what some number of windows cost.
 type scale struct {
 	gates, all, records time.Duration
+	page                time.Duration // until a reader has the page, as first drawn
 	peakMiB             float64
 	startCPU, restCPU   float64 // seconds, until all is written, and in a minute at rest
 }
@@ -65,6 +68,7 @@ func measureScale(b *testing.B, windows int) scale {
 		w.Spec.Schedules = []v1alpha1.Schedule{{RRule: new(fmt.Sprintf("FREQ=MONTHLY;BYDAY=%dSA,%dSU", i%4+1, i%4+1)), StartTime: new("09:00"), EndTime: new("20:00")}}
 		create(b, c, w)
 	})
+	b.Setenv("GOMEMLIMIT", "220MiB") // as in config/manager
 	begin := time.Now()
 	operator, err := c.StartOperator(b.Context())
 	if err != nil {
@@ -86,11 +90,27 @@ func measureScale(b *testing.B, windows int) scale {
 	since(&s.records, func() bool {
 		return len(metadataOf(b, c, corev1.SchemeGroupVersion.WithKind("ConfigMapList"), client.InNamespace(doors.OperatorNamespace))) >= windows
 	})
+	s.page = firstPage(b, operator.PageURL)
 	s.peakMiB = statusMiB(b, operator.PID(), "VmHWM")
 	s.restCPU = restCPU(b, operator.PID())
-	b.Logf("%d windows: gates after %.1f s, all status after %.1f s (%.1f s of CPU), all records after %.1f s; %.0f MiB at most; %.1f s of CPU in a minute at rest",
-		windows, s.gates.Seconds(), s.all.Seconds(), s.startCPU, s.records.Seconds(), s.peakMiB, s.restCPU)
+	b.Logf("%d windows: gates after %.1f s, all status after %.1f s (%.1f s of CPU), all records after %.1f s; the page in %.1f s; %.0f MiB at most; %.1f s of CPU in a minute at rest",
+		windows, s.gates.Seconds(), s.all.Seconds(), s.startCPU, s.records.Seconds(), s.page.Seconds(), s.peakMiB, s.restCPU)
 	return s
+}
+
+// firstPage reads the page as a person does who comes first.
+func firstPage(b *testing.B, url string) time.Duration {
+	b.Helper()
+	begin := time.Now()
+	response, err := http.Get(url + "/")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
+		b.Fatalf("the page: %d, %v", response.StatusCode, err)
+	}
+	return time.Since(begin)
 }
 
 func tail(log string) string { return log[max(0, len(log)-2000):] }
