@@ -107,11 +107,13 @@ func Upcoming(s *schedule.Schedule, now time.Time, n int) []schedule.Occurrence 
 		return nil
 	}
 	var upcoming []schedule.Occurrence
-	state := s.State(now)
-	if state.Open && !state.Current.End.IsZero() {
+	if state := s.State(now); state.Open && !state.Current.End.IsZero() {
 		upcoming = append(upcoming, state.Current)
 	}
-	for next, ok := state.Next, !state.Next.Start.IsZero(); ok && !next.End.IsZero() && len(upcoming) < n; next, ok = s.Next(next.Start) {
+	for _, next := range s.NextAfter(now, n-len(upcoming)) {
+		if next.End.IsZero() {
+			break
+		}
 		upcoming = append(upcoming, next)
 	}
 	return upcoming

@@ -121,3 +121,24 @@ func TestCostlySchedules(t *testing.T) {
 		})
 	}
 }
+
+// TestNextAfter: it is what Next says, one after the other.
+func TestNextAfter(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 15))
+		s, err := Parse(randomSpec(r))
+		if err != nil {
+			continue
+		}
+		at := time.Date(2025+r.IntN(3), 1, 1+r.IntN(365), r.IntN(24), r.IntN(60), 0, 0, time.UTC)
+		var want []Occurrence
+		for next, ok := s.Next(at); ok && len(want) < 8; next, ok = s.Next(next.Start) {
+			if want = append(want, next); next.End.IsZero() {
+				break
+			}
+		}
+		if got := s.NextAfter(at, 8); gocmp.Diff(want, got, sameInstants) != "" {
+			t.Fatalf("seed %d: %v", seed, gocmp.Diff(want, got, sameInstants))
+		}
+	}
+}

@@ -140,6 +140,24 @@ func (s *Schedule) Next(t time.Time) (Occurrence, bool) {
 	return next, next != Occurrence{}
 }
 
+// NextAfter returns the first n occurrences that start after t, or as many as are known within SearchYears; none after one without end.
+// The answers to what is asked of t stay at hand.
+func (s *Schedule) NextAfter(t time.Time, n int) []Occurrence {
+	var list []Occurrence
+	budget := maxSearchWork
+	for next, ok := s.Next(t); ok && len(list) < n; {
+		list = append(list, next)
+		if next.End.IsZero() || len(list) == n {
+			break
+		}
+		var sp span
+		if sp, ok = s.nextFrom(next.End.Unix(), &budget); ok {
+			next = s.occurrence(sp)
+		}
+	}
+	return list
+}
+
 // Between returns the occurrences that overlap [from, to), whole, not clipped, and in order.
 func (s *Schedule) Between(from, to time.Time) []Occurrence {
 	budget := math.MaxInt
