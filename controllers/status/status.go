@@ -41,8 +41,8 @@ const (
 	settle = time.Second
 
 	maxUpcoming = 8
-	// writers bounds the writes in flight.
-	writers = 8
+	// writers bounds the writes in flight. A write waits for the disk of etcd, which takes many at once in hardly more time than one.
+	writers = 32
 )
 
 // everyone is the request to look over all windows, or all freezes: what they share has changed, or the clock may have been set. It
