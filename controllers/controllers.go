@@ -46,7 +46,7 @@ type Options struct {
 // Setup registers every controller with the manager.
 func Setup(mgr ctrl.Manager, o Options) error {
 	recorder := mgr.GetEventRecorder("fonster")
-	common := status.Common{Client: mgr.GetClient(), Source: o.Source, Recorder: recorder, Now: o.Now}
+	common := status.Common{Client: mgr.GetClient(), Source: o.Source, Recorder: recorder, Now: o.Now, View: &status.View{}}
 	support := held.Support{Reader: mgr.GetClient(), Mutating: o.Mutating}
 	return errors.Join(
 		(&gates.Reconciler{

@@ -69,9 +69,6 @@ type Reconciler struct {
 	Live   client.Reader
 	Source *compile.Source
 	Now    func() time.Time
-
-	// live keeps the freezes of the last live read compiled.
-	live compile.Cache
 }
 
 // SetupWithManager registers both reconcilers.
@@ -84,13 +81,13 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	return errors.Join(
 		ctrl.NewControllerManagedBy(mgr).Named("announcements").
-			For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(compile.Changes)).
+			For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(r.Source.Changes())).
 			Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(windows.of)).
-			Watches(&v1alpha1.ChangeFreeze{}, handler.EnqueueRequestsFromMapFunc(r.everyWindow), builder.WithPredicates(compile.Changes)).
+			Watches(&v1alpha1.ChangeFreeze{}, handler.EnqueueRequestsFromMapFunc(r.windowsUnder), builder.WithPredicates(r.Source.Changes())).
 			WithOptions(options()).
 			Complete(r),
 		ctrl.NewControllerManagedBy(mgr).Named("announced-freezes").
-			For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(compile.Changes)).
+			For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(r.Source.Changes())).
 			Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(freezes.of)).
 			WithOptions(options()).
 			Complete(reconcile.Func(r.ReconcileFreeze)))
@@ -104,15 +101,22 @@ func (k kind) of(_ context.Context, object client.Object) []reconcile.Request {
 	return nil
 }
 
-// everyWindow is every window: any freeze may lie over any of them.
-func (r *Reconciler) everyWindow(ctx context.Context, _ client.Object) []reconcile.Request {
+// windowsUnder are the windows that a freeze lies over.
+func (r *Reconciler) windowsUnder(ctx context.Context, object client.Object) []reconcile.Request {
+	cf, isFreeze := object.(*v1alpha1.ChangeFreeze)
 	compiled, err := r.Source.Compiled(ctx)
-	if err != nil {
+	if err != nil || !isFreeze {
 		return nil // the cache is not filled yet: every window comes by itself
 	}
+	freeze, problems := compile.Always(cf)
+	if !problems.HasTarget() {
+		return nil
+	}
 	var requests []reconcile.Request
-	for _, name := range compiled.Names("MaintenanceWindow") {
-		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Name: name}})
+	for name, w := range compiled.Windows {
+		if w.Problems.HasTarget() && w.BlockedBy(freeze) {
+			requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Name: name}})
+		}
 	}
 	return requests
 }
@@ -124,7 +128,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	next, result, err := r.keep(ctx, windows, req.Name, func(reader client.Reader, old *record.Record) (*record.Record, error) {
 		var freezes string
 		var err error
-		if window, freezes, err = r.read(ctx, reader, req.Name); err != nil {
+		if window, freezes, err = r.read(ctx, reader, req.Name, old == nil); err != nil {
 			return nil, err
 		}
 		return record.Next(old, window, freezes, now), nil
@@ -181,8 +185,9 @@ func (r *Reconciler) keep(ctx context.Context, k kind, name string, next func(cl
 	return after, ctrl.Result{}, nil
 }
 
-// read returns a window, nil where there is none or it is on its way out, and what identifies the freezes over it.
-func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string) (*v1alpha1.MaintenanceWindow, string, error) {
+// read returns a window, nil where there is none or it is on its way out, and what identifies the freezes over it. first says that
+// nothing is known of it yet.
+func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string, first bool) (*v1alpha1.MaintenanceWindow, string, error) {
 	window := &v1alpha1.MaintenanceWindow{}
 	if err := reader.Get(ctx, types.NamespacedName{Name: name}, window); err != nil {
 		return nil, "", client.IgnoreNotFound(err)
@@ -191,21 +196,17 @@ func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string
 		return nil, "", nil
 	}
 	var freezes v1alpha1.ChangeFreezeList
-	if err := reader.List(ctx, &freezes); err != nil {
+	if first { // of a first record the cache may be behind: what it lacks comes, and changes the record then
+		reader = r.Client
+	}
+	if err := reader.List(ctx, &freezes, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, "", err
 	}
-	compiled := r.live.Compile(nil, freezes.Items)
-	if reader != r.Live {
-		var err error
-		if compiled, err = r.Source.Compiled(ctx); err != nil {
-			return nil, "", err
-		}
-	}
-	governing, problems := compile.Window(window)
+	governing, problems := compile.Shut(window)
 	var over []string
 	for i := range freezes.Items {
 		f := &freezes.Items[i]
-		if known, found := compiled.Freezes[f.Name]; found && problems.HasTarget() && known.Problems.HasTarget() && governing.BlockedBy(known.Freeze) {
+		if freeze, wrong := compile.Always(f); problems.HasTarget() && wrong.HasTarget() && governing.BlockedBy(freeze) {
 			over = append(over, fmt.Sprintf("%s/%d", f.UID, f.Generation))
 		}
 	}

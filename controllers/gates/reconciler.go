@@ -15,9 +15,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -57,6 +59,10 @@ const (
 	// outlive is how long a gate outlives its bindings: the API server rereads them each second, and a binding without its gate
 	// refuses everybody, the control plane too.
 	outlive = 2 * time.Second
+	// again is when to look again at what is still being worked out.
+	again = 50 * time.Millisecond
+	// gather lets what changes at once be written at once; an edge never waits for it.
+	gather = 20 * time.Millisecond
 	// writers bounds the writes in flight at an edge.
 	writers = 8
 )
@@ -70,10 +76,15 @@ var everything = reconcile.Request{NamespacedName: types.NamespacedName{Name: "g
 
 // SetupWithManager registers the reconciler.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	all := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
-		return []reconcile.Request{everything}
-	})
-	changed := builder.WithPredicates(compile.Changes) // of a gate: its generation
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	soon := func(q queue) { q.AddAfter(everything, gather) }
+	all := handler.Funcs{
+		CreateFunc:  func(_ context.Context, _ event.CreateEvent, q queue) { soon(q) },
+		UpdateFunc:  func(_ context.Context, _ event.UpdateEvent, q queue) { soon(q) },
+		DeleteFunc:  func(_ context.Context, _ event.DeleteEvent, q queue) { soon(q) },
+		GenericFunc: func(_ context.Context, _ event.GenericEvent, q queue) { soon(q) },
+	}
+	changed := builder.WithPredicates(r.Source.Changes()) // of a gate: its generation
 	b := ctrl.NewControllerManagedBy(mgr).Named("gates").
 		Watches(&v1alpha1.MaintenanceWindow{}, all, changed).
 		Watches(&v1alpha1.ChangeFreeze{}, all, changed).
@@ -113,6 +124,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	after := wait(until, r.Now())
 	if pending {
 		after = min(after, outlive)
+	}
+	if compiled.Pending { // those that are ready are written, and wait for no other
+		after = min(after, again)
 	}
 	return ctrl.Result{RequeueAfter: after}, nil
 }
@@ -302,11 +316,12 @@ func edge(before *v1alpha1.Gate, passed, now time.Time) time.Time {
 func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time) error {
 	var failed sync.Map
 	gatesErr := parallel.Each(writers, p.gates, func(g *v1alpha1.Gate) error {
-		if err := apply.Object(ctx, r.Client, g); err != nil {
+		first, err := r.writeGate(ctx, g, p.turned[g.Name])
+		if err != nil {
 			failed.Store(g.Name, true)
 			return fmt.Errorf("gate %s: %w", g.Name, err)
 		}
-		if edge := edge(p.turned[g.Name], passed, now); !edge.IsZero() {
+		if edge := edge(p.turned[g.Name], passed, now); first && !edge.IsZero() {
 			r.ObserveTransition(r.Now().Sub(edge))
 		}
 		return nil
@@ -322,6 +337,19 @@ func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time)
 		staleErr = parallel.Each(writers, p.staleGates, func(o client.Object) error { return r.remove(ctx, o) })
 	}
 	return errors.Join(gatesErr, bindingsErr, staleErr)
+}
+
+// writeGate writes a gate, and says whether it was the first to turn it from what it was before. A cache that is behind, after a sleep or
+// beside another replica, knows of an edge that is long written: what has been written since makes the first attempt a conflict.
+func (r *Reconciler) writeGate(ctx context.Context, g, before *v1alpha1.Gate) (first bool, err error) {
+	if before != nil {
+		g.ResourceVersion = before.ResourceVersion
+		if err := apply.Object(ctx, r.Client, g); !apierrors.IsConflict(err) {
+			return err == nil, err
+		}
+		g.ResourceVersion = ""
+	}
+	return false, apply.Object(ctx, r.Client, g)
 }
 
 // writeBinding creates a binding, or replaces one that somebody changed as a whole: to apply would merge, its actions being a

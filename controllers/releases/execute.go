@@ -420,6 +420,8 @@ func (r *run) book(ctx context.Context) error {
 		if c == nil && !r.turns(mw) {
 			continue
 		}
+		mw = mw.DeepCopy() // it is the cache's
+		r.windows[name] = mw
 		err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
 			base := mw.DeepCopy()
 			ended, told = r.settle(mw, c)

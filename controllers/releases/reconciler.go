@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
@@ -20,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	corev1 "k8s.io/api/core/v1"
@@ -113,8 +115,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		GenericFunc: func(_ context.Context, _ event.GenericEvent, q queue) { soon(q) },
 	}
 	b := ctrl.NewControllerManagedBy(mgr).Named("releases").
-		Watches(&v1alpha1.MaintenanceWindow{}, all).
-		Watches(&v1alpha1.ChangeFreeze{}, all, builder.WithPredicates(compile.Changes)).
+		Watches(&v1alpha1.MaintenanceWindow{}, all, builder.WithPredicates(predicate.Or(r.Source.Changes(), accountChanged))).
+		Watches(&v1alpha1.ChangeFreeze{}, all, builder.WithPredicates(r.Source.Changes())).
 		WatchesMetadata(&corev1.Namespace{}, all)
 	for _, kind := range held.Kinds {
 		b = b.WatchesMetadata(held.Metadata(kind), all)
@@ -125,6 +127,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		RateLimiter:        workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](20*time.Millisecond, 5*time.Second),
 	}).Complete(leader.Only(r.Lease, reconcile.Reconciler(r)))
 }
+
+// accountChanged passes the updates of a window's account: of its status, all that a plan reads.
+var accountChanged = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, was := e.ObjectOld.(*v1alpha1.MaintenanceWindow)
+	after, is := e.ObjectNew.(*v1alpha1.MaintenanceWindow)
+	return !was || !is || !equality.Semantic.DeepEqual(before.Status.CurrentOccurrence, after.Status.CurrentOccurrence) ||
+		!equality.Semantic.DeepEqual(before.Status.LastOccurrence, after.Status.LastOccurrence)
+}}
 
 // forget begins without memory, as a new leader does.
 func (r *Reconciler) forget() {
@@ -140,7 +150,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 		return ctrl.Result{}, err
 	}
 	var windows v1alpha1.MaintenanceWindowList
-	if err := r.Client.List(ctx, &windows); err != nil {
+	if err := r.Client.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
 		return ctrl.Result{}, err
 	}
 	r.overlay(windows.Items)

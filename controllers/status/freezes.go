@@ -8,10 +8,13 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
@@ -20,13 +23,17 @@ import (
 )
 
 // Freezes writes the status of ChangeFreezes.
-type Freezes struct{ Common }
+type Freezes struct {
+	Common
+	queue queue
+}
 
 // SetupWithManager registers the reconciler.
 func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named("freeze-status").
-		For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(compile.Changes)).
-		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll("ChangeFreeze"))
+		For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(r.Source.Changes())).
+		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		WatchesRawSource(source.Func(func(_ context.Context, q queue) error { r.queue = q; return nil }))
 	for _, kind := range held.Kinds {
 		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string {
 			if v.Freeze == "" {
@@ -41,25 +48,19 @@ func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
 // Reconcile writes the status of one freeze where it has changed, and comes back at its next edge.
 func (r *Freezes) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	now := r.Now()
+	if req == everyone {
+		return ctrl.Result{RequeueAfter: maxWait}, r.lookOver(ctx)
+	}
 	var cf v1alpha1.ChangeFreeze
-	if err := r.Client.Get(ctx, req.NamespacedName, &cf); err != nil {
+	if err := r.Client.Get(ctx, req.NamespacedName, &cf, &client.GetOptions{UnsafeDisableDeepCopy: new(true)}); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	compiled, err := r.Source.Compiled(ctx)
-	if err != nil {
-		return ctrl.Result{}, err
+	view, ready, err := r.View.freeze(ctx, &r.Common, cf.Name, now)
+	if err != nil || !ready {
+		return ctrl.Result{RequeueAfter: again}, err
 	}
-	freeze := compiled.Freezes[cf.Name]
-	namespaces, err := r.namespacesOf(ctx, freeze.Target, freeze.Problems)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
-	all, err := held.List(ctx, r.Client, compiled.Set, now)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
-	status, until := freezeStatus(&cf, compiled, namespaces, now)
-	keepsBack(&cf, &status, all, now)
+	status, until := freezeStatus(&cf, view.compiled, view.namespaces, now)
+	keepsBack(&cf, &status, view.waiting, now)
 	if equality.Semantic.DeepEqual(cf.Status, status) {
 		return result(until, now), nil
 	}
@@ -69,6 +70,18 @@ func (r *Freezes) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		Status:     status,
 	}
 	return r.write(ctx, update, func() { r.emit(&cf, status) }, result(until, now))
+}
+
+// lookOver asks for every freeze.
+func (r *Freezes) lookOver(ctx context.Context) error {
+	var freezes v1alpha1.ChangeFreezeList
+	if err := r.Client.List(ctx, &freezes, client.UnsafeDisableDeepCopy); err != nil {
+		return err
+	}
+	for i := range freezes.Items {
+		r.queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Name: freezes.Items[i].Name}})
+	}
+	return nil
 }
 
 // freezeStatus is the status of a freeze at now, and when it changes by itself.
@@ -91,8 +104,7 @@ func freezeStatus(cf *v1alpha1.ChangeFreeze, compiled *compile.Compiled, namespa
 
 // keepsBack tells what waits while the freeze is in force, also what no window governs any more: nothing waits that no condition
 // names.
-func keepsBack(cf *v1alpha1.ChangeFreeze, status *v1alpha1.ChangeFreezeStatus, all []held.Workload, now time.Time) {
-	names := waiting(all, func(w held.Workload) bool { return w.Verdict.Freeze == cf.Name })
+func keepsBack(cf *v1alpha1.ChangeFreeze, status *v1alpha1.ChangeFreezeStatus, names []string, now time.Time) {
 	if len(names) == 0 {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHolding)
 		return

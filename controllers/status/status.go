@@ -26,22 +26,28 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/schedule"
 )
 
 const (
-	// maxWait bounds the wait for the next edge, so that a step of the clock is noticed.
+	// maxWait is how often everyone is looked over at least, so that a step of the clock is noticed.
 	maxWait = time.Minute
+	// again is when to look again at what is still being worked out.
+	again = 200 * time.Millisecond
 	// afterGates lets the gates, which decide, be written before the status, which tells.
 	afterGates = 50 * time.Millisecond
 	// settle gathers the events of many namespaces that come at once.
 	settle = time.Second
 
 	maxUpcoming = 8
+	// writers bounds the writes in flight. A write waits for the disk of etcd, which takes many at once in hardly more time than one.
+	writers = 32
 )
+
+// everyone is the request to look over all windows, or all freezes: what they share has changed, or the clock may have been set. It
+// asks for those whose own status has changed by that. No object is called so, as none of them has a namespace.
+var everyone = reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "everyone", Name: "everyone"}}
 
 // +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows/status;changefreezes/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
@@ -55,48 +61,50 @@ type Common struct {
 	Source   *compile.Source
 	Recorder events.EventRecorder
 	Now      func() time.Time
+	// View is shared by both.
+	View *View
 }
 
 func options() controller.Options {
 	return controller.Options{
 		NeedLeaderElection:      new(false),
-		MaxConcurrentReconciles: 2,
+		MaxConcurrentReconciles: writers,
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, 30*time.Second),
 	}
 }
 
-// result comes back shortly after the next edge.
+// result comes back shortly after the next edge. A step of the clock is noticed when everyone is looked over.
 func result(until, now time.Time) ctrl.Result {
 	if until.IsZero() {
-		return ctrl.Result{RequeueAfter: maxWait}
+		return ctrl.Result{}
 	}
-	return ctrl.Result{RequeueAfter: min(max(until.Sub(now), 0)+afterGates, maxWait)}
+	return ctrl.Result{RequeueAfter: max(until.Sub(now), 0) + afterGates}
 }
 
-// enqueueAll enqueues, a little later, every object of a kind: what it shares with the others may have changed, such as the
-// number of namespaces it governs.
-func (c *Common) enqueueAll(kind string) handler.EventHandler {
-	enqueue := func(ctx context.Context, q queue) {
-		compiled, err := c.Source.Compiled(ctx)
-		if err != nil {
-			return // the cache is not filled yet: every object comes by itself
-		}
-		for _, name := range compiled.Names(kind) {
-			q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settle)
-		}
+// enqueueEveryone asks, a little later and once for many events, to look over every object, of which it tells first.
+func enqueueEveryone(tell func()) handler.EventHandler {
+	enqueue := func(q queue) {
+		tell()
+		q.AddAfter(everyone, settle)
 	}
 	return handler.Funcs{
-		CreateFunc:  func(ctx context.Context, _ event.CreateEvent, q queue) { enqueue(ctx, q) },
-		UpdateFunc:  func(ctx context.Context, _ event.UpdateEvent, q queue) { enqueue(ctx, q) },
-		DeleteFunc:  func(ctx context.Context, _ event.DeleteEvent, q queue) { enqueue(ctx, q) },
-		GenericFunc: func(ctx context.Context, _ event.GenericEvent, q queue) { enqueue(ctx, q) },
+		CreateFunc:  func(_ context.Context, _ event.CreateEvent, q queue) { enqueue(q) },
+		UpdateFunc:  func(_ context.Context, _ event.UpdateEvent, q queue) { enqueue(q) },
+		DeleteFunc:  func(_ context.Context, _ event.DeleteEvent, q queue) { enqueue(q) },
+		GenericFunc: func(_ context.Context, _ event.GenericEvent, q queue) { enqueue(q) },
 	}
+}
+
+// enqueueNamespaces is enqueueEveryone for the namespaces, which are counted.
+func (c *Common) enqueueNamespaces() handler.EventHandler {
+	return enqueueEveryone(func() { c.View.namespaces.Add(1) })
 }
 
 // enqueueOf enqueues, a little later, the objects that say something of a workload, before or after a change: among many windows
 // a train concerns few.
 func (c *Common) enqueueOf(names func(gate.Verdict) []string) handler.EventHandler {
 	enqueue := func(ctx context.Context, q queue, workloads ...client.Object) {
+		c.View.workloads.Add(1)
 		compiled, err := c.Source.Compiled(ctx)
 		if err != nil {
 			return // the cache is not filled yet: every object comes by itself
@@ -118,17 +126,6 @@ func (c *Common) enqueueOf(names func(gate.Verdict) []string) handler.EventHandl
 		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, q, e.Object) },
 		GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) { enqueue(ctx, q, e.Object) },
 	}
-}
-
-// waiting names what waits of those that concern an object, in the order of release.
-func waiting(all []held.Workload, concerns func(held.Workload) bool) []string {
-	var names []string
-	for _, w := range held.Waiting(all, nil) {
-		if concerns(w) {
-			names = append(names, w.Key)
-		}
-	}
-	return names
 }
 
 // maxNamed bounds how many workloads a condition names.
@@ -159,14 +156,6 @@ func (c *Common) write(ctx context.Context, update client.Object, emit func(), d
 	return done, nil
 }
 
-// namespacesOf counts the namespaces that something governs; none when its selectors could not be read.
-func (c *Common) namespacesOf(ctx context.Context, target gate.Target, problems compile.Problems) (int32, error) {
-	if !problems.HasTarget() {
-		return 0, nil
-	}
-	return c.countNamespaces(ctx, target)
-}
-
 // emitFalse tells of conditions that a status write turned to False.
 func (c *Common) emitFalse(object client.Object, before, after []metav1.Condition, conditionTypes ...string) {
 	for _, conditionType := range conditionTypes {
@@ -182,23 +171,6 @@ func (c *Common) emitTurn(object client.Object, before, after []metav1.Condition
 	if turned && (len(before) > 0 || condition.Status == metav1.ConditionTrue) {
 		c.Recorder.Eventf(object, nil, corev1.EventTypeNormal, condition.Reason, "Schedule", "%s", condition.Message)
 	}
-}
-
-// countNamespaces counts the namespaces that a target governs.
-func (c *Common) countNamespaces(ctx context.Context, target gate.Target) (int32, error) {
-	var namespaces metav1.PartialObjectMetadataList
-	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
-	if err := c.Client.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
-		return 0, err
-	}
-	var n int32
-	for i := range namespaces.Items {
-		ns := &namespaces.Items[i]
-		if target.Namespaces.Matches(ns.Labels) && !doors.Protected(ns.Name) {
-			n++
-		}
-	}
-	return n, nil
 }
 
 // ready is the Ready condition of something with these problems and notes.

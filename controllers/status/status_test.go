@@ -44,9 +44,10 @@ func TestHoldingNamesWhatWaits(t *testing.T) {
 		workload("Deployment a/governed", "", "w"), workload("Deployment a/frozen", "f", "w"), workload("Deployment a/left", "f"), workload("Deployment a/other", "g", "x"),
 	}
 	mw := &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: "w"}, Spec: v1alpha1.MaintenanceWindowSpec{Enforcement: v1alpha1.Hold}}
-	holds(mw, &mw.Status, all, "", now)
+	waits := newWaitlist(all, gate.NewSet(nil, nil), now)
+	holds(mw, &mw.Status, waits.windows["w"], "", now)
 	cf := &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "f"}}
-	keepsBack(cf, &cf.Status, all, now)
+	keepsBack(cf, &cf.Status, waits.freezes["f"], now)
 	for want, conditions := range map[string][]metav1.Condition{
 		"2 wait: Deployment a/frozen, Deployment a/governed": mw.Status.Conditions,
 		"2 wait: Deployment a/frozen, Deployment a/left":     cf.Status.Conditions,
@@ -58,7 +59,7 @@ func TestHoldingNamesWhatWaits(t *testing.T) {
 	if mw.Status.Held != 2 {
 		t.Errorf("%d held", mw.Status.Held)
 	}
-	if keepsBack(cf, &cf.Status, all[:1], now); len(cf.Status.Conditions) > 0 {
+	if keepsBack(cf, &cf.Status, newWaitlist(all[:1], gate.NewSet(nil, nil), now).freezes["f"], now); len(cf.Status.Conditions) > 0 {
 		t.Errorf("nothing waits for it any more: %+v", cf.Status.Conditions)
 	}
 }

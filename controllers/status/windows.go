@@ -2,17 +2,23 @@ package status
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
@@ -26,19 +32,41 @@ type Windows struct {
 	Common
 	// Support says whether rollouts can be held.
 	Support held.Support
+
+	// queue takes the requests for the windows that something shared has changed.
+	queue queue
+	// anew counts the events after which the status of every window is worked out anew.
+	anew atomic.Uint64
+	mu   sync.Mutex
+	// seen is what the status of each window was last worked out from, by name.
+	seen map[string]basis
+}
+
+// basis is what the status of a window is worked out from. From the same it comes to the same, so that it costs next to nothing to
+// look over windows of which nothing has changed.
+type basis struct {
+	version    string
+	anew       uint64
+	schedule   *schedule.Schedule
+	state      gate.WindowState
+	namespaces int32
+	waiting    string
+	missing    string
 }
 
 // SetupWithManager registers the reconciler.
 func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
+	changed := builder.WithPredicates(r.Source.Changes())
 	b := ctrl.NewControllerManagedBy(mgr).Named("window-status").
-		For(&v1alpha1.MaintenanceWindow{}, builder.WithPredicates(compile.Changes)).
-		WatchesMetadata(&corev1.Namespace{}, r.enqueueAll("MaintenanceWindow")).
-		Watches(&v1alpha1.ChangeFreeze{}, r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(compile.Changes))
+		For(&v1alpha1.MaintenanceWindow{}, changed).
+		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		Watches(&v1alpha1.ChangeFreeze{}, enqueueEveryone(func() {}), changed).
+		WatchesRawSource(source.Func(func(_ context.Context, q queue) error { r.queue = q; return nil }))
 	for _, kind := range held.Kinds {
 		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string { return v.Windows }), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	}
 	for _, kind := range r.Support.PolicyKinds() {
-		b = b.WatchesMetadata(held.PolicyMetadata(kind), r.enqueueAll("MaintenanceWindow"))
+		b = b.WatchesMetadata(held.PolicyMetadata(kind), enqueueEveryone(func() { r.anew.Add(1) }))
 	}
 	return b.WithOptions(options()).Complete(r)
 }
@@ -46,30 +74,26 @@ func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 // Reconcile writes the status of one window where it has changed, and comes back at its next edge.
 func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	now := r.Now()
+	if req == everyone {
+		return ctrl.Result{RequeueAfter: maxWait}, r.lookOver(ctx, now)
+	}
 	var mw v1alpha1.MaintenanceWindow
-	if err := r.Client.Get(ctx, req.NamespacedName, &mw); err != nil {
+	if err := r.Client.Get(ctx, req.NamespacedName, &mw, &client.GetOptions{UnsafeDisableDeepCopy: new(true)}); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	compiled, err := r.Source.Compiled(ctx)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
-	window := compiled.Windows[mw.Name]
-	namespaces, err := r.namespacesOf(ctx, window.Target, window.Problems)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
-	all, err := held.List(ctx, r.Client, compiled.Set, now)
-	if err != nil {
-		return ctrl.Result{}, err
 	}
 	missing, err := r.Support.Missing(ctx)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	status, until := windowStatus(&mw, compiled, namespaces, now)
-	holds(&mw, &status, all, missing, now)
+	view, ready, err := r.View.window(ctx, &r.Common, mw.Name, now)
+	if err != nil || !ready {
+		return ctrl.Result{RequeueAfter: again}, err
+	}
+	on := r.basis(&mw, view, missing, now)
+	status, until := windowStatus(&mw, view.compiled, view.namespaces, now)
+	holds(&mw, &status, view.waiting, missing, now)
 	if equality.Semantic.DeepEqual(mw.Status, status) {
+		r.remember(mw.Name, on)
 		return result(until, now), nil
 	}
 	update := &v1alpha1.MaintenanceWindow{
@@ -77,7 +101,63 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		ObjectMeta: metav1.ObjectMeta{Name: mw.Name, ResourceVersion: mw.ResourceVersion},
 		Status:     status,
 	}
-	return r.write(ctx, update, func() { r.emit(&mw, status, window.Schedule) }, result(until, now))
+	return r.write(ctx, update, func() { r.emit(&mw, status, view.compiled.Windows[mw.Name].Schedule) }, result(until, now))
+}
+
+// lookOver asks for the windows whose status was worked out from something else than what is so now.
+func (r *Windows) lookOver(ctx context.Context, now time.Time) error {
+	var windows v1alpha1.MaintenanceWindowList
+	if err := r.Client.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
+		return err
+	}
+	missing, err := r.Support.Missing(ctx)
+	if err != nil {
+		return err
+	}
+	kept := make(map[string]basis, len(windows.Items))
+	for i := range windows.Items {
+		mw := &windows.Items[i]
+		view, ready, err := r.View.window(ctx, &r.Common, mw.Name, now)
+		if err != nil {
+			return err
+		}
+		before, known := r.known(mw.Name)
+		if known {
+			kept[mw.Name] = before
+		}
+		if !ready || !known || before != r.basis(mw, view, missing, now) {
+			r.queue.Add(reconcile.Request{NamespacedName: types.NamespacedName{Name: mw.Name}})
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.seen, func(name string, _ basis) bool { _, is := kept[name]; return !is })
+	return nil
+}
+
+func (r *Windows) basis(mw *v1alpha1.MaintenanceWindow, view glance, missing string, now time.Time) basis {
+	b := basis{
+		version: mw.ResourceVersion, anew: r.anew.Load(), schedule: view.compiled.Windows[mw.Name].Schedule, namespaces: view.namespaces, missing: missing,
+		waiting: holding(view.waiting).Message,
+	}
+	b.state, _ = view.compiled.Set.Window(mw.Name, now)
+	return b
+}
+
+func (r *Windows) known(name string) (basis, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b, known := r.seen[name]
+	return b, known
+}
+
+func (r *Windows) remember(name string, b basis) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen == nil {
+		r.seen = map[string]basis{}
+	}
+	r.seen[name] = b
 }
 
 // windowStatus is the status of a window at now, and when it changes by itself.
@@ -125,8 +205,7 @@ func upcoming(mw *v1alpha1.MaintenanceWindow, list []schedule.Occurrence, now ti
 }
 
 // holds tells what waits for a window, and what is missing to hold anything.
-func holds(mw *v1alpha1.MaintenanceWindow, status *v1alpha1.MaintenanceWindowStatus, all []held.Workload, missing string, now time.Time) {
-	names := waiting(all, func(w held.Workload) bool { return slices.Contains(w.Windows, mw.Name) })
+func holds(mw *v1alpha1.MaintenanceWindow, status *v1alpha1.MaintenanceWindowStatus, names []string, missing string, now time.Time) {
 	status.Held = int32(len(names))
 	if mw.Spec.Enforcement != v1alpha1.Hold && len(names) == 0 {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHolding)

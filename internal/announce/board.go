@@ -26,6 +26,10 @@ const (
 	maxEach  = 500
 	minEach  = 20
 	maxTotal = 100_000
+	// maxWork bounds what a whole board costs, where it divides among few no window or freeze more than schedule.Budget, and where it
+	// divides among very many none less than minWork, which is enough for one that is open several times a day.
+	maxWork = 10 * schedule.Budget
+	minWork = 5_000
 )
 
 // Input is what the announcements are drawn from.
@@ -50,6 +54,9 @@ type Board struct {
 
 	occurrences []*Occurrence
 	each        int
+	// most is what one window or freeze may cost, in days and openings looked through: what is too costly is shown in part, and keeps
+	// nobody from reading the rest.
+	most int
 	// from is how far back the board goes.
 	from time.Time
 	// frozen holds, by the name of a freeze, when it is in force, as far as the board goes: each is worked out once.
@@ -60,6 +67,7 @@ type Board struct {
 func Draw(in Input, now time.Time) *Board {
 	b := &Board{Now: now, Zone: zoneOfMost(in), frozen: map[string][]schedule.Occurrence{}}
 	b.each = min(max(maxTotal/max(len(in.Windows)+len(in.Freezes), 1), minEach), maxEach)
+	b.most = min(max(maxWork/max(len(in.Windows)+len(in.Freezes), 1), minWork), schedule.Budget)
 	year := time.Date(now.In(b.Zone).Year(), 1, 1, 0, 0, 0, 0, b.Zone)
 	b.from = earliest(year, now.Add(-Behind))
 	for i := range in.Windows {
@@ -194,12 +202,13 @@ func (b *Board) addWork(w Work) {
 // between are the occurrences of a schedule that the board shows: all of this year and the horizon, but of each side no more
 // than the nearest.
 func (b *Board) between(s *schedule.Schedule) []schedule.Occurrence {
-	before := recent(s, b.from, b.Now, b.each)
-	ahead := upcoming(s, b.Now, b.Now.Add(Ahead), b.each)
-	if n := len(before); n > 0 && len(ahead) > 0 && before[n-1].Start.Equal(ahead[0].Start) {
-		ahead = ahead[1:]
+	ahead, behind := b.most/2, b.most/2
+	before := recent(s, b.from, b.Now, b.each, &behind)
+	after := upcoming(s, b.Now, b.Now.Add(Ahead), b.each, &ahead)
+	if n := len(before); n > 0 && len(after) > 0 && before[n-1].Start.Equal(after[0].Start) {
+		after = after[1:]
 	}
-	return append(before, ahead...)
+	return append(before, after...)
 }
 
 const (
@@ -218,14 +227,17 @@ func (b *Board) inForce(f gate.Freeze, from, to time.Time) []schedule.Occurrence
 	first, last := b.from.Add(-margin), b.Now.Add(Ahead+margin)
 	list, known := b.frozen[f.Name]
 	if !known {
-		list = upcoming(f.Schedule, first, last, maxStretches+1)
+		budget := b.most
+		list = upcoming(f.Schedule, first, last, maxStretches+1, &budget)
 		b.frozen[f.Name] = list
 	}
 	if len(list) > maxStretches {
 		if to.IsZero() || to.After(last) {
 			to = last
 		}
-		return f.Schedule.Between(later(from, first), to)
+		budget := b.most
+		list, _ = f.Schedule.Within(later(from, first), to, &budget)
+		return list
 	}
 	begin, _ := slices.BinarySearchFunc(list, from, func(o schedule.Occurrence, from time.Time) int {
 		if o.End.IsZero() || o.End.After(from) {

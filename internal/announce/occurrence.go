@@ -131,10 +131,11 @@ func (o *Occurrence) FrozenFrom(t time.Time) []Stretch {
 // WhollyFrozen tells whether freezes leave nothing of [start, end).
 func WhollyFrozen(start, end time.Time, freezes []gate.Freeze) bool {
 	o := Occurrence{Subject: &Subject{Zone: time.UTC}, Start: start, End: end}
+	budget := schedule.Budget // what it leaves out does not freeze: then the occurrence is shown
 	for _, f := range freezes {
 		inForce := []schedule.Occurrence{{}} // one that cannot be read is in force
 		if f.Schedule != nil {
-			inForce = f.Schedule.Between(start, end)
+			inForce, _ = f.Schedule.Within(start, end, &budget)
 		}
 		o.freeze(f.Reason, inForce)
 	}
@@ -254,30 +255,45 @@ func clean(text string, limit int) string {
 	return b.String()
 }
 
-// upcoming are the first occurrences of a schedule in [from, to), at most limit. It walks in steps, so that a schedule with
-// very many costs no more.
-func upcoming(s *schedule.Schedule, from, to time.Time, limit int) []schedule.Occurrence {
+// upcoming are the first occurrences of a schedule in [from, to), at most limit, as far as the budget goes. It walks in steps, so that a
+// schedule with very many costs no more, and past what it has found.
+func upcoming(s *schedule.Schedule, from, to time.Time, limit int, budget *int) []schedule.Occurrence {
 	var list []schedule.Occurrence
-	for at := from; at.Before(to) && len(list) < limit; at = at.Add(step) {
-		for _, o := range s.Between(at, earliest(at.Add(step), to)) {
-			if n := len(list); n > 0 && list[n-1].Start.Equal(o.Start) {
-				continue
-			}
-			list = append(list, o)
+	for at := from; at.Before(to) && len(list) < limit && *budget > 0; {
+		next := earliest(at.Add(step), to)
+		found, _ := s.Within(at, next, budget)
+		if n := len(list); n > 0 && len(found) > 0 && list[n-1].Start.Equal(found[0].Start) {
+			found = found[1:]
 		}
+		list = append(list, found...)
+		if n := len(found); n > 0 && found[n-1].End.IsZero() {
+			break
+		} else if n > 0 {
+			next = later(next, found[n-1].End)
+		}
+		at = next
 	}
 	return list[:min(len(list), limit)]
 }
 
-// recent are the last occurrences of a schedule in [from, to), at most limit, in order.
-func recent(s *schedule.Schedule, from, to time.Time, limit int) []schedule.Occurrence {
+// recent are the last occurrences of a schedule in [from, to), at most limit, in order, as far as the budget goes.
+func recent(s *schedule.Schedule, from, to time.Time, limit int, budget *int) []schedule.Occurrence {
 	var list []schedule.Occurrence
-	for at := to; at.After(from) && len(list) < limit; at = at.Add(-step) {
-		found := s.Between(later(from, at.Add(-step)), at)
+	for at := to; at.After(from) && len(list) < limit && *budget > 0; {
+		next := later(from, at.Add(-step))
+		found, all := s.Within(next, at, budget)
+		if !all {
+			break // what it found are not the last ones
+		}
+		if n := len(found); n > 0 && found[0].Start.IsZero() {
+			next = from
+		} else if n > 0 {
+			next = earliest(next, found[0].Start)
+		}
 		if n := len(found); n > 0 && len(list) > 0 && found[n-1].Start.Equal(list[0].Start) {
 			found = found[:n-1]
 		}
-		list = append(found, list...)
+		list, at = append(found, list...), next
 	}
 	return list[max(len(list)-limit, 0):]
 }

@@ -135,14 +135,18 @@ func (o *calendar) execute(ctx context.Context) error {
 		window, problems := compile.Window(s.object)
 		failed = o.report(s.where, "MaintenanceWindow", s.object.Name, problems) || failed
 		if window.Schedule != nil && problems.HasTarget() && o.shown(s.object.Spec.Audiences) {
-			entries = append(entries, o.ofWindow(s.object, window.Schedule, together.Blocking(s.object.Name))...)
+			listed, all := o.between(window.Schedule)
+			entries = append(entries, ofWindow(s.object, listed, together.Blocking(s.object.Name))...)
+			failed = o.reportRest(s.where, "MaintenanceWindow", s.object.Name, listed, all) || failed
 		}
 	}
 	for _, s := range found.freezes {
 		freeze, problems := compile.Freeze(s.object)
 		failed = o.report(s.where, "ChangeFreeze", s.object.Name, problems) || failed
 		if freeze.Schedule != nil && problems.HasTarget() && o.shown(s.object.Spec.Audiences) {
-			entries = append(entries, o.ofFreeze(s.object, freeze.Schedule)...)
+			listed, all := o.between(freeze.Schedule)
+			entries = append(entries, ofFreeze(s.object, listed)...)
+			failed = o.reportRest(s.where, "ChangeFreeze", s.object.Name, listed, all) || failed
 		}
 	}
 	slices.SortStableFunc(entries, func(a, b entry) int {
@@ -186,9 +190,22 @@ func (o *calendar) shown(audiences []string) bool {
 	return o.audience == "" || len(audiences) == 0 || slices.Contains(audiences, o.audience)
 }
 
-func (o *calendar) ofWindow(mw *v1alpha1.MaintenanceWindow, s *schedule.Schedule, freezes []gate.Freeze) []entry {
+// reportRest tells where a list that is not all ends, and whether it is not.
+func (o *calendar) reportRest(where, kind, name string, list []listed, all bool) bool {
+	if all {
+		return false
+	}
+	until := "nothing of it is listed"
+	if len(list) > 0 {
+		until = "it is listed until " + compile.Human(list[len(list)-1].End)
+	}
+	fmt.Fprintf(o.Err, "error: %s: %s %s comes too often to be listed as a whole: %s; give --from and --to that are nearer to each other\n", where, kind, name, until)
+	return true
+}
+
+func ofWindow(mw *v1alpha1.MaintenanceWindow, list []listed, freezes []gate.Freeze) []entry {
 	var entries []entry
-	for _, occurrence := range o.between(s) {
+	for _, occurrence := range list {
 		entries = append(entries, entry{
 			Window: mw.Name, Title: cmp.Or(mw.Spec.Title, mw.Name), Class: string(cmp.Or(mw.Spec.Class, v1alpha1.Planned)),
 			Start: occurrence.Start, End: occurrence.End, TimeZone: mw.Spec.TimeZone, Audiences: mw.Spec.Audiences,
@@ -198,9 +215,9 @@ func (o *calendar) ofWindow(mw *v1alpha1.MaintenanceWindow, s *schedule.Schedule
 	return entries
 }
 
-func (o *calendar) ofFreeze(cf *v1alpha1.ChangeFreeze, s *schedule.Schedule) []entry {
+func ofFreeze(cf *v1alpha1.ChangeFreeze, list []listed) []entry {
 	var entries []entry
-	for _, occurrence := range o.between(s) {
+	for _, occurrence := range list {
 		entries = append(entries, entry{
 			Freeze: cf.Name, Title: cf.Spec.Reason, Start: occurrence.Start, End: occurrence.End,
 			TimeZone: cf.Spec.TimeZone, Audiences: cf.Spec.Audiences, Advisory: cf.Spec.Enforcement == v1alpha1.Warn, endless: occurrence.endless,
@@ -216,14 +233,15 @@ type listed struct {
 }
 
 // between lists a schedule's occurrences in the interval. What has no known end, such as a freeze until it is deleted, is
-// shown to the end of the interval.
-func (o *calendar) between(s *schedule.Schedule) []listed {
+// shown to the end of the interval. It tells whether they are all: one schedule may cost only so much.
+func (o *calendar) between(s *schedule.Schedule) (list []listed, all bool) {
 	from, to, err := o.span(s.Location())
 	if err != nil {
-		return nil // validate has seen it
+		return nil, true // validate has seen it
 	}
-	var list []listed
-	for _, occurrence := range s.Between(from, to) {
+	budget := schedule.Budget
+	found, all := s.Within(from, to, &budget)
+	for _, occurrence := range found {
 		l := listed{Occurrence: occurrence, endless: occurrence.Start.IsZero() || occurrence.End.IsZero()}
 		if l.Start.IsZero() {
 			l.Start = from.In(s.Location())
@@ -233,7 +251,7 @@ func (o *calendar) between(s *schedule.Schedule) []listed {
 		}
 		list = append(list, l)
 	}
-	return list
+	return list, all
 }
 
 func (o *calendar) write(entries []entry) error {

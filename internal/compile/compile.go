@@ -54,14 +54,7 @@ func (p Problems) HasTarget() bool {
 // selector cannot be read (Problems.HasTarget is false), the result must not be used.
 func Window(mw *v1alpha1.MaintenanceWindow) (gate.Window, Problems) {
 	spec := mw.Spec
-	window := gate.Window{
-		Name:        mw.Name,
-		Disruptions: disruptions(spec.Disruptions),
-		Enforcement: gate.Enforcement(orDefault(spec.Enforcement, v1alpha1.Deny)),
-	}
-	window.MaxOverride, window.ReasonPattern = overrides(spec.Overrides)
-	var problems Problems
-	window.Target, problems = target(spec.NamespaceSelector, spec.ObjectSelector)
+	window, problems := Shut(mw)
 	var exclusions []schedule.Rule
 	for _, e := range spec.Exclusions {
 		exclusions = append(exclusions, rule(e.Schedule))
@@ -82,9 +75,39 @@ func Window(mw *v1alpha1.MaintenanceWindow) (gate.Window, Problems) {
 	return window, problems
 }
 
+// Shut compiles a maintenance window without its schedule, which takes no time: it says what is governed, and never opens.
+func Shut(mw *v1alpha1.MaintenanceWindow) (gate.Window, Problems) {
+	spec := mw.Spec
+	window := gate.Window{
+		Name:        mw.Name,
+		Disruptions: disruptions(spec.Disruptions),
+		Enforcement: gate.Enforcement(orDefault(spec.Enforcement, v1alpha1.Deny)),
+	}
+	window.MaxOverride, window.ReasonPattern = overrides(spec.Overrides)
+	var problems Problems
+	window.Target, problems = target(spec.NamespaceSelector, spec.ObjectSelector)
+	return window, problems
+}
+
 // Freeze compiles a change freeze. Where the schedule cannot be read, the result has none and so is in force; where a
 // selector cannot be read (Problems.HasTarget is false), the result must not be used.
 func Freeze(cf *v1alpha1.ChangeFreeze) (gate.Freeze, Problems) {
+	spec := cf.Spec
+	freeze, problems := Always(cf)
+	parsed, err := schedule.Parse(schedule.Spec{
+		TimeZone:  spec.TimeZone,
+		Schedules: rules(spec.Schedules),
+		Always:    len(spec.Schedules) == 0,
+	})
+	if err != nil {
+		return freeze, append(problems, scheduleProblems(err)...)
+	}
+	freeze.Schedule = parsed
+	return freeze, problems
+}
+
+// Always compiles a change freeze without its schedule, which takes no time: it is in force.
+func Always(cf *v1alpha1.ChangeFreeze) (gate.Freeze, Problems) {
 	spec := cf.Spec
 	freeze := gate.Freeze{
 		Name:        cf.Name,
@@ -96,15 +119,6 @@ func Freeze(cf *v1alpha1.ChangeFreeze) (gate.Freeze, Problems) {
 	freeze.MaxOverride, freeze.ReasonPattern = overrides(spec.Overrides)
 	var problems Problems
 	freeze.Target, problems = target(spec.NamespaceSelector, spec.ObjectSelector)
-	parsed, err := schedule.Parse(schedule.Spec{
-		TimeZone:  spec.TimeZone,
-		Schedules: rules(spec.Schedules),
-		Always:    len(spec.Schedules) == 0,
-	})
-	if err != nil {
-		return freeze, append(problems, scheduleProblems(err)...)
-	}
-	freeze.Schedule = parsed
 	return freeze, problems
 }
 

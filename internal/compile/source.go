@@ -2,7 +2,9 @@ package compile
 
 import (
 	"context"
+	"sync"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -14,11 +16,28 @@ import (
 type Source struct {
 	// Reader is the manager's cache; a read costs no request.
 	Reader client.Reader
-	cache  Cache
+
+	cache Cache
+
+	mu sync.Mutex
+	// told is what events have said of each object; nil while nobody listens to any. changes counts what was new of it.
+	told    map[types.UID]version
+	changes uint64
+	// last was compiled from what the cache had after lastChanges changes.
+	last        *Compiled
+	lastChanges uint64
 }
 
-// Compiled returns all windows and freezes as the cache has them now.
+// Compiled returns all windows and freezes as the cache has them now. As long as no event that Changes has passed says otherwise, it
+// is what was compiled before, which costs nothing however many they are.
 func (s *Source) Compiled(ctx context.Context) (*Compiled, error) {
+	s.mu.Lock()
+	last, changes, listening := s.last, s.changes, s.told != nil
+	upToDate := listening && last != nil && !last.Pending && s.lastChanges == changes
+	s.mu.Unlock()
+	if upToDate {
+		return last, nil
+	}
 	var windows v1alpha1.MaintenanceWindowList
 	if err := s.Reader.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
@@ -27,13 +46,69 @@ func (s *Source) Compiled(ctx context.Context) (*Compiled, error) {
 	if err := s.Reader.List(ctx, &freezes, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	return s.cache.Compile(windows.Items, freezes.Items), nil
+	compiled := s.cache.Compile(windows.Items, freezes.Items)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if changes >= s.lastChanges {
+		s.last, s.lastChanges = compiled, changes
+	}
+	return compiled, nil
 }
 
-// Changes passes the updates of a window or freeze that change what it is compiled to: its spec, or that an occurrence is
-// closed early.
-var Changes = predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	before, isWindow := e.ObjectOld.(*v1alpha1.MaintenanceWindow)
-	after, still := e.ObjectNew.(*v1alpha1.MaintenanceWindow)
-	return isWindow && still && ClosedVersion(before) != ClosedVersion(after)
-}})
+// Changes passes the events of a window or freeze that change what it is compiled to: its spec, or that an occurrence is
+// closed early. Whoever acts on one that was passed finds it in what Compiled returns: that is why everybody who compiles asks here.
+func (s *Source) Changes() predicate.Predicate {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.told == nil {
+		s.told = map[types.UID]version{}
+		s.cache.aside = true
+	}
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { s.Tell(e.Object, false); return true },
+		DeleteFunc: func(e event.DeleteEvent) bool { s.Tell(e.Object, true); return true },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			s.Tell(e.ObjectNew, false)
+			before, after := objectVersion(e.ObjectOld), objectVersion(e.ObjectNew)
+			return before != after
+		},
+	}
+}
+
+// Tell says what an event has said of an object, which may be gone. The same event is told by everybody who hears of it.
+func (s *Source) Tell(object client.Object, gone bool) {
+	if !compiles(object) {
+		return
+	}
+	v := objectVersion(object)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, had := s.told[v.uid]
+	switch {
+	case s.told == nil || !gone && had && known == v || gone && !had:
+		return
+	case gone:
+		delete(s.told, v.uid)
+	default:
+		s.told[v.uid] = v
+	}
+	s.changes++
+}
+
+// compiles says whether an object is one of those that are compiled.
+func compiles(object client.Object) bool {
+	switch object.(type) {
+	case *v1alpha1.MaintenanceWindow, *v1alpha1.ChangeFreeze:
+		return true
+	}
+	return false
+}
+
+// objectVersion tells what changes the compilation of an object, or the spec of another one, from what does not.
+func objectVersion(object client.Object) version {
+	v := version{uid: object.GetUID(), generation: object.GetGeneration()}
+	if mw, isWindow := object.(*v1alpha1.MaintenanceWindow); isWindow {
+		v.closed = ClosedVersion(mw)
+	}
+	return v
+}

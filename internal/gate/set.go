@@ -23,6 +23,9 @@ type group struct {
 	name    string
 	windows []Window
 	freezes []Freeze
+	// governed are the windows for each of disruptions, and blocked the refusing freezes that govern the whole target for it.
+	governed [4][]Window
+	blocked  [4][]Freeze
 	// covering are the other groups that govern this whole target; overlapping those that may govern a part of it.
 	covering    []*group
 	overlapping []*group
@@ -42,14 +45,15 @@ type freezeEntry struct {
 func NewSet(windows []Window, freezes []Freeze) *Set {
 	byTarget := map[string]*group{}
 	groupOf := func(t Target) *group {
-		g, found := byTarget[t.key()]
+		key := t.key()
+		g, found := byTarget[key]
 		if !found {
 			g = &group{target: t, name: t.Name()}
-			byTarget[t.key()] = g
+			byTarget[key] = g
 		}
 		return g
 	}
-	s := &Set{windows: map[string]*windowEntry{}, freezes: map[string]*freezeEntry{}}
+	s := &Set{windows: make(map[string]*windowEntry, len(windows)), freezes: make(map[string]*freezeEntry, len(freezes))}
 	for _, w := range windows {
 		g := groupOf(w.Target)
 		g.windows = append(g.windows, w)
@@ -74,7 +78,30 @@ func NewSet(windows []Window, freezes []Freeze) *Set {
 			}
 		}
 	}
+	for _, g := range s.groups {
+		g.divide()
+	}
 	return s
+}
+
+// divide works out what depends on no instant: what governs and what blocks each disruption.
+func (g *group) divide() {
+	for i, d := range disruptions {
+		for _, w := range g.windows {
+			if slices.Contains(w.Disruptions, d) {
+				g.governed[i] = append(g.governed[i], w)
+			}
+		}
+		g.governed[i] = slices.Clip(g.governed[i]) // what is appended goes elsewhere
+		for _, other := range append([]*group{g}, g.covering...) {
+			for _, f := range other.freezes {
+				if f.Enforcement == Deny && slices.Contains(f.Disruptions, d) {
+					g.blocked[i] = append(g.blocked[i], f)
+				}
+			}
+		}
+		g.blocked[i] = slices.Clip(g.blocked[i])
+	}
 }
 
 // At returns the gates at now, in order of name, and the next instant at which any of them, or the state of any window or
@@ -193,7 +220,10 @@ func (g *group) holdsNearby() bool {
 
 // governing lists the group's own windows for a disruption.
 func (g *group) governing(d Disruption) []Window {
-	return slices.DeleteFunc(slices.Clone(g.windows), func(w Window) bool { return !slices.Contains(w.Disruptions, d) })
+	if i := slices.Index(disruptions, d); i >= 0 {
+		return g.governed[i]
+	}
+	return nil
 }
 
 // opening lists every window that governs the whole target for a disruption, the group's own first.
@@ -207,15 +237,10 @@ func (g *group) opening(d Disruption) []Window {
 
 // blocking lists the refusing freezes that govern the whole target for a disruption.
 func (g *group) blocking(d Disruption) []Freeze {
-	var freezes []Freeze
-	for _, other := range append([]*group{g}, g.covering...) {
-		for _, f := range other.freezes {
-			if f.Enforcement == Deny && slices.Contains(f.Disruptions, d) {
-				freezes = append(freezes, f)
-			}
-		}
+	if i := slices.Index(disruptions, d); i >= 0 {
+		return g.blocked[i]
 	}
-	return freezes
+	return nil
 }
 
 func (g *group) state(d Disruption, own []Window, freezes []FreezeState, now time.Time) State {
@@ -485,8 +510,8 @@ func acceptsFrom(s *schedule.Schedule, now time.Time) time.Time {
 		if state.Accepting {
 			return at.In(s.Location())
 		}
-		if at = state.Next.Start; at.IsZero() {
-			break
+		if at = state.Next.Start; at.IsZero() || s.Accepts(state.Next) {
+			return at
 		}
 	}
 	return time.Time{}

@@ -79,7 +79,7 @@ func (g *group) blockingAll(all []Disruption) []Freeze {
 	var freezes []Freeze
 	for i, d := range all {
 		if i == 0 {
-			freezes = g.blocking(d)
+			freezes = slices.Clone(g.blocking(d))
 			continue
 		}
 		freezes = slices.DeleteFunc(freezes, func(f Freeze) bool { return !slices.Contains(f.Disruptions, d) })
@@ -107,11 +107,13 @@ func Upcoming(s *schedule.Schedule, now time.Time, n int) []schedule.Occurrence 
 		return nil
 	}
 	var upcoming []schedule.Occurrence
-	state := s.State(now)
-	if state.Open && !state.Current.End.IsZero() {
+	if state := s.State(now); state.Open && !state.Current.End.IsZero() {
 		upcoming = append(upcoming, state.Current)
 	}
-	for next, ok := state.Next, !state.Next.Start.IsZero(); ok && !next.End.IsZero() && len(upcoming) < n; next, ok = s.Next(next.Start) {
+	for _, next := range s.NextAfter(now, n-len(upcoming)) {
+		if next.End.IsZero() {
+			break
+		}
 		upcoming = append(upcoming, next)
 	}
 	return upcoming

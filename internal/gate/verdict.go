@@ -75,3 +75,13 @@ func (s *Set) Until(now time.Time) (until time.Time) {
 	}
 	return until
 }
+
+// FreezesUntil is the next instant at which any freeze begins or ends; zero when none ever will.
+func (s *Set) FreezesUntil(now time.Time) (until time.Time) {
+	for _, f := range s.freezes {
+		if f.freeze.Schedule != nil {
+			until = earliest(until, f.freeze.Schedule.State(now).Until)
+		}
+	}
+	return until
+}

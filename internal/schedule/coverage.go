@@ -25,6 +25,8 @@ type rule struct {
 	elapsed int64
 	runs    []span
 	reach   int64 // no occurrence ends later than this after its day's midnight, on the wall clock
+	// throughout means that it is open without a gap, but for the first and the last years there are.
+	throughout bool
 }
 
 func (r *rule) setClock(start, end int64) {
@@ -64,6 +66,9 @@ func (r *rule) appendDay(spans []span, day int, c *clock) []span {
 // Most days are plain: no change of offset is near. On those, what starts depends only on which rules have the day, so
 // it is merged once for each such set of rules, and then shifted to the day.
 func (s *Schedule) union(rules []*rule, from, to int64) ([]span, int) {
+	if len(rules) == 1 && rules[0].throughout && from > firstSecond+2*secondsPerYear && to < lastSecond-2*secondsPerYear {
+		return []span{{from, to}}, 1
+	}
 	limit := int(floorDiv(to+secondsPerDay, secondsPerDay)) + 1
 	var due [maxRules]int // the next day of each rule
 	for i, r := range rules {
@@ -89,6 +94,7 @@ func (s *Schedule) union(rules []*rule, from, to int64) ([]span, int) {
 			set |= 1 << i
 			if !plain {
 				spans = r.appendDay(spans, day, c)
+				work += len(r.starts)
 			}
 			due[i] = dayOrEnd(r.days.next(day+1, limit))
 		}
@@ -197,9 +203,11 @@ func (s *Schedule) chooseCell() int64 {
 // startOf follows an opening back from x, at which it is open or about to be, to its start.
 func (s *Schedule) startOf(x int64) int64 {
 	limit := max(x-ContinuousYears*secondsPerYear, firstSecond-secondsPerYear)
-	for size := s.cell; x > limit; size = min(2*size, secondsPerYear) {
+	budget := maxFollowWork
+	for size := s.cell; x > limit && budget > 0; size = min(2*size, secondsPerYear) {
 		from := x - size
-		spans, _ := s.coverage(from, x)
+		spans, work := s.coverage(from, x)
+		budget -= work
 		if len(spans) == 0 {
 			return x
 		}
@@ -218,9 +226,11 @@ func (s *Schedule) startOf(x int64) int64 {
 // endOf follows an opening from x, just before which it is open, to its end.
 func (s *Schedule) endOf(x int64) int64 {
 	limit := x + ContinuousYears*secondsPerYear
-	for size := s.cell; x < limit; size = min(2*size, secondsPerYear) {
+	budget := maxFollowWork
+	for size := s.cell; x < limit && budget > 0; size = min(2*size, secondsPerYear) {
 		to := x + size
-		spans, _ := s.coverage(x, to)
+		spans, work := s.coverage(x, to)
+		budget -= work
 		if len(spans) == 0 || spans[0].from > x {
 			return x
 		}
@@ -272,24 +282,26 @@ func (s *Schedule) nextStartDay(x, limit int64) (int, bool) {
 	return found, ok
 }
 
-// spans are the whole openings that overlap [from, to).
-func (s *Schedule) spans(from, to int64) []span {
-	var out []span
-	for x, size := from, s.cell; x < to; size = min(2*size, secondsPerYear) {
+// spans are the whole openings that overlap [from, to), as far as the budget goes: it takes what it looks through from it, and tells
+// whether they are all.
+func (s *Schedule) spans(from, to int64, budget *int) (out []span, all bool) {
+	x := from
+	for size := s.cell; x < to && *budget > 0; size = min(2*size, secondsPerYear) {
 		next := min(x+size, to)
-		open, _ := s.coverage(x, next)
+		open, work := s.coverage(x, next)
+		*budget -= work
 		out = append(out, open...)
 		x = next
 	}
 	out = merge(out)
 	if len(out) == 0 {
-		return nil
+		return nil, x == to
 	}
 	if out[0].from == from {
 		out[0].from = s.startOf(from)
 	}
-	if last := &out[len(out)-1]; last.to == to {
-		last.to = s.endOf(to)
+	if last := &out[len(out)-1]; last.to == x {
+		last.to = s.endOf(x)
 	}
-	return out
+	return out, x == to
 }

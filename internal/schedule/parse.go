@@ -70,6 +70,7 @@ func Parse(spec Spec) (*Schedule, error) {
 		return nil, errors.Join(p.errs...)
 	}
 	s.notes = p.notes
+	s.schedules, s.exclusions = combine(s.schedules), combine(s.exclusions)
 	s.cell = s.chooseCell()
 	if !s.always {
 		if err := s.check(spec.Cutoff); err != nil {
@@ -103,13 +104,18 @@ func (p *parser) rules(path string, entries []Rule, zone *time.Location) []*rule
 		return nil
 	}
 	var out []*rule
+	read := map[string]bool{} // what is written twice is read once
 	for i, entry := range entries {
-		before := len(p.errs)
+		before, text := len(p.errs), fmt.Sprintf("%#v", entry)
+		if read[text] {
+			continue
+		}
 		r := p.rule(fmt.Sprintf("%s[%d]", path, i), entry)
 		if len(p.errs) > before {
 			continue
 		}
 		p.checkOccurs(fmt.Sprintf("%s[%d]", path, i), entry, r, zone)
+		read[text] = true
 		out = append(out, r)
 	}
 	return out

@@ -6,6 +6,7 @@
 package schedule
 
 import (
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,9 @@ const (
 	// maxSearchWork is how many days, openings and exclusions one search looks through. It ends a search before
 	// SearchYears only where thousands of openings a year are all excluded.
 	maxSearchWork = 500_000
+	// maxFollowWork is how many days and openings the beginning or the end of one occurrence is followed over. It ends that before
+	// ContinuousYears only where dozens of rules begin thousands of openings a day, which never leave a gap.
+	maxFollowWork = 200_000
 	// maxRules is the most entries of Schedules, and of Exclusions.
 	maxRules = 64
 
@@ -125,31 +129,63 @@ func (s *Schedule) Notes() []string { return slices.Clone(s.notes) }
 // nothing and takes a few nanoseconds: it is kept small enough to be inlined, so that the answer is copied once.
 func (s *Schedule) State(t time.Time) State { return s.at(t).state }
 
+// Accepts says whether anything may begin in an occurrence of the schedule: whether the cutoff leaves something of it.
+func (s *Schedule) Accepts(o Occurrence) bool {
+	return o.Start.IsZero() || o.End.IsZero() || o.End.Sub(o.Start) > time.Duration(s.cutoff)*time.Second
+}
+
 // Next returns the first occurrence that starts after t, and false when none is known within SearchYears.
 func (s *Schedule) Next(t time.Time) (Occurrence, bool) {
 	next := s.State(t).Next
 	return next, next != Occurrence{}
 }
 
+// NextAfter returns the first n occurrences that start after t, or as many as are known within SearchYears; none after one without end.
+// The answers to what is asked of t stay at hand.
+func (s *Schedule) NextAfter(t time.Time, n int) []Occurrence {
+	var list []Occurrence
+	budget := maxSearchWork
+	for next, ok := s.Next(t); ok && len(list) < n; {
+		list = append(list, next)
+		if next.End.IsZero() || len(list) == n {
+			break
+		}
+		var sp span
+		if sp, ok = s.nextFrom(next.End.Unix(), &budget); ok {
+			next = s.occurrence(sp)
+		}
+	}
+	return list
+}
+
 // Between returns the occurrences that overlap [from, to), whole, not clipped, and in order.
 func (s *Schedule) Between(from, to time.Time) []Occurrence {
+	budget := math.MaxInt
+	list, _ := s.Within(from, to, &budget)
+	return list
+}
+
+// Budget is what one question may look through, in days and openings: some tens of milliseconds.
+const Budget = maxSearchWork
+
+// Within is Between as far as a budget goes, from which it takes what it looks through. It tells whether it lists all.
+func (s *Schedule) Within(from, to time.Time, budget *int) (list []Occurrence, all bool) {
 	if !from.Before(to) {
-		return nil
+		return nil, true
 	}
 	if s.always {
-		return []Occurrence{{}}
+		return []Occurrence{{}}, true
 	}
 	first, last := max(from.Unix(), firstSecond), to.Unix()
 	if to.Nanosecond() > 0 {
 		last++
 	}
 	last = min(last, lastSecond)
-	spans := s.spans(first, last)
-	var out []Occurrence
+	spans, all := s.spans(first, last, budget)
 	for _, sp := range spans {
-		out = append(out, s.occurrence(sp))
+		list = append(list, s.occurrence(sp))
 	}
-	return out
+	return list, all || first >= last
 }
 
 // instant converts to the public form; unknown instants become the zero time.

@@ -204,7 +204,7 @@ func BenchmarkHeldMemory(b *testing.B) {
 					b.Fatal(err)
 				}
 				time.Sleep(20 * time.Second)
-				resident[total] = append(resident[total], residentMiB(b, operator.PID()))
+				resident[total] = append(resident[total], statusMiB(b, operator.PID(), "VmRSS"))
 				operator.Kill()
 			}
 		}

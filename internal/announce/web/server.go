@@ -27,6 +27,9 @@ const maxRenders = 2
 // settle is how often the page is drawn anew at most, when many objects change at once. An edge of a schedule never waits.
 const settle = 200 * time.Millisecond
 
+// patience is how long a reader waits while somebody else draws the page anew.
+const patience = time.Second
+
 // Audience is one whose page is there whatever the objects say.
 type Audience struct {
 	// Name is as in the objects' audiences, and in the path; Title is for people, empty: the name.
@@ -41,7 +44,8 @@ type Server struct {
 
 	version atomic.Uint64
 	current atomic.Pointer[snapshot]
-	drawing sync.Mutex
+	// drawing holds a token while somebody draws.
+	drawing chan struct{}
 	// rendering holds a token for each document that is being rendered.
 	rendering chan struct{}
 	render    func(*snapshot, address) (contentType string, body []byte)
@@ -49,7 +53,7 @@ type Server struct {
 
 // New makes a server. load reads what is announced, from memory; now is the clock.
 func New(load func(context.Context) (announce.Input, error), now func() time.Time, audiences []Audience) *Server {
-	return &Server{load: load, now: now, audiences: audiences, rendering: make(chan struct{}, maxRenders), render: (*snapshot).render}
+	return &Server{load: load, now: now, audiences: audiences, drawing: make(chan struct{}, 1), rendering: make(chan struct{}, maxRenders), render: (*snapshot).render}
 }
 
 // Changed says that load may answer differently now.
@@ -88,8 +92,10 @@ func (s *Server) snapshot(ctx context.Context) (*snapshot, error) {
 	if current := s.current.Load(); current.holds(s.now(), s.version.Load()) {
 		return current, nil
 	}
-	s.drawing.Lock()
-	defer s.drawing.Unlock()
+	if last, err := s.takeTurn(ctx); err != nil || last != nil {
+		return last, err
+	}
+	defer func() { <-s.drawing }()
 	version, now := s.version.Load(), s.now()
 	if current := s.current.Load(); current.holds(now, version) {
 		return current, nil
@@ -113,6 +119,27 @@ func (s *Server) snapshot(ctx context.Context) (*snapshot, error) {
 	slices.SortFunc(next.audiences, func(a, b Audience) int { return strings.Compare(a.Name, b.Name) })
 	s.current.Store(next)
 	return next, nil
+}
+
+// takeTurn waits until nobody else draws. Who has waited for long gets what was drawn before, where there is anything: a page that is
+// seconds behind rather than none.
+func (s *Server) takeTurn(ctx context.Context) (last *snapshot, err error) {
+	select {
+	case s.drawing <- struct{}{}:
+		return nil, nil
+	case <-time.After(patience):
+		if last := s.current.Load(); last != nil {
+			return last, nil
+		}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case s.drawing <- struct{}{}:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // audience finds an audience by name; the empty name is everybody.

@@ -730,3 +730,29 @@ func TestTimeline(t *testing.T) {
 		}
 	}
 }
+
+// TestASlowDrawingKeepsNobody: while somebody draws anew, which takes long, whoever comes gets the page as it was, after a moment.
+func TestASlowDrawingKeepsNobody(t *testing.T) {
+	loaded, release := make(chan struct{}, 1), make(chan struct{})
+	s := newSite(at(5, 1, 12, 0), window("w", "Som förut", "2026-05-13"))
+	load := s.load
+	s.do(t, http.MethodGet, "/sv/")
+	s.Server.load = func(ctx context.Context) (announce.Input, error) {
+		loaded <- struct{}{}
+		<-release
+		return load(ctx)
+	}
+	s.now = s.now.Add(time.Hour)
+	s.set(window("w", "Som nu", "2026-05-13"))
+	s.Changed()
+	first := make(chan string)
+	go func() { first <- s.do(t, http.MethodGet, "/sv/").Body.String() }()
+	<-loaded
+	if body := s.do(t, http.MethodGet, "/sv/").Body.String(); !strings.Contains(body, "Som förut") {
+		t.Errorf("a second reader gets: %s", body)
+	}
+	close(release)
+	if body := <-first; !strings.Contains(body, "Som nu") {
+		t.Errorf("who draws gets: %s", body)
+	}
+}

@@ -1,0 +1,137 @@
+package status
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/held"
+)
+
+// View is what all windows and freezes share: how many namespaces there are of each kind, and what waits. It is read once after a
+// change, however many ask. The zero View is ready.
+type View struct {
+	// namespaces and workloads count the events of either.
+	namespaces, workloads atomic.Uint64
+
+	mu       sync.Mutex
+	compiled *compile.Compiled
+	asOf     counts
+	census   *gate.Census
+	waiting  waitlist
+}
+
+// counts are those of View, as they were when something was read.
+type counts struct{ namespaces, workloads uint64 }
+
+// waitlist names what waits, in the order of release, by the window that governs it and by the freeze that keeps it back. It holds
+// from one instant until another, zero for ever: freezes begin and end.
+type waitlist struct {
+	windows, freezes map[string][]string
+	from, until      time.Time
+}
+
+// glance is what the status of one window or freeze needs of a View.
+type glance struct {
+	compiled   *compile.Compiled
+	namespaces int32
+	waiting    []string
+}
+
+// refresh reads what has changed. The caller holds the lock.
+func (v *View) refresh(ctx context.Context, reader client.Reader, source *compile.Source, now time.Time) error {
+	asOf := counts{v.namespaces.Load(), v.workloads.Load()}
+	compiled, err := source.Compiled(ctx)
+	if err != nil {
+		return err
+	}
+	if v.census == nil || v.asOf.namespaces != asOf.namespaces || compiled != v.compiled && !v.census.Covers(compiled.Set.Keys()) {
+		if v.census, err = count(ctx, reader, compiled.Set.Keys()); err != nil {
+			return err
+		}
+	}
+	if compiled != v.compiled || v.asOf != asOf || !v.waiting.holds(now) {
+		all, err := held.List(ctx, reader, compiled.Set, now)
+		if err != nil {
+			return err
+		}
+		v.waiting = newWaitlist(all, compiled.Set, now)
+	}
+	v.compiled, v.asOf = compiled, asOf
+	return nil
+}
+
+// window looks at what concerns a window; false where there is none of this name.
+func (v *View) window(ctx context.Context, c *Common, name string, now time.Time) (glance, bool, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err := v.refresh(ctx, c.Client, c.Source, now); err != nil {
+		return glance{}, false, err
+	}
+	w, found := v.compiled.Windows[name]
+	return glance{v.compiled, v.count(w.Target, w.Problems), v.waiting.windows[name]}, found && !w.Pending, nil
+}
+
+// freeze is window for a freeze.
+func (v *View) freeze(ctx context.Context, c *Common, name string, now time.Time) (glance, bool, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err := v.refresh(ctx, c.Client, c.Source, now); err != nil {
+		return glance{}, false, err
+	}
+	f, found := v.compiled.Freezes[name]
+	return glance{v.compiled, v.count(f.Target, f.Problems), v.waiting.freezes[name]}, found && !f.Pending, nil
+}
+
+// count is the number of namespaces of a target; none when its selectors could not be read.
+func (v *View) count(target gate.Target, problems compile.Problems) int32 {
+	if !problems.HasTarget() {
+		return 0
+	}
+	return int32(v.census.Count(target.Namespaces))
+}
+
+// count reads the labels of all namespaces that may be governed.
+func count(ctx context.Context, reader client.Reader, keys []string) (*gate.Census, error) {
+	var namespaces metav1.PartialObjectMetadataList
+	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	if err := reader.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	census := gate.NewCensus(keys)
+	for i := range namespaces.Items {
+		if ns := &namespaces.Items[i]; !doors.Protected(ns.Name) {
+			census.Add(ns.Labels)
+		}
+	}
+	return census, nil
+}
+
+func newWaitlist(all []held.Workload, set *gate.Set, now time.Time) waitlist {
+	w := waitlist{windows: map[string][]string{}, freezes: map[string][]string{}, from: now}
+	if len(all) > 0 {
+		w.until = set.FreezesUntil(now)
+	}
+	for _, o := range held.Waiting(all, nil) {
+		for _, name := range slices.Compact(slices.Clone(o.Windows)) {
+			w.windows[name] = append(w.windows[name], o.Key)
+		}
+		if o.Verdict.Freeze != "" {
+			w.freezes[o.Verdict.Freeze] = append(w.freezes[o.Verdict.Freeze], o.Key)
+		}
+	}
+	return w
+}
+
+func (w waitlist) holds(now time.Time) bool {
+	return w.windows != nil && !now.Before(w.from) && (w.until.IsZero() || now.Before(w.until))
+}

@@ -1,0 +1,163 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/test/cluster"
+)
+
+// What the project promises of many windows: what BenchmarkScale fails by.
+const (
+	mostStart    = time.Minute // until every gate and every status is written
+	mostResident = 256         // MiB, the limit in config/manager
+	mostGrowth   = 1.5         // of the time and work for each window, from 1,000 windows to 10,000
+)
+
+// scale is what some number of windows cost.
+type scale struct {
+	gates, all, records time.Duration
+	page                time.Duration // until a reader has the page, as first drawn
+	peakMiB             float64
+	startCPU, restCPU   float64 // seconds, until all is written, and in a minute at rest
+}
+
+// BenchmarkScale measures, with 2,000 namespaces and 50 targets, how long the operator takes to write all gates and all status of
+// 1,000 windows and then of 10,000, what memory it holds at most, and what CPU it takes in a minute in which nothing changes.
+func BenchmarkScale(b *testing.B) {
+	var small, large scale
+	for b.Loop() {
+		small, large = measureScale(b, 1000), measureScale(b, 10_000)
+	}
+	time := (large.all.Seconds() / 10) / small.all.Seconds()
+	work := (large.startCPU / 10) / small.startCPU
+	b.Logf("for each window, with 10,000 as against 1,000: %.2f of the time, %.2f of the CPU to start", time, work)
+	b.ReportMetric(time, "time-growth")
+	b.ReportMetric(work, "cpu-growth")
+	b.ReportMetric(large.all.Seconds(), "start-s")
+	b.ReportMetric(large.peakMiB, "MiB")
+	b.ReportMetric(large.restCPU, "cpu-s/min")
+	if large.all > mostStart || large.peakMiB > mostResident || work > mostGrowth {
+		b.Errorf("10,000 windows: %v until all is written, %.0f MiB at most", large.all, large.peakMiB)
+	}
+}
+
+func measureScale(b *testing.B, windows int) scale {
+	const namespaces, targets = 2000, 50
+	c := start(b, fmt.Sprintf("scale-%d", windows), cluster.Start)
+	defer func() { _ = c.Stop() }()
+	concurrently(namespaces, func(i int) {
+		create(b, c, namespace(fmt.Sprintf("ns-%04d", i), map[string]string{"team": fmt.Sprintf("t%02d", i%targets)}))
+	})
+	concurrently(windows, func(i int) {
+		w := window(fmt.Sprintf("w%05d", i), metav1.LabelSelector{MatchLabels: map[string]string{"team": fmt.Sprintf("t%02d", i%targets)}})
+		w.Spec.Schedules = []v1alpha1.Schedule{{RRule: new(fmt.Sprintf("FREQ=MONTHLY;BYDAY=%dSA,%dSU", i%4+1, i%4+1)), StartTime: new("09:00"), EndTime: new("20:00")}}
+		create(b, c, w)
+	})
+	b.Setenv("GOMEMLIMIT", "220MiB") // as in config/manager
+	begin := time.Now()
+	operator, err := c.StartOperator(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	var s scale
+	since := func(what *time.Duration, done func() bool) {
+		for !done() {
+			if time.Since(begin) > 5*time.Minute {
+				b.Fatalf("%d windows: not done after %v\n%s", windows, time.Since(begin), tail(operator.Log()))
+			}
+			time.Sleep(time.Second)
+		}
+		*what = time.Since(begin)
+	}
+	since(&s.gates, func() bool { return len(metadataOf(b, c, v1alpha1.GroupVersion.WithKind("GateList"))) == targets })
+	since(&s.all, func() bool { return statusWritten(b, c) == windows })
+	s.startCPU = cpuSeconds(b, operator.PID())
+	since(&s.records, func() bool {
+		return len(metadataOf(b, c, corev1.SchemeGroupVersion.WithKind("ConfigMapList"), client.InNamespace(doors.OperatorNamespace))) >= windows
+	})
+	s.page = firstPage(b, operator.PageURL)
+	s.peakMiB = statusMiB(b, operator.PID(), "VmHWM")
+	s.restCPU = restCPU(b, operator.PID())
+	b.Logf("%d windows: gates after %.1f s, all status after %.1f s (%.1f s of CPU), all records after %.1f s; the page in %.1f s; %.0f MiB at most; %.1f s of CPU in a minute at rest",
+		windows, s.gates.Seconds(), s.all.Seconds(), s.startCPU, s.records.Seconds(), s.page.Seconds(), s.peakMiB, s.restCPU)
+	return s
+}
+
+// firstPage reads the page as a person does who comes first.
+func firstPage(b *testing.B, url string) time.Duration {
+	b.Helper()
+	begin := time.Now()
+	response, err := http.Get(url + "/")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK {
+		b.Fatalf("the page: %d, %v", response.StatusCode, err)
+	}
+	return time.Since(begin)
+}
+
+func tail(log string) string { return log[max(0, len(log)-2000):] }
+
+// restCPU is what a process takes in a minute, once it has come to rest.
+func restCPU(b *testing.B, pid int) float64 {
+	time.Sleep(20 * time.Second)
+	before := cpuSeconds(b, pid)
+	time.Sleep(time.Minute)
+	return cpuSeconds(b, pid) - before
+}
+
+// statusWritten counts the windows whose status has been written: whoever wrote it is in their metadata.
+func statusWritten(b *testing.B, c *cluster.Cluster) int {
+	written := 0
+	for _, o := range metadataOf(b, c, v1alpha1.GroupVersion.WithKind("MaintenanceWindowList")) {
+		if slices.ContainsFunc(o.ManagedFields, func(m metav1.ManagedFieldsEntry) bool { return m.Subresource == "status" }) {
+			written++
+		}
+	}
+	return written
+}
+
+func metadataOf(b *testing.B, c *cluster.Cluster, kind schema.GroupVersionKind, options ...client.ListOption) []metav1.PartialObjectMetadata {
+	b.Helper()
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(kind)
+	if err := c.Admin.List(b.Context(), list, options...); err != nil {
+		b.Fatal(err)
+	}
+	return list.Items
+}
+
+// cpuSeconds is what a process has taken of the processors since it began.
+func cpuSeconds(b *testing.B, pid int) float64 {
+	b.Helper()
+	const ticksPerSecond = 100 // USER_HZ, on every architecture that Go runs on
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(stat), ") ") // the name may hold blanks
+	fields := strings.Fields(after)
+	user, err1 := strconv.ParseFloat(fields[11], 64)
+	system, err2 := strconv.ParseFloat(fields[12], 64)
+	if err1 != nil || err2 != nil {
+		b.Fatal(err1, err2)
+	}
+	return (user + system) / ticksPerSecond
+}
