@@ -66,14 +66,14 @@ type GateExempt struct {
 	// users are names of users, such as system:serviceaccount:databases:operator.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=22
+	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=512
 	Users []string `json:"users,omitempty"`
 
 	// groups are names of groups.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=22
+	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=512
 	Groups []string `json:"groups,omitempty"`
 }

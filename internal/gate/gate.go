@@ -124,8 +124,13 @@ const (
 	MaxAlsoFrozen = 2
 
 	// MaxAlsoOpenCost bounds what it costs to read Gate.AlsoOpen, in units of the API server's CEL evaluator, which gives up
-	// at a million a call: enough for 1,600 openings that select by one label each.
+	// at a million a call.
 	MaxAlsoOpenCost = 200_000
+
+	// MaxAlsoOpenBytes and MaxNextOpeningsBytes bound how long they are in JSON, which the API server reads with each request: what
+	// other targets open must never make a Gate too large to be written. Enough for some 250 openings that select by one label each.
+	MaxAlsoOpenBytes     = 64 << 10
+	MaxNextOpeningsBytes = 16 << 10
 )
 
 // State is the state of one disruption at a gate. Zero times mean: none known.
@@ -173,6 +178,21 @@ func (o Overlap) cost() int {
 		}
 	}
 	return cost
+}
+
+// Bytes is how long o is in a Gate's JSON, at most.
+func (o Overlap) Bytes() int {
+	const fields, requirement, value = 180, 48, 3
+	bytes := fields + len(o.Window)
+	for _, s := range []Selector{o.Target.Namespaces, o.Target.Objects} {
+		for _, r := range s {
+			bytes += requirement + len(r.Key)
+			for _, v := range r.Values {
+				bytes += value + len(v)
+			}
+		}
+	}
+	return bytes
 }
 
 // Overlap is an opening of another target.

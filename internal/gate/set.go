@@ -44,7 +44,7 @@ func NewSet(windows []Window, freezes []Freeze) *Set {
 	groupOf := func(t Target) *group {
 		g, found := byTarget[t.key()]
 		if !found {
-			g = &group{target: t, name: t.Name()}
+			g = &group{target: t}
 			byTarget[t.key()] = g
 		}
 		return g
@@ -60,6 +60,7 @@ func NewSet(windows []Window, freezes []Freeze) *Set {
 		g.freezes = append(g.freezes, f)
 		s.freezes[f.Name] = &freezeEntry{f, g}
 	}
+	nameGroups(byTarget, hashDigits)
 	s.groups = slices.SortedFunc(maps.Values(byTarget), func(a, b *group) int { return cmp.Compare(a.name, b.name) })
 	for _, g := range s.groups {
 		slices.SortFunc(g.windows, func(a, b Window) int { return cmp.Compare(a.Name, b.Name) })
@@ -75,6 +76,19 @@ func NewSet(windows []Window, freezes []Freeze) *Set {
 		}
 	}
 	return s
+}
+
+// nameGroups gives each group a name of its own. Where two would share one, the later by key has more of its hash in it: a Gate that
+// two targets wrote to and fro would let through what either lets through.
+func nameGroups(byTarget map[string]*group, digits int) {
+	taken := make(map[string]bool, len(byTarget))
+	for _, key := range slices.Sorted(maps.Keys(byTarget)) {
+		g := byTarget[key]
+		for n := digits; g.name == "" || taken[g.name]; n++ {
+			g.name = g.target.name(n)
+		}
+		taken[g.name] = true
+	}
 }
 
 // At returns the gates at now, in order of name, and the next instant at which any of them, or the state of any window or
@@ -158,8 +172,7 @@ func (g *group) at(now time.Time, own map[*group]openings) Gate {
 		}
 	}
 	result.AlsoOpen, result.Omitted = affordable(result.AlsoOpen)
-	slices.SortStableFunc(result.NextOpenings, func(a, b Overlap) int { return a.OpensAt.Compare(b.OpensAt) })
-	result.NextOpenings = result.NextOpenings[:min(len(result.NextOpenings), MaxNextOpenings)]
+	result.NextOpenings = soonest(result.NextOpenings)
 	return result
 }
 
@@ -369,22 +382,37 @@ func (g *group) addOverlaps(to *Gate, state State, now time.Time, own map[*group
 	}
 }
 
-// affordable returns the openings that MaxAlsoOpenCost has room for, the cheapest first, and how many it leaves out.
+// affordable returns the openings that MaxAlsoOpenCost and MaxAlsoOpenBytes have room for, the smallest first, and how many it leaves
+// out.
 func affordable(list []Overlap) (kept []Overlap, omitted int) {
-	total := 0
+	cost, bytes := 0, 0
 	for _, o := range list {
-		total += o.cost()
+		cost, bytes = cost+o.cost(), bytes+o.Bytes()
 	}
-	if total <= MaxAlsoOpenCost {
+	if cost <= MaxAlsoOpenCost && bytes <= MaxAlsoOpenBytes {
 		return list, 0
 	}
-	slices.SortStableFunc(list, func(a, b Overlap) int { return a.cost() - b.cost() })
-	for i, spent := 0, 0; i < len(list); i++ {
-		if spent += list[i].cost(); spent > MaxAlsoOpenCost {
+	slices.SortStableFunc(list, func(a, b Overlap) int { return a.Bytes() - b.Bytes() })
+	cost, bytes = 0, 0
+	for i, o := range list {
+		cost, bytes = cost+o.cost(), bytes+o.Bytes()
+		if cost > MaxAlsoOpenCost || bytes > MaxAlsoOpenBytes {
 			return list[:i], len(list) - i
 		}
 	}
 	return list, 0
+}
+
+// soonest returns the first openings to come, as many as MaxNextOpenings and MaxNextOpeningsBytes have room for.
+func soonest(list []Overlap) []Overlap {
+	slices.SortStableFunc(list, func(a, b Overlap) int { return a.OpensAt.Compare(b.OpensAt) })
+	bytes := 0
+	for i, o := range list {
+		if bytes += o.Bytes(); i == MaxNextOpenings || bytes > MaxNextOpeningsBytes {
+			return list[:i]
+		}
+	}
+	return list
 }
 
 // addOverlap adds an opening for a disruption, to the entry that is the same opening where there is one.

@@ -156,7 +156,7 @@ func largestNamespace() *corev1.Namespace {
 // Bounds of a selector, as fonster-selectors keeps them.
 const (
 	requirements = 32
-	values       = 1024 / requirements
+	values       = 64 / requirements
 	lastValue    = "last"
 )
 
