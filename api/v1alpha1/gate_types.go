@@ -48,8 +48,8 @@ type GateSpec struct {
 	// +kubebuilder:validation:MaxItems=2048
 	AlsoOpen []GateOverlap `json:"alsoOpen,omitempty"`
 
-	// alsoOpenOmitted counts openings that alsoOpen had no room for: they open nothing here. Hundreds of windows of different,
-	// partly overlapping targets must be open at once for that; give more of them the same target.
+	// alsoOpenOmitted counts openings that alsoOpen had no room for: they open nothing here. Some 250 windows of different,
+	// partly overlapping targets must be open at once for that, or fewer with long selectors; give more of them the same target.
 	// +optional
 	AlsoOpenOmitted int32 `json:"alsoOpenOmitted,omitempty"`
 

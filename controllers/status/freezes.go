@@ -35,7 +35,7 @@ func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
 			return []string{v.Freeze}
 		}), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	}
-	return b.WithOptions(options()).Complete(r)
+	return b.WatchesRawSource(r.enforcement("ChangeFreeze")).WithOptions(options()).Complete(r)
 }
 
 // Reconcile writes the status of one freeze where it has changed, and comes back at its next edge.
@@ -60,6 +60,7 @@ func (r *Freezes) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	}
 	status, until := freezeStatus(&cf, compiled, namespaces, now)
 	keepsBack(&cf, &status, all, now)
+	r.setEnforced(&status.Conditions, cf.Generation, status.Gate, now)
 	if equality.Semantic.DeepEqual(cf.Status, status) {
 		return result(until, now), nil
 	}
@@ -118,6 +119,6 @@ func activeCondition(state gate.FreezeState) metav1.Condition {
 // emit tells of the transitions that the status write made.
 func (r *Freezes) emit(cf *v1alpha1.ChangeFreeze, after v1alpha1.ChangeFreezeStatus) {
 	before := cf.Status.Conditions
-	r.emitFalse(cf, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionGoverning)
+	r.emitFalse(cf, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionEnforced, v1alpha1.ConditionGoverning)
 	r.emitTurn(cf, before, after.Conditions, v1alpha1.ConditionActive)
 }

@@ -22,11 +22,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/schedule"
@@ -54,6 +56,7 @@ type Common struct {
 	Client   client.Client
 	Source   *compile.Source
 	Recorder events.EventRecorder
+	Enforced *enforced.State
 	Now      func() time.Time
 }
 
@@ -75,14 +78,16 @@ func result(until, now time.Time) ctrl.Result {
 
 // enqueueAll enqueues, a little later, every object of a kind: what it shares with the others may have changed, such as the
 // number of namespaces it governs.
-func (c *Common) enqueueAll(kind string) handler.EventHandler {
+func (c *Common) enqueueAll(kind string) handler.EventHandler { return c.enqueueAllAfter(kind, settle) }
+
+func (c *Common) enqueueAllAfter(kind string, wait time.Duration) handler.EventHandler {
 	enqueue := func(ctx context.Context, q queue) {
 		compiled, err := c.Source.Compiled(ctx)
 		if err != nil {
 			return // the cache is not filled yet: every object comes by itself
 		}
 		for _, name := range compiled.Names(kind) {
-			q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settle)
+			q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, wait)
 		}
 	}
 	return handler.Funcs{
@@ -90,6 +95,18 @@ func (c *Common) enqueueAll(kind string) handler.EventHandler {
 		UpdateFunc:  func(ctx context.Context, _ event.UpdateEvent, q queue) { enqueue(ctx, q) },
 		DeleteFunc:  func(ctx context.Context, _ event.DeleteEvent, q queue) { enqueue(ctx, q) },
 		GenericFunc: func(ctx context.Context, _ event.GenericEvent, q queue) { enqueue(ctx, q) },
+	}
+}
+
+// enforcement wakes every object of a kind at once when something else than before keeps what they say from being enforced.
+func (c *Common) enforcement(kind string) source.Source {
+	return source.Channel(c.Enforced.Changes(), c.enqueueAllAfter(kind, 0))
+}
+
+// setEnforced sets the condition Enforced of what has a gate, as soon as it is known; then whoever waits for it is woken.
+func (c *Common) setEnforced(conditions *[]metav1.Condition, generation int64, gate string, now time.Time) {
+	if report, known := c.Enforced.Report(); known {
+		setConditions(conditions, generation, now, report.Condition(gate))
 	}
 }
 

@@ -37,10 +37,10 @@ func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 	for _, kind := range held.Kinds {
 		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string { return v.Windows }), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	}
-	for _, kind := range r.Support.PolicyKinds() {
-		b = b.WatchesMetadata(held.PolicyMetadata(kind), r.enqueueAll("MaintenanceWindow"))
+	for _, policy := range r.Support.Policies() {
+		b = b.Watches(policy, r.enqueueAll("MaintenanceWindow"))
 	}
-	return b.WithOptions(options()).Complete(r)
+	return b.WatchesRawSource(r.enforcement("MaintenanceWindow")).WithOptions(options()).Complete(r)
 }
 
 // Reconcile writes the status of one window where it has changed, and comes back at its next edge.
@@ -69,6 +69,7 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	}
 	status, until := windowStatus(&mw, compiled, namespaces, now)
 	holds(&mw, &status, all, missing, now)
+	r.setEnforced(&status.Conditions, mw.Generation, status.Gate, now)
 	if equality.Semantic.DeepEqual(mw.Status, status) {
 		return result(until, now), nil
 	}
@@ -172,7 +173,7 @@ func opens(at time.Time) string {
 // emit tells of the transitions that the status write made.
 func (r *Windows) emit(mw *v1alpha1.MaintenanceWindow, after v1alpha1.MaintenanceWindowStatus, s *schedule.Schedule) {
 	before := mw.Status.Conditions
-	r.emitFalse(mw, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionGoverning, v1alpha1.ConditionHoldSupported)
+	r.emitFalse(mw, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionEnforced, v1alpha1.ConditionGoverning, v1alpha1.ConditionHoldSupported)
 	r.emitTurn(mw, before, after.Conditions, v1alpha1.ConditionOpen)
 	for _, u := range after.Upcoming {
 		if u.ShortNotice && !slices.ContainsFunc(mw.Status.Upcoming, func(b v1alpha1.UpcomingOccurrence) bool { return b.ShortNotice && b.Start.Equal(&u.Start) }) {

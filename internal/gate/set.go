@@ -171,7 +171,7 @@ func (g *group) at(now time.Time, own map[*group]openings) Gate {
 			g.addOverlaps(&result, state, now, own)
 		}
 	}
-	result.AlsoOpen, result.Omitted = affordable(result.AlsoOpen)
+	result.AlsoOpen, result.Omitted = fitting(result.AlsoOpen)
 	result.NextOpenings = soonest(result.NextOpenings)
 	return result
 }
@@ -382,21 +382,19 @@ func (g *group) addOverlaps(to *Gate, state State, now time.Time, own map[*group
 	}
 }
 
-// affordable returns the openings that MaxAlsoOpenCost and MaxAlsoOpenBytes have room for, the smallest first, and how many it leaves
-// out.
-func affordable(list []Overlap) (kept []Overlap, omitted int) {
-	cost, bytes := 0, 0
+// fitting returns the openings that MaxAlsoOpenBytes has room for, the smallest first, and how many it leaves out.
+func fitting(list []Overlap) (kept []Overlap, omitted int) {
+	bytes := 0
 	for _, o := range list {
-		cost, bytes = cost+o.cost(), bytes+o.Bytes()
+		bytes += o.Bytes()
 	}
-	if cost <= MaxAlsoOpenCost && bytes <= MaxAlsoOpenBytes {
+	if bytes <= MaxAlsoOpenBytes {
 		return list, 0
 	}
 	slices.SortStableFunc(list, func(a, b Overlap) int { return a.Bytes() - b.Bytes() })
-	cost, bytes = 0, 0
+	bytes = 0
 	for i, o := range list {
-		cost, bytes = cost+o.cost(), bytes+o.Bytes()
-		if cost > MaxAlsoOpenCost || bytes > MaxAlsoOpenBytes {
+		if bytes += o.Bytes(); bytes > MaxAlsoOpenBytes {
 			return list[:i], len(list) - i
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/enforced"
 )
 
 // TestSupport: rollouts can be held with every policy that it takes, and not with one of them missing.
@@ -22,7 +23,11 @@ func TestSupport(t *testing.T) {
 		b := fake.NewClientBuilder().WithScheme(scheme)
 		add := func(name string, o client.Object) {
 			if name != without {
-				b.WithObjects(o)
+				digest, err := enforced.Digest(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.WithObjects(digest.(client.Object))
 			}
 		}
 		for _, p := range doors.Policies() {
