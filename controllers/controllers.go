@@ -14,6 +14,7 @@ import (
 	"fonster.dev/fonster/controllers/releases"
 	"fonster.dev/fonster/controllers/status"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/leader"
 )
@@ -34,6 +35,8 @@ type Options struct {
 	Overridden *overrides.Store
 	// Lease says whether this replica leads.
 	Lease *leader.Lease
+	// Enforced is told what keeps windows and freezes from being enforced, and tells it.
+	Enforced *enforced.State
 	// Mutating says that the API server has MutatingAdmissionPolicy v1.
 	Mutating bool
 	// Exempt is who passes every gate, besides the control plane.
@@ -46,11 +49,14 @@ type Options struct {
 // Setup registers every controller with the manager.
 func Setup(mgr ctrl.Manager, o Options) error {
 	recorder := mgr.GetEventRecorder("fonster")
-	common := status.Common{Client: mgr.GetClient(), Source: o.Source, Recorder: recorder, Now: o.Now, View: &status.View{}}
+	common := status.Common{
+		Client: mgr.GetClient(), Source: o.Source, Recorder: recorder, Enforced: o.Enforced, Now: o.Now, View: &status.View{},
+	}
 	support := held.Support{Reader: mgr.GetClient(), Mutating: o.Mutating}
 	return errors.Join(
 		(&gates.Reconciler{
-			Client: mgr.GetClient(), Source: o.Source, Support: support, Exempt: o.Exempt, Now: o.Now, ObserveTransition: o.Observer.ObserveTransition,
+			Client: mgr.GetClient(), Source: o.Source, Support: support, Exempt: o.Exempt, Enforced: o.Enforced, Now: o.Now,
+			ObserveTransition: o.Observer.ObserveTransition,
 		}).SetupWithManager(mgr),
 		(&releases.Reconciler{
 			Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Source: o.Source, Recorder: recorder, Observer: o.Observer, Now: o.Now, Support: support,

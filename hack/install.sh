@@ -4,11 +4,18 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$root/.local/bin:$PATH
-for part in crd rbac policies; do kubectl apply --server-side -k "$root/config/$part"; done
+# put installs policies or bindings as they are here, whatever has become of those in the cluster: apply would refuse to overwrite what
+# others have changed, and leave what they have added.
+put() {
+  kubectl apply --server-side --force-conflicts -k "$1"
+  kubectl replace -k "$1" >/dev/null
+}
+for part in crd rbac; do kubectl apply --server-side -k "$root/config/$part"; done
+put "$root/config/policies"
 kubectl wait --for=condition=Established --timeout=60s -f "$root/config/crd/bases"
 # Below Kubernetes 1.36 there are no mutating policies.
 if kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'; then
-  kubectl apply --server-side -k "$root/config/mutating"
+  put "$root/config/mutating"
 fi
 for _ in $(seq 60); do
   answer=$(kubectl create namespace fonster-install --dry-run=server 2>&1) || true

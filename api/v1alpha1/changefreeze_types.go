@@ -70,7 +70,7 @@ type ChangeFreezeStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready (the freeze could be read), Active (it is in force now), Governing (some namespace matches).
+	// conditions are Ready (the freeze could be read), Enforced (the API server has all that it takes), Active (it is in force now), Governing (some namespace matches).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -107,6 +107,7 @@ type ChangeFreezeStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,shortName=cf
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Enforced",type=string,JSONPath=`.status.conditions[?(@.type=="Enforced")].status`,description="Whether the API server has all that it takes"
 // +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].status`
 // +kubebuilder:printcolumn:name="When",type=string,JSONPath=`.status.conditions[?(@.type=="Active")].message`,description="When it ends or begins next, in its own time zone"
 // +kubebuilder:printcolumn:name="Enforcement",type=string,JSONPath=`.spec.enforcement`

@@ -4,6 +4,9 @@ package v1alpha1
 const (
 	// ConditionReady says whether the object could be read and is in force.
 	ConditionReady = "Ready"
+	// ConditionEnforced says whether the API server has all that it takes to hold requests against what the object says: every policy
+	// and static binding of the operator's version, unchanged, and its Gate as last written.
+	ConditionEnforced = "Enforced"
 	// ConditionOpen says whether a window lets disruption pass now.
 	ConditionOpen = "Open"
 	// ConditionActive says whether a freeze is in force now.
@@ -38,6 +41,17 @@ const (
 	ReasonCutoffTooLong = "CutoffTooLong"
 	// ReasonInvalidSelector: not Ready, a selector cannot be read, so that nothing can be governed.
 	ReasonInvalidSelector = "InvalidSelector"
+
+	// ReasonEnforced: Enforced.
+	ReasonEnforced = "Enforced"
+	// ReasonPoliciesMissing: not Enforced, policies are not installed, and what they refuse passes.
+	ReasonPoliciesMissing = "PoliciesMissing"
+	// ReasonPoliciesChanged: not Enforced, policies are not as the operator's version has them.
+	ReasonPoliciesChanged = "PoliciesChanged"
+	// ReasonBindingsMissing: not Enforced, static bindings are missing or changed, and the operator could not restore them.
+	ReasonBindingsMissing = "BindingsMissing"
+	// ReasonGateNotWritten: not Enforced, the operator could not write the Gate or its bindings.
+	ReasonGateNotWritten = "GateNotWritten"
 
 	// ReasonWindowOpen: Open.
 	ReasonWindowOpen = "WindowOpen"

@@ -48,8 +48,8 @@ type GateSpec struct {
 	// +kubebuilder:validation:MaxItems=2048
 	AlsoOpen []GateOverlap `json:"alsoOpen,omitempty"`
 
-	// alsoOpenOmitted counts openings that alsoOpen had no room for: they open nothing here. Hundreds of windows of different,
-	// partly overlapping targets must be open at once for that; give more of them the same target.
+	// alsoOpenOmitted counts openings that alsoOpen had no room for: they open nothing here. Some 250 windows of different,
+	// partly overlapping targets must be open at once for that, or fewer with long selectors; give more of them the same target.
 	// +optional
 	AlsoOpenOmitted int32 `json:"alsoOpenOmitted,omitempty"`
 
@@ -66,14 +66,14 @@ type GateExempt struct {
 	// users are names of users, such as system:serviceaccount:databases:operator.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=22
+	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=512
 	Users []string `json:"users,omitempty"`
 
 	// groups are names of groups.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=22
+	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=512
 	Groups []string `json:"groups,omitempty"`
 }

@@ -149,7 +149,8 @@ type MaintenanceWindowStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready (the window could be read and is in force), Open (disruption is allowed now), Governing (some
+	// conditions are Ready (the window could be read and is in force), Enforced (the
+	// API server has all that it takes), Open (disruption is allowed now), Governing (some
 	// namespace matches the selector), Holding (rollouts wait), HoldSupported (rollouts can be held).
 	// +optional
 	// +listType=map
@@ -333,6 +334,7 @@ type StoppedNamespace struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,shortName=mw
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Enforced",type=string,JSONPath=`.status.conditions[?(@.type=="Enforced")].status`,description="Whether the API server has all that it takes"
 // +kubebuilder:printcolumn:name="Open",type=string,JSONPath=`.status.conditions[?(@.type=="Open")].status`
 // +kubebuilder:printcolumn:name="When",type=string,JSONPath=`.status.conditions[?(@.type=="Open")].message`,description="When it closes or opens next, in its own time zone"
 // +kubebuilder:printcolumn:name="Enforcement",type=string,JSONPath=`.spec.enforcement`

@@ -4,7 +4,6 @@ package gates
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -28,6 +27,7 @@ import (
 	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/parallel"
@@ -44,6 +44,8 @@ type Reconciler struct {
 	Support held.Support
 	// Exempt is who passes every gate, besides the control plane; nil: nobody.
 	Exempt *v1alpha1.GateExempt
+	// Enforced is told what keeps windows and freezes from being enforced.
+	Enforced *enforced.State
 	// ObserveTransition is told how long after a schedule's edge a Gate was written.
 	ObserveTransition func(delay time.Duration)
 
@@ -51,6 +53,8 @@ type Reconciler struct {
 	retired map[string]time.Time
 	// edge is the next instant at which some gate changes, as of the last reconcile; zero before the first.
 	edge time.Time
+	// wait is how long to wait before trying again what could not be written.
+	wait time.Duration
 }
 
 const (
@@ -63,6 +67,8 @@ const (
 	again = 50 * time.Millisecond
 	// gather lets what changes at once be written at once; an edge never waits for it.
 	gather = 20 * time.Millisecond
+	// firstRetry and lastRetry bound the wait before trying again what could not be written.
+	firstRetry, lastRetry = 10 * time.Millisecond, 5 * time.Second
 	// writers bounds the writes in flight at an edge.
 	writers = 8
 )
@@ -93,8 +99,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if r.Support.Mutating {
 		b = b.Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, all)
 	}
-	for _, kind := range r.Support.PolicyKinds() {
-		b = b.WatchesMetadata(held.PolicyMetadata(kind), all)
+	for _, policy := range r.Support.Policies() {
+		b = b.Watches(policy, all)
 	}
 	return b.WithOptions(options()).Complete(r)
 }
@@ -115,12 +121,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	plan := newPlan(gates, capabilities{mutating: r.Support.Mutating, hold: missing == ""}, r.Exempt, owners(compiled), live)
+	can := capabilities{mutating: r.Support.Mutating, hold: missing == ""}
+	plan := newPlan(gates, can, r.Exempt, owners(compiled), live)
+	plan.addStatic(can, live)
 	pending := r.retire(&plan, now)
-	if err := r.execute(ctx, plan, r.edge, now); err != nil {
+	report, err := r.execute(ctx, plan, r.edge, now)
+	if err != nil {
 		return ctrl.Result{}, err
 	}
-	r.edge = until
+	report.Missing, report.Changed = live.missing, live.changed
+	r.tell(ctx, report)
+	if report.Failed() { // the edge stands: what is written later is late since then
+		r.wait = min(max(2*r.wait, firstRetry), lastRetry)
+		return ctrl.Result{RequeueAfter: r.wait}, nil
+	}
+	r.edge, r.wait = until, 0
 	after := wait(until, r.Now())
 	if pending {
 		after = min(after, outlive)
@@ -128,7 +143,25 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	if compiled.Pending { // those that are ready are written, and wait for no other
 		after = min(after, again)
 	}
+	if report.Reduced() {
+		after = min(after, lastRetry)
+	}
 	return ctrl.Result{RequeueAfter: after}, nil
+}
+
+// tell reports what keeps windows and freezes from being enforced, and logs it when it has changed: not at each retry.
+func (r *Reconciler) tell(ctx context.Context, report enforced.Report) {
+	before, known := r.Enforced.Report()
+	if !r.Enforced.Tell(report) {
+		return
+	}
+	switch {
+	case !report.WellEnforced():
+		log.FromContext(ctx).Info("not all that windows and freezes say is enforced", "missing", report.Missing, "changed", report.Changed,
+			"bindings", report.Bindings, "gates", report.Gates, "withoutOthers", report.WithoutOthers, "omittedOpenings", report.Omitted)
+	case known && !before.WellEnforced():
+		log.FromContext(ctx).Info("all that windows and freezes say is enforced again")
+	}
 }
 
 // retire leaves in the plan only those stale gates whose bindings the API server has forgotten by now, and says whether others
@@ -161,12 +194,19 @@ func wait(until, now time.Time) time.Duration {
 // live is what the cluster has.
 type live struct {
 	gates map[string]*v1alpha1.Gate
-	// bindings are by name, those of mutating policies among them: they bear the names of their policies, and so differ.
+	// bindings are by name, those of mutating policies among them: they bear the names of their policies, and so differ. The static ones
+	// have no GateLabel.
 	bindings map[string]client.Object
+	// missing and changed are policies of this version; see enforced.Policies.
+	missing, changed []string
 }
 
 func (r *Reconciler) live(ctx context.Context) (live, error) {
 	result := live{gates: map[string]*v1alpha1.Gate{}, bindings: map[string]client.Object{}}
+	var err error
+	if result.missing, result.changed, err = enforced.Policies(ctx, r.Client, r.Support.Mutating); err != nil {
+		return result, err
+	}
 	var gates v1alpha1.GateList
 	if err := r.Client.List(ctx, &gates, client.UnsafeDisableDeepCopy); err != nil {
 		return result, err
@@ -175,7 +215,7 @@ func (r *Reconciler) live(ctx context.Context) (live, error) {
 		result.gates[gates.Items[i].Name] = &gates.Items[i]
 	}
 	var bindings admissionv1.ValidatingAdmissionPolicyBindingList
-	if err := r.Client.List(ctx, &bindings, client.UnsafeDisableDeepCopy, client.HasLabels{doors.GateLabel}); err != nil {
+	if err := r.Client.List(ctx, &bindings, client.UnsafeDisableDeepCopy); err != nil {
 		return result, err
 	}
 	for i := range bindings.Items {
@@ -185,7 +225,7 @@ func (r *Reconciler) live(ctx context.Context) (live, error) {
 		return result, nil
 	}
 	var mutating admissionv1.MutatingAdmissionPolicyBindingList
-	if err := r.Client.List(ctx, &mutating, client.UnsafeDisableDeepCopy, client.HasLabels{doors.GateLabel}); err != nil {
+	if err := r.Client.List(ctx, &mutating, client.UnsafeDisableDeepCopy); err != nil {
 		return result, err
 	}
 	for i := range mutating.Items {
@@ -216,6 +256,17 @@ func bindings(g gate.Gate, can capabilities) []client.Object {
 	return list
 }
 
+// policyOf names the policy of a binding as reports do.
+func policyOf(o client.Object) string {
+	switch b := o.(type) {
+	case *admissionv1.ValidatingAdmissionPolicyBinding:
+		return "ValidatingAdmissionPolicy " + b.Spec.PolicyName
+	case *admissionv1.MutatingAdmissionPolicyBinding:
+		return "MutatingAdmissionPolicy " + b.Spec.PolicyName
+	}
+	return ""
+}
+
 // specOf is the spec of a binding.
 func specOf(o client.Object) any {
 	switch b := o.(type) {
@@ -233,22 +284,30 @@ type plan struct {
 	bindings      []client.Object
 	staleGates    []client.Object
 	staleBindings []client.Object
-	// turned holds, as they were, the gates whose state changes, as opposed to their texts.
-	turned map[string]*v1alpha1.Gate
+	// current holds, as they are, the gates that are to change; turned those of them whose state changes, as opposed to their texts.
+	current, turned map[string]*v1alpha1.Gate
+	// omitted counts, by gate, the openings of other targets that a gate has no room for.
+	omitted map[string]int
 }
 
 // newPlan compares what should be with what is. It writes only what differs.
 func newPlan(gates []gate.Gate, can capabilities, exempt *v1alpha1.GateExempt, ownersOf func(gate.Gate) []metav1.OwnerReference, have live) plan {
-	p := plan{turned: map[string]*v1alpha1.Gate{}}
+	p := plan{current: map[string]*v1alpha1.Gate{}, turned: map[string]*v1alpha1.Gate{}, omitted: map[string]int{}}
 	wanted := map[string]bool{}
 	for _, g := range gates {
 		owners := ownersOf(g)
 		object := compile.Gate(g, exempt)
 		bindings := bindings(g, can)
 		wanted[object.Name] = true
+		if g.Omitted > 0 {
+			p.omitted[g.Name] = g.Omitted
+		}
 		current, exists := have.gates[object.Name]
 		if !exists || !equality.Semantic.DeepEqual(current.Spec, object.Spec) || !sameMeta(current, object) {
 			p.gates = append(p.gates, object)
+			if exists {
+				p.current[object.Name] = current
+			}
 			if exists && turned(current.Spec.Disruptions, object.Spec.Disruptions) {
 				p.turned[object.Name] = current
 			}
@@ -256,14 +315,11 @@ func newPlan(gates []gate.Gate, can capabilities, exempt *v1alpha1.GateExempt, o
 		for _, b := range bindings {
 			b.SetOwnerReferences(owners)
 			wanted[b.GetName()] = true
-			current, exists := have.bindings[b.GetName()]
-			if !exists || !equality.Semantic.DeepEqual(specOf(current), specOf(b)) || !sameMeta(current, b) {
-				if exists {
-					b.SetResourceVersion(current.GetResourceVersion())
-				}
-				p.bindings = append(p.bindings, b)
-			}
+			p.addBinding(b, have)
 		}
+	}
+	for _, b := range staticBindings(can) { // also one that somebody has labelled as a gate's
+		wanted[b.GetName()] = true
 	}
 	for name, g := range have.gates {
 		if !wanted[name] {
@@ -271,11 +327,47 @@ func newPlan(gates []gate.Gate, can capabilities, exempt *v1alpha1.GateExempt, o
 		}
 	}
 	for name, b := range have.bindings {
-		if !wanted[name] {
+		if _, ofGate := b.GetLabels()[doors.GateLabel]; ofGate && !wanted[name] {
 			p.staleBindings = append(p.staleBindings, b)
 		}
 	}
 	return p
+}
+
+// addBinding adds a binding where the cluster has another one, or none.
+func (p *plan) addBinding(b client.Object, have live) {
+	current, exists := have.bindings[b.GetName()]
+	if exists && equality.Semantic.DeepEqual(specOf(current), specOf(b)) && sameMeta(current, b) {
+		return
+	}
+	if exists {
+		b.SetResourceVersion(current.GetResourceVersion())
+	}
+	p.bindings = append(p.bindings, b)
+}
+
+// addStatic adds the bindings that need no gate, where somebody has deleted or changed them. Without its policy a binding is nothing,
+// and not written: to uninstall takes both away.
+func (p *plan) addStatic(can capabilities, have live) {
+	for _, b := range staticBindings(can) {
+		if !slices.Contains(have.missing, policyOf(b)) {
+			p.addBinding(b, have)
+		}
+	}
+}
+
+// staticBindings are the bindings that need no gate, as far as the API server has their kinds.
+func staticBindings(can capabilities) []client.Object {
+	var list []client.Object
+	for _, b := range doors.StaticBindings() {
+		list = append(list, b)
+	}
+	if can.mutating {
+		for _, b := range doors.StaticMutatingBindings() {
+			list = append(list, b)
+		}
+	}
+	return list
 }
 
 // sameMeta compares the metadata that the operator writes.
@@ -311,37 +403,62 @@ func edge(before *v1alpha1.Gate, passed, now time.Time) time.Time {
 	return own
 }
 
-// execute writes gates before bindings, so that a binding never waits for its gate, and takes bindings away before gates.
-// What fails does not keep back the rest.
-func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time) error {
-	var failed sync.Map
-	gatesErr := parallel.Each(writers, p.gates, func(g *v1alpha1.Gate) error {
-		first, err := r.writeGate(ctx, g, p.turned[g.Name])
-		if err != nil {
-			failed.Store(g.Name, true)
-			return fmt.Errorf("gate %s: %w", g.Name, err)
+// execute writes gates before bindings, so that a binding never waits for its gate, and takes bindings away before gates; neither
+// while something could not be written, which may be what is to take their place. What fails does not keep back the rest, and is
+// reported.
+func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time) (enforced.Report, error) {
+	done := outcome{report: enforced.Report{Omitted: p.omitted}}
+	_ = parallel.Each(writers, p.gates, func(g *v1alpha1.Gate) error {
+		if !r.writeGate(ctx, g, p.current[g.Name], p.turned[g.Name], &done) {
+			return nil
 		}
-		if edge := edge(p.turned[g.Name], passed, now); first && !edge.IsZero() {
+		if edge := edge(p.turned[g.Name], passed, now); !edge.IsZero() {
 			r.ObserveTransition(r.Now().Sub(edge))
 		}
 		return nil
 	})
-	bindingsErr := parallel.Each(writers, p.bindings, func(b client.Object) error {
-		if _, gateFailed := failed.Load(b.GetLabels()[doors.GateLabel]); gateFailed {
-			return nil
+	_ = parallel.Each(writers, p.bindings, func(b client.Object) error {
+		if gate := b.GetLabels()[doors.GateLabel]; !done.failed(gate) {
+			done.binding(b, r.writeBinding(ctx, b))
 		}
-		return r.writeBinding(ctx, b)
+		return nil
 	})
-	staleErr := parallel.Each(writers, p.staleBindings, func(o client.Object) error { return r.remove(ctx, o) })
-	if staleErr == nil {
-		staleErr = parallel.Each(writers, p.staleGates, func(o client.Object) error { return r.remove(ctx, o) })
+	if done.report.Failed() || done.behind != nil {
+		return done.report, done.behind
 	}
-	return errors.Join(gatesErr, bindingsErr, staleErr)
+	if err := parallel.Each(writers, p.staleBindings, func(o client.Object) error { return r.remove(ctx, o) }); err != nil {
+		return done.report, err
+	}
+	return done.report, parallel.Each(writers, p.staleGates, func(o client.Object) error { return r.remove(ctx, o) })
 }
 
-// writeGate writes a gate, and says whether it was the first to turn it from what it was before. A cache that is behind, after a sleep or
+// writeGate writes a gate; where that fails, without what other targets open: whether it closes must not depend on them. It says
+// whether the gate has been written, and turned by this write.
+func (r *Reconciler) writeGate(ctx context.Context, g, current, turned *v1alpha1.Gate, done *outcome) bool {
+	first, err := r.turn(ctx, g, turned)
+	if err == nil {
+		return first
+	}
+	if len(g.Spec.AlsoOpen)+len(g.Spec.NextOpenings) == 0 {
+		done.gate(g.Name, err)
+		return false
+	}
+	alone := compile.WithoutOthers(g)
+	same := current != nil && equality.Semantic.DeepEqual(current.Spec, alone.Spec) && sameMeta(current, alone)
+	if !same {
+		var failed error
+		if first, failed = r.turn(ctx, alone, turned); failed != nil {
+			done.gate(g.Name, err)
+			return false
+		}
+	}
+	done.withoutOthers(g.Name, err, int(alone.Spec.AlsoOpenOmitted))
+	return first && !same
+}
+
+// turn writes a gate, and says whether it was the first to turn it from what it was before. A cache that is behind, after a sleep or
 // beside another replica, knows of an edge that is long written: what has been written since makes the first attempt a conflict.
-func (r *Reconciler) writeGate(ctx context.Context, g, before *v1alpha1.Gate) (first bool, err error) {
+func (r *Reconciler) turn(ctx context.Context, g, before *v1alpha1.Gate) (first bool, err error) {
 	if before != nil {
 		g.ResourceVersion = before.ResourceVersion
 		if err := apply.Object(ctx, r.Client, g); !apierrors.IsConflict(err) {
@@ -352,9 +469,63 @@ func (r *Reconciler) writeGate(ctx context.Context, g, before *v1alpha1.Gate) (f
 	return false, apply.Object(ctx, r.Client, g)
 }
 
+// outcome gathers what could not be written; writers share it.
+type outcome struct {
+	mu     sync.Mutex
+	report enforced.Report
+	// behind is that somebody else has written since the cache last heard: that comes right by itself.
+	behind error
+}
+
+func (o *outcome) failed(gate string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.report.Gates[gate] != ""
+}
+
+func (o *outcome) gate(name string, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	put(&o.report.Gates, name, enforced.Problem(err))
+}
+
+func (o *outcome) withoutOthers(name string, err error, omitted int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	put(&o.report.WithoutOthers, name, enforced.Problem(err))
+	if omitted > 0 {
+		put(&o.report.Omitted, name, omitted)
+	}
+}
+
+// binding reports a binding that could not be written with its gate, or among the static ones.
+func (o *outcome) binding(b client.Object, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch gate := b.GetLabels()[doors.GateLabel]; {
+	case err == nil:
+	case apierrors.IsConflict(err):
+		o.behind = err
+	case gate != "":
+		put(&o.report.Gates, gate, enforced.Problem(err))
+	default:
+		put(&o.report.Bindings, b.GetName(), enforced.Problem(err))
+	}
+}
+
+func put[V any](m *map[string]V, key string, value V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[key] = value
+}
+
 // writeBinding creates a binding, or replaces one that somebody changed as a whole: to apply would merge, its actions being a
 // set.
 func (r *Reconciler) writeBinding(ctx context.Context, b client.Object) error {
+	if b.GetLabels()[doors.GateLabel] == "" {
+		log.FromContext(ctx).Info("restoring a static binding that was deleted or changed", "name", b.GetName())
+	}
 	var err error
 	if b.GetResourceVersion() == "" {
 		err = apply.Object(ctx, r.Client, b)

@@ -42,7 +42,7 @@ func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
 			return []string{v.Freeze}
 		}), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	}
-	return b.WithOptions(options()).Complete(r)
+	return b.WatchesRawSource(r.enforcement()).WithOptions(options()).Complete(r)
 }
 
 // Reconcile writes the status of one freeze where it has changed, and comes back at its next edge.
@@ -61,6 +61,7 @@ func (r *Freezes) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	}
 	status, until := freezeStatus(&cf, view.compiled, view.namespaces, now)
 	keepsBack(&cf, &status, view.waiting, now)
+	r.setEnforced(&status.Conditions, cf.Generation, status.Gate, now)
 	if equality.Semantic.DeepEqual(cf.Status, status) {
 		return result(until, now), nil
 	}
@@ -130,6 +131,6 @@ func activeCondition(state gate.FreezeState) metav1.Condition {
 // emit tells of the transitions that the status write made.
 func (r *Freezes) emit(cf *v1alpha1.ChangeFreeze, after v1alpha1.ChangeFreezeStatus) {
 	before := cf.Status.Conditions
-	r.emitFalse(cf, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionGoverning)
+	r.emitFalse(cf, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionEnforced, v1alpha1.ConditionGoverning)
 	r.emitTurn(cf, before, after.Conditions, v1alpha1.ConditionActive)
 }

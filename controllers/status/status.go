@@ -22,10 +22,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/schedule"
 )
@@ -60,6 +62,7 @@ type Common struct {
 	Client   client.Client
 	Source   *compile.Source
 	Recorder events.EventRecorder
+	Enforced *enforced.State
 	Now      func() time.Time
 	// View is shared by both.
 	View *View
@@ -82,10 +85,12 @@ func result(until, now time.Time) ctrl.Result {
 }
 
 // enqueueEveryone asks, a little later and once for many events, to look over every object, of which it tells first.
-func enqueueEveryone(tell func()) handler.EventHandler {
+func enqueueEveryone(tell func()) handler.EventHandler { return enqueueEveryoneAfter(settle, tell) }
+
+func enqueueEveryoneAfter(wait time.Duration, tell func()) handler.EventHandler {
 	enqueue := func(q queue) {
 		tell()
-		q.AddAfter(everyone, settle)
+		q.AddAfter(everyone, wait)
 	}
 	return handler.Funcs{
 		CreateFunc:  func(_ context.Context, _ event.CreateEvent, q queue) { enqueue(q) },
@@ -98,6 +103,18 @@ func enqueueEveryone(tell func()) handler.EventHandler {
 // enqueueNamespaces is enqueueEveryone for the namespaces, which are counted.
 func (c *Common) enqueueNamespaces() handler.EventHandler {
 	return enqueueEveryone(func() { c.View.namespaces.Add(1) })
+}
+
+// enforcement looks over every object at once when something else than before keeps what they say from being enforced.
+func (c *Common) enforcement() source.Source {
+	return source.Channel(c.Enforced.Changes(), enqueueEveryoneAfter(0, func() {}))
+}
+
+// setEnforced sets the condition Enforced of what has a gate, as soon as it is known; then whoever waits for it is woken.
+func (c *Common) setEnforced(conditions *[]metav1.Condition, generation int64, gate string, now time.Time) {
+	if report, known := c.Enforced.Report(); known {
+		setConditions(conditions, generation, now, report.Condition(gate))
+	}
 }
 
 // enqueueOf enqueues, a little later, the objects that say something of a workload, before or after a change: among many windows

@@ -52,6 +52,7 @@ type basis struct {
 	namespaces int32
 	waiting    string
 	missing    string
+	enforced   string
 }
 
 // SetupWithManager registers the reconciler.
@@ -65,10 +66,10 @@ func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 	for _, kind := range held.Kinds {
 		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string { return v.Windows }), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	}
-	for _, kind := range r.Support.PolicyKinds() {
-		b = b.WatchesMetadata(held.PolicyMetadata(kind), enqueueEveryone(func() { r.anew.Add(1) }))
+	for _, policy := range r.Support.Policies() {
+		b = b.Watches(policy, enqueueEveryone(func() { r.anew.Add(1) }))
 	}
-	return b.WithOptions(options()).Complete(r)
+	return b.WatchesRawSource(r.enforcement()).WithOptions(options()).Complete(r)
 }
 
 // Reconcile writes the status of one window where it has changed, and comes back at its next edge.
@@ -92,6 +93,7 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	on := r.basis(&mw, view, missing, now)
 	status, until := windowStatus(&mw, view.compiled, view.namespaces, now)
 	holds(&mw, &status, view.waiting, missing, now)
+	r.setEnforced(&status.Conditions, mw.Generation, status.Gate, now)
 	if equality.Semantic.DeepEqual(mw.Status, status) {
 		r.remember(mw.Name, on)
 		return result(until, now), nil
@@ -141,6 +143,9 @@ func (r *Windows) basis(mw *v1alpha1.MaintenanceWindow, view glance, missing str
 		waiting: holding(view.waiting).Message,
 	}
 	b.state, _ = view.compiled.Set.Window(mw.Name, now)
+	if report, known := r.Enforced.Report(); known {
+		b.enforced = report.Condition(b.state.Gate).Message
+	}
 	return b
 }
 
@@ -255,7 +260,7 @@ func opens(at time.Time) string {
 // emit tells of the transitions that the status write made.
 func (r *Windows) emit(mw *v1alpha1.MaintenanceWindow, after v1alpha1.MaintenanceWindowStatus, s *schedule.Schedule) {
 	before := mw.Status.Conditions
-	r.emitFalse(mw, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionGoverning, v1alpha1.ConditionHoldSupported)
+	r.emitFalse(mw, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionEnforced, v1alpha1.ConditionGoverning, v1alpha1.ConditionHoldSupported)
 	r.emitTurn(mw, before, after.Conditions, v1alpha1.ConditionOpen)
 	for _, u := range after.Upcoming {
 		if u.ShortNotice && !slices.ContainsFunc(mw.Status.Upcoming, func(b v1alpha1.UpcomingOccurrence) bool { return b.ShortNotice && b.Start.Equal(&u.Start) }) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"fonster.dev/fonster/api/v1alpha1"
 )
@@ -11,8 +12,11 @@ import (
 // everybody holds groups that would open every gate to all, or to every administrator.
 var everybody = []string{"system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:masters"}
 
-// maxExempt bounds the names: each Gate carries them.
-const maxExempt = 32
+// maxExempt and maxName bound the names, as the CRD of the Gates does: each Gate carries them.
+const (
+	maxExempt = 32
+	maxName   = 512
+)
 
 // Exempt reads the names of users and groups that pass every gate. It refuses what is no exact name, and groups of which
 // everybody or every administrator is a member.
@@ -23,6 +27,9 @@ func Exempt(users, groups []string) (*v1alpha1.GateExempt, error) {
 	for _, name := range slices.Concat(users, groups) {
 		if name == "" || strings.ContainsAny(name, "* \t") || strings.HasSuffix(name, ":") {
 			return nil, fmt.Errorf("exempt %q: an exact name is needed, such as system:serviceaccount:databases:operator", name)
+		}
+		if utf8.RuneCountInString(name) > maxName {
+			return nil, fmt.Errorf("exempt %.40q...: a name has at most %d characters", name, maxName)
 		}
 	}
 	for _, group := range groups {

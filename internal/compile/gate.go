@@ -51,6 +51,14 @@ func Gate(g gate.Gate, exempt *v1alpha1.GateExempt) *v1alpha1.Gate {
 	return object
 }
 
+// WithoutOthers is a Gate without what other targets open, which only closes it: for where the whole cannot be written.
+func WithoutOthers(g *v1alpha1.Gate) *v1alpha1.Gate {
+	alone := g.DeepCopy()
+	alone.Spec.AlsoOpenOmitted += int32(len(g.Spec.AlsoOpen))
+	alone.Spec.AlsoOpen, alone.Spec.NextOpenings = nil, nil
+	return alone
+}
+
 // Overdue is the first of the instants at which a Gate itself says that something will change, where it has passed at now: the
 // edge since which the Gate is late. Zero when none has.
 func Overdue(spec *v1alpha1.GateSpec, now time.Time) (edge time.Time) {

@@ -38,6 +38,7 @@ func StaticBindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
 				of.Name = "fonster-" + path.Base(label)
 			}
 			of.Spec.MatchResources = having(label)
+			setDefaults(of.Spec.MatchResources)
 			bindings = append(bindings, of)
 		}
 	}
@@ -57,6 +58,7 @@ func everyGate() *admissionv1.ParamRef {
 }
 
 func binding(name string, spec admissionv1.ValidatingAdmissionPolicyBindingSpec) *admissionv1.ValidatingAdmissionPolicyBinding {
+	setDefaults(spec.MatchResources)
 	return &admissionv1.ValidatingAdmissionPolicyBinding{
 		TypeMeta:   metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "ValidatingAdmissionPolicyBinding"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{ManagedByLabel: ManagedBy}},

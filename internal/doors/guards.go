@@ -142,8 +142,8 @@ func selectorsPolicy() *admissionv1.ValidatingAdmissionPolicy {
 			Validations: []admissionv1.Validation{
 				{
 					Expression: `variables.selectors.all(s, s.?matchExpressions.orValue([]).size() + s.?matchLabels.orValue({}).size() <= 32` +
-						` && s.?matchExpressions.orValue([]).map(r, r.?values.orValue([]).size()).sum() <= 1024)`,
-					Message: "namespaceSelector and objectSelector take at most 32 requirements with 1,024 values in all: select by a label that the namespaces share",
+						` && s.?matchExpressions.orValue([]).map(r, r.?values.orValue([]).size()).sum() <= 64)`,
+					Message: "namespaceSelector and objectSelector take at most 32 requirements with 64 values in all: select by a label that the namespaces share",
 				},
 				{
 					Expression: expressions + `all(rs, rs.all(r, r.operator in ['In', 'NotIn', 'Exists', 'DoesNotExist']))`,

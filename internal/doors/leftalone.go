@@ -97,7 +97,7 @@ var Reviewed = []LeftAlone{
 		Resources: []string{"apiextensions.k8s.io/customresourcedefinitions", "apiregistration.k8s.io/apiservices"},
 	},
 	{
-		Way: "admission policies, their bindings, webhooks", Why: "the API server exempts them from admission by policies: keep the right to write them narrow. The operator restores its bindings at once",
+		Way: "admission policies, their bindings, webhooks", Why: "the API server exempts them from admission by policies: keep the right to write them narrow. The operator restores its bindings at once; what else is missing or changed, it tells on every window (`Enforced=False`) until `make install`",
 		Resources: []string{
 			"admissionregistration.k8s.io/mutatingadmissionpolicies", "admissionregistration.k8s.io/mutatingadmissionpolicybindings",
 			"admissionregistration.k8s.io/mutatingwebhookconfigurations", "admissionregistration.k8s.io/validatingadmissionpolicies",

@@ -51,6 +51,7 @@ func MutatingBindings(g gate.Gate) []*admissionv1.MutatingAdmissionPolicyBinding
 func mutatingPolicy(name, description string, spec admissionv1.MutatingAdmissionPolicySpec) *admissionv1.MutatingAdmissionPolicy {
 	spec.FailurePolicy = new(admissionv1.Fail)
 	leaveProtectedAlone(spec.ParamKind, spec.MatchConstraints)
+	setDefaults(spec.MatchConstraints)
 	return &admissionv1.MutatingAdmissionPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "MutatingAdmissionPolicy"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -63,6 +64,7 @@ func mutatingPolicy(name, description string, spec admissionv1.MutatingAdmission
 }
 
 func mutatingBinding(name string, spec admissionv1.MutatingAdmissionPolicyBindingSpec) *admissionv1.MutatingAdmissionPolicyBinding {
+	setDefaults(spec.MatchResources)
 	return &admissionv1.MutatingAdmissionPolicyBinding{
 		TypeMeta:   metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "MutatingAdmissionPolicyBinding"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{ManagedByLabel: ManagedBy}},

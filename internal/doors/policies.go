@@ -52,6 +52,7 @@ func Policies() []*admissionv1.ValidatingAdmissionPolicy {
 func policy(name, description string, spec admissionv1.ValidatingAdmissionPolicySpec) *admissionv1.ValidatingAdmissionPolicy {
 	spec.FailurePolicy = new(admissionv1.Fail)
 	leaveProtectedAlone(spec.ParamKind, spec.MatchConstraints)
+	setDefaults(spec.MatchConstraints)
 	return &admissionv1.ValidatingAdmissionPolicy{
 		TypeMeta: metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "ValidatingAdmissionPolicy"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -60,6 +61,22 @@ func policy(name, description string, spec admissionv1.ValidatingAdmissionPolicy
 			Annotations: map[string]string{"kubernetes.io/description": description},
 		},
 		Spec: spec,
+	}
+}
+
+// setDefaults sets what the API server would, so that what is stored can be compared with what is wanted.
+func setDefaults(match *admissionv1.MatchResources) {
+	if match == nil {
+		return
+	}
+	if match.NamespaceSelector == nil {
+		match.NamespaceSelector = &metav1.LabelSelector{}
+	}
+	if match.ObjectSelector == nil {
+		match.ObjectSelector = &metav1.LabelSelector{}
+	}
+	if match.MatchPolicy == nil {
+		match.MatchPolicy = new(admissionv1.Equivalent)
 	}
 }
 

@@ -92,7 +92,7 @@ type Gate struct {
 	Disruptions []State
 	// AlsoOpen are openings of other targets that may overlap, open now, for disruptions for which the gate itself is not.
 	AlsoOpen []Overlap
-	// Omitted counts the openings that AlsoOpen had no room for: they stay closed here. See MaxAlsoOpenCost.
+	// Omitted counts the openings that AlsoOpen had no room for: they stay closed here. See MaxAlsoOpenBytes.
 	Omitted int
 	// NextOpenings are openings of other targets that may overlap, to come before the gate's own; soonest first, at most
 	// MaxNextOpenings.
@@ -123,9 +123,11 @@ const (
 	// MaxAlsoFrozen bounds FreezeState.Also: the API server's CEL evaluator can be asked for so many rights.
 	MaxAlsoFrozen = 2
 
-	// MaxAlsoOpenCost bounds what it costs to read Gate.AlsoOpen, in units of the API server's CEL evaluator, which gives up
-	// at a million a call: enough for 1,600 openings that select by one label each.
-	MaxAlsoOpenCost = 200_000
+	// MaxAlsoOpenBytes and MaxNextOpeningsBytes bound how long they are in JSON, which the API server reads with each request: what
+	// other targets open must never make a Gate too large to be written, or to be evaluated. Enough for some 250 openings that select
+	// by one label each.
+	MaxAlsoOpenBytes     = 64 << 10
+	MaxNextOpeningsBytes = 16 << 10
 )
 
 // State is the state of one disruption at a gate. Zero times mean: none known.
@@ -164,15 +166,19 @@ type FreezeState struct {
 	EndsAt time.Time
 }
 
-// cost is what it costs the policies, at most, to find out whether o reaches an object.
-func (o Overlap) cost() int {
-	cost := 80
+// Bytes is how long o is in a Gate's JSON, at most.
+func (o Overlap) Bytes() int {
+	const fields, requirement, value = 180, 48, 3
+	bytes := fields + len(o.Window)
 	for _, s := range []Selector{o.Target.Namespaces, o.Target.Objects} {
 		for _, r := range s {
-			cost += 25 + len(r.Values)
+			bytes += requirement + len(r.Key)
+			for _, v := range r.Values {
+				bytes += value + len(v)
+			}
 		}
 	}
-	return cost
+	return bytes
 }
 
 // Overlap is an opening of another target.

@@ -2,12 +2,14 @@ package gate
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 func TestNewSelectorRefuses(t *testing.T) {
@@ -26,6 +28,43 @@ func TestNewSelectorRefuses(t *testing.T) {
 				t.Errorf("error %v does not say %q", err, tc.want)
 			}
 		})
+	}
+}
+
+// TestNamesOfGates: no two targets share a name, however little of the hash it has, whatever the order; and each is a label value.
+func TestNamesOfGates(t *testing.T) {
+	name := func(digits, n int) map[string]string {
+		groups := map[string]*group{}
+		for i := range n {
+			target := Target{Namespaces: sel(t, Requirement{"team", In, []string{fmt.Sprintf("%s%d", strings.Repeat("a", 50), i)}})}
+			groups[target.key()] = &group{target: target}
+		}
+		nameGroups(groups, digits)
+		names := map[string]string{}
+		for key, g := range groups {
+			if problems := validation.IsValidLabelValue(g.name); len(problems) > 0 {
+				t.Fatalf("%s: %v", g.name, problems)
+			}
+			if other, shared := names[g.name]; shared {
+				t.Fatalf("%s and %s share the name %s", other, key, g.name)
+			}
+			names[g.name] = key
+		}
+		return names
+	}
+	name(1, 200)
+	if again := name(1, 200); !maps.Equal(again, name(1, 200)) {
+		t.Error("the same targets have other names the next time")
+	}
+	for n := range name(hashDigits, 3) {
+		if hash := n[strings.LastIndex(n, "-")+1:]; len(hash) != 16 {
+			t.Errorf("%s: the hash has %d digits", n, len(hash))
+		}
+	}
+	for n := range name(60, 2) {
+		if len(n) > 63 {
+			t.Errorf("%s is too long for a label", n)
+		}
 	}
 }
 

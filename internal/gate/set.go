@@ -48,7 +48,7 @@ func NewSet(windows []Window, freezes []Freeze) *Set {
 		key := t.key()
 		g, found := byTarget[key]
 		if !found {
-			g = &group{target: t, name: t.Name()}
+			g = &group{target: t}
 			byTarget[key] = g
 		}
 		return g
@@ -64,6 +64,7 @@ func NewSet(windows []Window, freezes []Freeze) *Set {
 		g.freezes = append(g.freezes, f)
 		s.freezes[f.Name] = &freezeEntry{f, g}
 	}
+	nameGroups(byTarget, hashDigits)
 	s.groups = slices.SortedFunc(maps.Values(byTarget), func(a, b *group) int { return cmp.Compare(a.name, b.name) })
 	for _, g := range s.groups {
 		slices.SortFunc(g.windows, func(a, b Window) int { return cmp.Compare(a.Name, b.Name) })
@@ -101,6 +102,19 @@ func (g *group) divide() {
 			}
 		}
 		g.blocked[i] = slices.Clip(g.blocked[i])
+	}
+}
+
+// nameGroups gives each group a name of its own. Where two would share one, the later by key has more of its hash in it: a Gate that
+// two targets wrote to and fro would let through what either lets through.
+func nameGroups(byTarget map[string]*group, digits int) {
+	taken := make(map[string]bool, len(byTarget))
+	for _, key := range slices.Sorted(maps.Keys(byTarget)) {
+		g := byTarget[key]
+		for n := digits; g.name == "" || taken[g.name]; n++ {
+			g.name = g.target.name(n)
+		}
+		taken[g.name] = true
 	}
 }
 
@@ -184,9 +198,8 @@ func (g *group) at(now time.Time, own map[*group]openings) Gate {
 			g.addOverlaps(&result, state, now, own)
 		}
 	}
-	result.AlsoOpen, result.Omitted = affordable(result.AlsoOpen)
-	slices.SortStableFunc(result.NextOpenings, func(a, b Overlap) int { return a.OpensAt.Compare(b.OpensAt) })
-	result.NextOpenings = result.NextOpenings[:min(len(result.NextOpenings), MaxNextOpenings)]
+	result.AlsoOpen, result.Omitted = fitting(result.AlsoOpen)
+	result.NextOpenings = soonest(result.NextOpenings)
 	return result
 }
 
@@ -394,22 +407,35 @@ func (g *group) addOverlaps(to *Gate, state State, now time.Time, own map[*group
 	}
 }
 
-// affordable returns the openings that MaxAlsoOpenCost has room for, the cheapest first, and how many it leaves out.
-func affordable(list []Overlap) (kept []Overlap, omitted int) {
-	total := 0
+// fitting returns the openings that MaxAlsoOpenBytes has room for, the smallest first, and how many it leaves out.
+func fitting(list []Overlap) (kept []Overlap, omitted int) {
+	bytes := 0
 	for _, o := range list {
-		total += o.cost()
+		bytes += o.Bytes()
 	}
-	if total <= MaxAlsoOpenCost {
+	if bytes <= MaxAlsoOpenBytes {
 		return list, 0
 	}
-	slices.SortStableFunc(list, func(a, b Overlap) int { return a.cost() - b.cost() })
-	for i, spent := 0, 0; i < len(list); i++ {
-		if spent += list[i].cost(); spent > MaxAlsoOpenCost {
+	slices.SortStableFunc(list, func(a, b Overlap) int { return a.Bytes() - b.Bytes() })
+	bytes = 0
+	for i, o := range list {
+		if bytes += o.Bytes(); bytes > MaxAlsoOpenBytes {
 			return list[:i], len(list) - i
 		}
 	}
 	return list, 0
+}
+
+// soonest returns the first openings to come, as many as MaxNextOpenings and MaxNextOpeningsBytes have room for.
+func soonest(list []Overlap) []Overlap {
+	slices.SortStableFunc(list, func(a, b Overlap) int { return a.OpensAt.Compare(b.OpensAt) })
+	bytes := 0
+	for i, o := range list {
+		if bytes += o.Bytes(); i == MaxNextOpenings || bytes > MaxNextOpeningsBytes {
+			return list[:i]
+		}
+	}
+	return list
 }
 
 // addOverlap adds an opening for a disruption, to the entry that is the same opening where there is one.

@@ -27,10 +27,18 @@ func (t Target) Overlaps(other Target) bool {
 	return t.Namespaces.Overlaps(other.Namespaces) && t.Objects.Overlaps(other.Objects)
 }
 
+// hashDigits is how much of its hash the name of a gate has: 64 bits. To meet the name of a given target takes 2^64 tries; a pair of
+// one's own with the same name is found by some 2^32, and nameGroups tells them apart.
+const hashDigits = 16
+
 // Name is the name of the target's gate: words from the selectors for people, and a hash that alone tells targets apart.
 // The same target has the same name in every replica and after every restart.
-func (t Target) Name() string {
-	const maxWords = 40
+func (t Target) Name() string { return t.name(hashDigits) }
+
+// name has so many digits of the hash, and fits the value of a label.
+func (t Target) name(digits int) string {
+	const maxName, mostWords = 63, 40
+	maxWords := min(mostWords, maxName-1-digits)
 	words := t.Namespaces.words()
 	if words == "" {
 		words = "all-namespaces"
@@ -42,7 +50,7 @@ func (t Target) Name() string {
 		words = words[:maxWords]
 	}
 	sum := sha256.Sum256([]byte(t.key()))
-	return strings.Trim(words, "-") + "-" + hex.EncodeToString(sum[:4])
+	return strings.Trim(words, "-") + "-" + hex.EncodeToString(sum[:])[:digits]
 }
 
 // words are the selector's keys and values in the letters of an object's name.

@@ -8,16 +8,16 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/enforced"
 )
 
 // Support says whether rollouts can be held here.
 type Support struct {
-	// Reader reads the metadata of policies.
+	// Reader reads digested policies: see enforced.Digest.
 	Reader client.Reader
 	// Mutating says that the API server has MutatingAdmissionPolicy v1.
 	Mutating bool
@@ -37,19 +37,12 @@ func KnowsMutating(mapper meta.RESTMapper) (bool, error) {
 	return true, nil
 }
 
-// PolicyKinds are the kinds of policies that hold, as far as the API server has them.
-func (s Support) PolicyKinds() []string {
+// Policies are empty policies of the kinds that hold, as far as the API server has them.
+func (s Support) Policies() []client.Object {
 	if !s.Mutating {
-		return []string{"ValidatingAdmissionPolicy"}
+		return []client.Object{&admissionv1.ValidatingAdmissionPolicy{}}
 	}
-	return []string{"ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"}
-}
-
-// PolicyMetadata is an empty policy of a kind, to be read without its spec.
-func PolicyMetadata(kind string) *metav1.PartialObjectMetadata {
-	o := &metav1.PartialObjectMetadata{}
-	o.SetGroupVersionKind(admissionv1.SchemeGroupVersion.WithKind(kind))
-	return o
+	return []client.Object{&admissionv1.ValidatingAdmissionPolicy{}, &admissionv1.MutatingAdmissionPolicy{}}
 }
 
 // Missing says what it takes to hold rollouts and is not there; empty: they can be held.
@@ -57,26 +50,17 @@ func (s Support) Missing(ctx context.Context) (string, error) {
 	if !s.Mutating {
 		return "the API server does not have MutatingAdmissionPolicy v1 (Kubernetes 1.36)", nil
 	}
-	missing := doors.HoldPolicies()
-	for _, kind := range s.PolicyKinds() {
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(admissionv1.SchemeGroupVersion.WithKind(kind + "List"))
-		if err := s.Reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-			return "", err
-		}
-		for i := range list.Items {
-			delete(missing[kind], list.Items[i].Name)
-		}
+	all, _, err := enforced.Policies(ctx, s.Reader, s.Mutating)
+	if err != nil {
+		return "", err
 	}
-	var names []string
-	for kind, policies := range missing {
-		for name := range policies {
-			names = append(names, kind+" "+name)
-		}
-	}
-	if len(names) == 0 {
+	holds := doors.HoldPolicies()
+	missing := slices.DeleteFunc(all, func(policy string) bool {
+		kind, name, _ := strings.Cut(policy, " ")
+		return !holds[kind][name]
+	})
+	if len(missing) == 0 {
 		return "", nil
 	}
-	slices.Sort(names)
-	return "not installed (make install): " + strings.Join(names, ", "), nil
+	return "not installed (make install): " + strings.Join(missing, ", "), nil
 }

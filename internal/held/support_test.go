@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/enforced"
 )
 
 // TestKnowsMutating: policies without bindings are not enough, nor are those of another version.
@@ -46,7 +47,11 @@ func TestSupport(t *testing.T) {
 		b := fake.NewClientBuilder().WithScheme(scheme)
 		add := func(name string, o client.Object) {
 			if name != without {
-				b.WithObjects(o)
+				digest, err := enforced.Digest(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.WithObjects(digest.(client.Object))
 			}
 		}
 		for _, p := range doors.Policies() {

@@ -50,7 +50,7 @@ func freeze(name, team string) v1alpha1.ChangeFreeze {
 // TestCardinality: with 1,000 windows the number of series is what the reference says, whatever the number of rollouts; what is
 // deleted takes its series along; and a scrape costs so much for a series, and no more.
 func TestCardinality(t *testing.T) {
-	const perWindow, perGate, histogram, single = 18, 3, 1, 2
+	const perWindow, perGate, histogram, single = 18, 3, 1, 4
 	for _, tc := range []struct{ windows, rollouts int }{{1000, 0}, {1000, 5000}, {1, 5000}} {
 		s := many(tc.windows, tc.rollouts)
 		m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })

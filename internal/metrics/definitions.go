@@ -38,6 +38,8 @@ var (
 	gateOpen          = define("gauge", "fonster_gate_open", "Whether the Gate in the cluster says that every disruption it governs may pass (1) or not (0); absent where there is none yet.", "gate")
 	gateLate          = define("gauge", "fonster_gate_late_seconds", "For how long the Gate in the cluster has not said what windows and freezes say; 0 when it does.", "gate")
 	gateNamespaces    = define("gauge", "fonster_gate_namespaces", "Number of namespaces that the gate governs.", "gate")
+	gatesUnwritten    = define("gauge", "fonster_gates_unwritten", "Number of gates that the operator could not write, or not all bindings of, when it last tried: they say what they said before.")
+	policiesMissing   = define("gauge", "fonster_policies_missing", "Number of policies and static bindings of the operator's version that the API server does not have, or has changed, as the operator last saw and could not restore; what they refuse or hold may pass.")
 	namespaceOpen     = define("gauge", "fonster_namespace_open", "Whether a window over the whole namespace is open now and no change freeze over the whole namespace stops all that it lets pass (1) or not (0); absent where no window governs the whole namespace.", "namespace")
 	heldRollouts      = define("gauge", "fonster_held_rollouts", "Number of rollouts that wait for the window.", "window")
 	heldOldest        = define("gauge", "fonster_held_oldest_timestamp_seconds", "Since when the longest held rollout waits for the window; absent when none does.", "window")

@@ -20,7 +20,7 @@ func TestLateGates(t *testing.T) {
 	s := snapshot()
 	s.Windows = s.Windows[:1]
 	s.Compiled = new(compile.Cache).Compile(s.Windows, nil)
-	const name = "team-open-a1c726a6"
+	const name = "team-open-a1c726a6a3630d09"
 	now := opens.Add(-time.Hour)
 	m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return now })
 	gone := map[string]*v1alpha1.Gate{}

@@ -13,6 +13,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/held"
 )
 
@@ -20,6 +21,8 @@ import (
 type Snapshot struct {
 	Windows  []v1alpha1.MaintenanceWindow
 	Compiled *compile.Compiled
+	// Enforced is what keeps windows and freezes from being enforced.
+	Enforced enforced.Report
 	// Gates are those of the cluster, by name.
 	Gates map[string]*v1alpha1.Gate
 	// Held are the workloads whose rollouts are held or released.
@@ -92,6 +95,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.collectGates(ch, s, now)
 	collectNamespaces(ch, s, now)
 	collectOverrides(ch, s)
+	gauge(ch, policiesMissing, float64(s.Enforced.Deviations()))
+	gauge(ch, gatesUnwritten, float64(len(s.Enforced.Gates)))
 }
 
 func collectWindows(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {

@@ -71,16 +71,16 @@ func TestCollect(t *testing.T) {
 fonster_freeze_active{freeze="stop"} 1
 # HELP fonster_gate_namespaces Number of namespaces that the gate governs.
 # TYPE fonster_gate_namespaces gauge
-fonster_gate_namespaces{gate="team-broken-31662aaa"} 0
-fonster_gate_namespaces{gate="team-frozen-b95bf13a"} 0
-fonster_gate_namespaces{gate="team-later-cdf13bc0"} 1
-fonster_gate_namespaces{gate="team-open-a1c726a6"} 2
+fonster_gate_namespaces{gate="team-broken-31662aaae56aff6e"} 0
+fonster_gate_namespaces{gate="team-frozen-b95bf13abc796103"} 0
+fonster_gate_namespaces{gate="team-later-cdf13bc0ece8e3a9"} 1
+fonster_gate_namespaces{gate="team-open-a1c726a6a3630d09"} 2
 # HELP fonster_gate_open Whether the Gate in the cluster says that every disruption it governs may pass (1) or not (0); absent where there is none yet.
 # TYPE fonster_gate_open gauge
-fonster_gate_open{gate="team-broken-31662aaa"} 0
-fonster_gate_open{gate="team-frozen-b95bf13a"} 0
-fonster_gate_open{gate="team-later-cdf13bc0"} 0
-fonster_gate_open{gate="team-open-a1c726a6"} 1
+fonster_gate_open{gate="team-broken-31662aaae56aff6e"} 0
+fonster_gate_open{gate="team-frozen-b95bf13abc796103"} 0
+fonster_gate_open{gate="team-later-cdf13bc0ece8e3a9"} 0
+fonster_gate_open{gate="team-open-a1c726a6a3630d09"} 1
 # HELP fonster_window_closes_timestamp_seconds When the open window closes; absent while it is closed.
 # TYPE fonster_window_closes_timestamp_seconds gauge
 fonster_window_closes_timestamp_seconds{window="open"} 1.7787024e+09

@@ -33,6 +33,7 @@ import (
 	"fonster.dev/fonster/controllers/overrides"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/metrics"
@@ -72,7 +73,8 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	}
 	source := &compile.Source{}
 	work := &work{source: source, now: options.Now}
-	m := metrics.New(func(ctx context.Context) (*metrics.Snapshot, error) { return snapshot(ctx, source, work) }, options.Now)
+	state := &enforced.State{}
+	m := metrics.New(func(ctx context.Context) (*metrics.Snapshot, error) { return snapshot(ctx, source, work, state) }, options.Now)
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // priority and fairness of the API server is the limit; an edge must not queue here
 	config.Wrap(m.WrapTransport)
@@ -97,11 +99,11 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 		return err
 	}
 	if err := controllers.Setup(mgr, controllers.Options{
-		Source: source, Overridden: work.store, Exempt: exempt, Lease: lease, Mutating: mutating, Now: options.Now, Observer: m,
+		Source: source, Overridden: work.store, Exempt: exempt, Lease: lease, Enforced: state, Mutating: mutating, Now: options.Now, Observer: m,
 	}); err != nil {
 		return err
 	}
-	if err := addProbes(mgr, work.store); err != nil {
+	if err := addProbes(mgr, work.store, state); err != nil {
 		return err
 	}
 	if err := addPage(ctx, mgr, source, work, options); err != nil {
@@ -135,8 +137,8 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 	if mutating {
 		byObject[&admissionv1.MutatingAdmissionPolicyBinding{}] = cache.ByObject{Label: managed}
 	}
-	for _, kind := range (held.Support{Mutating: mutating}).PolicyKinds() {
-		byObject[held.PolicyMetadata(kind)] = cache.ByObject{Label: managed, Transform: onlyOurs}
+	for _, policy := range (held.Support{Mutating: mutating}).Policies() {
+		byObject[policy] = cache.ByObject{Transform: enforced.Digest}
 	}
 	marked, err := labels.Parse(doors.HeldLabel)
 	if err != nil {
@@ -207,7 +209,7 @@ func onlyLabels(object any) (any, error) {
 	return object, nil
 }
 
-// onlyOurs keeps of what is held the labels, which windows select by, and our annotations; and of a policy its name.
+// onlyOurs keeps of what is held the labels, which windows select by, and our annotations.
 func onlyOurs(object any) (any, error) {
 	if o, ok := object.(*metav1.PartialObjectMetadata); ok {
 		o.ManagedFields, o.Finalizers, o.Annotations = nil, nil, ours(o.Annotations)
@@ -229,8 +231,12 @@ func ours(annotations map[string]string) map[string]string {
 	return kept
 }
 
-// addProbes: alive is serving; ready is having read the cluster. Having the lease is neither: gates, status and page need none.
-func addProbes(mgr ctrl.Manager, overridden *overrides.Store) error {
+// addProbes: alive is serving; ready is having read the cluster, and being able to write what keeps the gates. Having the lease is
+// neither: gates, status and page need none.
+func addProbes(mgr ctrl.Manager, overridden *overrides.Store, state *enforced.State) error {
+	if err := mgr.AddReadyzCheck("gates", func(*http.Request) error { return state.Ready() }); err != nil {
+		return err
+	}
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return err
 	}
@@ -245,7 +251,7 @@ func addProbes(mgr ctrl.Manager, overridden *overrides.Store) error {
 }
 
 // snapshot is what the metrics are computed from, read from the cache.
-func snapshot(ctx context.Context, source *compile.Source, work *work) (*metrics.Snapshot, error) {
+func snapshot(ctx context.Context, source *compile.Source, work *work, state *enforced.State) (*metrics.Snapshot, error) {
 	reader := work.reader
 	standing, err := work.standing(ctx)
 	if err != nil {
@@ -272,8 +278,9 @@ func snapshot(ctx context.Context, source *compile.Source, work *work) (*metrics
 	if err != nil {
 		return nil, err
 	}
+	report, _ := state.Report()
 	s := &metrics.Snapshot{
-		Compiled: compiled, Windows: windows.Items, Held: all,
+		Enforced: report, Compiled: compiled, Windows: windows.Items, Held: all,
 		Gates:      make(map[string]*v1alpha1.Gate, len(gates.Items)),
 		Namespaces: make(map[string]map[string]string, len(namespaces.Items)),
 	}

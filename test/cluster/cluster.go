@@ -64,7 +64,7 @@ func Start(name string, environment ...string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.install(); err != nil {
+	if err := c.Install(); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil
@@ -93,7 +93,8 @@ func StartPlain(name string, environment ...string) (*Cluster, error) {
 	return c, nil
 }
 
-func (c *Cluster) install() error {
+// Install does what make install does.
+func (c *Cluster) Install() error {
 	install := exec.Command(filepath.Join(c.root, "hack/install.sh"))
 	install.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
 	if out, err := install.CombinedOutput(); err != nil {
@@ -331,6 +332,15 @@ func (o *Operator) waitReady(ctx context.Context) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// Ready is what the probe of readiness answers: nil when it is ready.
+func (o *Operator) Ready(ctx context.Context) error {
+	status, err := get(ctx, o.ProbeURL+"/readyz")
+	if err == nil && status != 200 {
+		err = fmt.Errorf("not ready: %d", status)
+	}
+	return err
 }
 
 // Kill ends the operator at once, as kill -9 does, and waits for its end.

@@ -176,16 +176,30 @@ func largestNamespace() *corev1.Namespace {
 // Bounds of a selector, as fonster-selectors keeps them.
 const (
 	requirements = 32
-	values       = 1024 / requirements
+	values       = 64 / requirements
 	lastValue    = "last"
 )
 
-// overlap says how many openings of other targets a gate has room for, with what requirements. See gate.MaxAlsoOpenCost.
+// overlap says how many openings of other targets a gate has room for, with what requirements. See gate.MaxAlsoOpenBytes.
 type overlap struct{ number, requirements, values int }
 
+var (
+	small = gate.Overlap{Target: gate.Target{Namespaces: shortest(1, 1)}}
+	large = gate.Overlap{Target: gate.Target{Namespaces: shortest(requirements, values), Objects: shortest(requirements, values)}}
+)
+
+// shortest is a selector that needs as few bytes as one with so many requirements and values can.
+func shortest(requirements, values int) gate.Selector {
+	s := make(gate.Selector, requirements)
+	for i := range s {
+		s[i] = gate.Requirement{Key: "k", Operator: gate.In, Values: make([]string, values)}
+	}
+	return s
+}
+
 var overlaps = map[string]overlap{
-	"many small openings": {gate.MaxAlsoOpenCost / (80 + 25 + 1), 1, 1},
-	"few large openings":  {gate.MaxAlsoOpenCost / (80 + 2*(25*requirements+requirements*values)), requirements, values},
+	"many small openings": {gate.MaxAlsoOpenBytes / small.Bytes(), 1, 1},
+	"few large openings":  {gate.MaxAlsoOpenBytes / large.Bytes(), requirements, values},
 }
 
 // selector matches manyLabels by its last values, so that nothing ends its evaluation early.

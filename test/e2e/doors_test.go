@@ -406,7 +406,11 @@ func TestExemptByConfiguration(t *testing.T) {
 	d := deployment(t, ns, "web", 1)
 	operator.Kill()
 	var err error
-	if operator, err = shared.StartOperator(t.Context(), "--exempt-users=system:serviceaccount:databases:operator,alice", "--exempt-groups=healers"); err != nil {
+	users := "--exempt-users=system:serviceaccount:databases:operator,alice"
+	for i := range 30 { // as many as the flag takes, a Gate has room for
+		users += fmt.Sprintf(",user-%d", i)
+	}
+	if operator, err = shared.StartOperator(t.Context(), users, "--exempt-groups=healers"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { restartOperator(t) })

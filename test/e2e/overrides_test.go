@@ -847,6 +847,12 @@ func TestOverrideOfTheUngoverned(t *testing.T) {
 // scrapeMetrics reads the operator's metrics as the administrator's own service account would.
 func scrapeMetrics(t *testing.T) string {
 	t.Helper()
+	return metricsReader(t)()
+}
+
+// metricsReader returns what scrapes the operator's metrics as Prometheus does.
+func metricsReader(t *testing.T) func() string {
+	t.Helper()
 	create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "scraper"}})
 	create(t, &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "scraper"},
@@ -857,16 +863,17 @@ func scrapeMetrics(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text string
-	eventually(t, 10*time.Second, func() error {
-		status, body, err := operator.Metrics(t.Context(), token)
-		if err != nil || status != 200 {
-			return fmt.Errorf("status %d: %w", status, err)
-		}
-		text = body
-		return nil
-	})
-	return text
+	return func() (text string) {
+		eventually(t, 10*time.Second, func() error {
+			status, body, err := operator.Metrics(t.Context(), token)
+			if err != nil || status != 200 {
+				return fmt.Errorf("status %d: %w", status, err)
+			}
+			text = body
+			return nil
+		})
+		return text
+	}
 }
 
 // TestOverrideOfTheHeld: an override lifts a hold at once; a change that brings one is not held; what comes after its end is.

@@ -79,14 +79,14 @@ func TestSelectorBounds(t *testing.T) {
 			{Key: "kubernetes.io/metadata.name", Operator: metav1.LabelSelectorOpIn},
 		}},
 	}}
-	for i := range 1025 {
+	for i := range 65 {
 		values := &mw.Spec.NamespaceSelector.MatchExpressions[0].Values
 		*values = append(*values, fmt.Sprintf("ns-%d", i))
 	}
 	dry := client.NewDryRunClient(shared.Admin)
-	if err := dry.Create(t.Context(), mw.DeepCopy()); err == nil || !strings.Contains(err.Error(), "at most 32 requirements with 1,024 values") {
-		t.Errorf("1,025 values: %v", err)
+	if err := dry.Create(t.Context(), mw.DeepCopy()); err == nil || !strings.Contains(err.Error(), "at most 32 requirements with 64 values") {
+		t.Errorf("65 values: %v", err)
 	}
-	mw.Spec.NamespaceSelector.MatchExpressions[0].Values = mw.Spec.NamespaceSelector.MatchExpressions[0].Values[:1024]
+	mw.Spec.NamespaceSelector.MatchExpressions[0].Values = mw.Spec.NamespaceSelector.MatchExpressions[0].Values[:64]
 	wantPassed(t, dry.Create(t.Context(), mw))
 }
