@@ -4,8 +4,9 @@ import "fonster.dev/fonster/internal/gate"
 
 // replicas: what the controllers of workloads keep for themselves, edited by hand, and ReplicationControllers.
 var replicas = Family{
-	Name:  "replicas",
-	Title: "ReplicaSets, ReplicationControllers, ControllerRevisions",
+	Name:       "replicas",
+	Title:      "ReplicaSets, ReplicationControllers, ControllerRevisions",
+	OfWorkload: ofWorkload,
 	Doors: []Door{
 		{
 			Name: "replicaset-rollout", Disruption: gate.Rollout, Group: "apps", Resource: "replicasets", Kind: "ReplicaSet", Operation: "UPDATE",
