@@ -8,6 +8,7 @@ type ChangeFreezeSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="!self.matches('\\\\p{Cc}')",message="must be one line without control characters"
 	Reason string `json:"reason"`
 
 	// timeZone is the IANA name of the zone in which every time here is read, such as Europe/Stockholm. Local is not allowed,
@@ -32,6 +33,8 @@ type ChangeFreezeSpec struct {
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector"`
 
 	// objectSelector narrows the freeze to workloads with these labels. Default: all workloads of the namespaces.
+	// A pod is governed by its own labels, which are those of its workload's pod template: give the template the same labels, or deleting
+	// a pod passes. ReplicaSets and ControllerRevisions of workloads, scale requests and evictions are governed in the whole namespace.
 	// +optional
 	ObjectSelector *metav1.LabelSelector `json:"objectSelector,omitempty"`
 

@@ -26,7 +26,7 @@ type GateSpec struct {
 	// +optional
 	ObjectSelector *metav1.LabelSelector `json:"objectSelector,omitempty"`
 
-	// exempt lists who passes besides the control plane's own identities, from the operator's configuration.
+	// exempt lists who passes besides the control plane's own identities, and what, from the operator's configuration.
 	// +optional
 	Exempt *GateExempt `json:"exempt,omitempty"`
 
@@ -61,7 +61,7 @@ type GateSpec struct {
 	NextOpenings []GateOverlap `json:"nextOpenings,omitempty"`
 }
 
-// GateExempt lists, by exact names, who passes a closed gate.
+// GateExempt lists, by exact names, who and what passes a closed gate.
 type GateExempt struct {
 	// users are names of users, such as system:serviceaccount:databases:operator.
 	// +optional
@@ -76,6 +76,13 @@ type GateExempt struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=512
 	Groups []string `json:"groups,omitempty"`
+
+	// leaderLabels are keys of labels that a pod's own service account may change, besides those of well-known databases.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=317
+	LeaderLabels []string `json:"leaderLabels,omitempty"`
 }
 
 // GateOverrides says how an emergency may pass.

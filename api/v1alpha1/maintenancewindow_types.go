@@ -18,11 +18,13 @@ type MaintenanceWindowSpec struct {
 	// title is shown to people, on the page and in calendars. Default: the name of the window.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="!self.matches('\\\\p{Cc}')",message="must be one line without control characters"
 	Title string `json:"title,omitempty"`
 
 	// description tells people what to expect during the window.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[^\\\\P{Cc}\\\\n\\\\r\\\\t]')",message="must not contain control characters, but for line breaks and tabs"
 	Description string `json:"description,omitempty"`
 
 	// class is Planned (default) or Emergency, a window at short notice.
@@ -65,6 +67,8 @@ type MaintenanceWindowSpec struct {
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector"`
 
 	// objectSelector narrows the window to workloads with these labels. Default: all workloads of the namespaces.
+	// A pod is governed by its own labels, which are those of its workload's pod template: give the template the same labels, or deleting
+	// a pod passes. ReplicaSets and ControllerRevisions of workloads, scale requests and evictions are governed in the whole namespace.
 	// +optional
 	ObjectSelector *metav1.LabelSelector `json:"objectSelector,omitempty"`
 

@@ -82,6 +82,7 @@ type Exclusion struct {
 	// reason says to people why, such as: Annandag jul.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="!self.matches('\\\\p{Cc}')",message="must be one line without control characters"
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -135,5 +136,6 @@ type OverridePolicy struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="''.matches(self) in [true, false]",message="must be a regular expression of RE2, such as ^INC-[0-9]+"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('\\\\p{Cc}')",message="must be one line without control characters"
 	ReasonPattern string `json:"reasonPattern,omitempty"`
 }

@@ -1,6 +1,7 @@
 package overrides
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -148,6 +149,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request Request) (reconcile.
 	}
 	if object == nil {
 		return ctrl.Result{}, r.closeDeleted(ctx, request, compiled, now)
+	}
+	if doors.Protected(cmp.Or(object.Namespace, object.Name)) { // nothing is governed there, and nothing is ours to write
+		return ctrl.Result{}, nil
 	}
 	g, err := governing(ctx, r.Client, object, compiled)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/held"
 )
 
@@ -73,7 +74,8 @@ func TestWindowsTimesNamespaces(t *testing.T) {
 	defer q.ShutDown()
 	r := &Windows{
 		Common: Common{
-			Client: c, Source: &compile.Source{Reader: c}, Recorder: events.NewFakeRecorder(10_000), Now: func() time.Time { return now }, View: &View{},
+			Enforced: &enforced.State{},
+			Client:   c, Source: &compile.Source{Reader: c}, Recorder: events.NewFakeRecorder(10_000), Now: func() time.Time { return now }, View: &View{},
 		},
 		Support: held.Support{Reader: c}, queue: q,
 	}

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/doors"
 )
 
 // everybody holds groups that would open every gate to all, or to every administrator.
@@ -18,10 +21,10 @@ const (
 	maxName   = 512
 )
 
-// Exempt reads the names of users and groups that pass every gate. It refuses what is no exact name, and groups of which
-// everybody or every administrator is a member.
-func Exempt(users, groups []string) (*v1alpha1.GateExempt, error) {
-	if len(users) == 0 && len(groups) == 0 {
+// Exempt reads the names of users and groups that pass every gate, and the keys of labels that mark leaders. It refuses what is no exact
+// name, groups of which everybody or every administrator is a member, and labels by which workloads know their pods.
+func Exempt(users, groups, leaderLabels []string) (*v1alpha1.GateExempt, error) {
+	if len(users) == 0 && len(groups) == 0 && len(leaderLabels) == 0 {
 		return nil, nil
 	}
 	for _, name := range slices.Concat(users, groups) {
@@ -37,8 +40,19 @@ func Exempt(users, groups []string) (*v1alpha1.GateExempt, error) {
 			return nil, fmt.Errorf("exempt group %q: too many are its members; the gates would hold nobody back", group)
 		}
 	}
-	if len(users) > maxExempt || len(groups) > maxExempt {
-		return nil, fmt.Errorf("%d exempt users and %d groups: at most %d of each", len(users), len(groups), maxExempt)
+	for _, label := range leaderLabels {
+		if problems := validation.IsQualifiedName(label); len(problems) > 0 {
+			return nil, fmt.Errorf("leader label %q: the key of a label is needed, such as example.com/role: %s", label, strings.Join(problems, "; "))
+		}
+		if doors.TellsWorkload(label) {
+			return nil, fmt.Errorf("leader label %q: workloads know their pods by it, and replace those that change it", label)
+		}
 	}
-	return &v1alpha1.GateExempt{Users: slices.Compact(slices.Sorted(slices.Values(users))), Groups: slices.Compact(slices.Sorted(slices.Values(groups)))}, nil
+	if len(users) > maxExempt || len(groups) > maxExempt || len(leaderLabels) > maxExempt {
+		return nil, fmt.Errorf("%d exempt users, %d groups and %d leader labels: at most %d of each", len(users), len(groups), len(leaderLabels), maxExempt)
+	}
+	return &v1alpha1.GateExempt{Users: sorted(users), Groups: sorted(groups), LeaderLabels: sorted(leaderLabels)}, nil
 }
+
+// sorted is a list in order, each once; nil where it is empty.
+func sorted(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }

@@ -14,22 +14,26 @@ import (
 
 func TestExempt(t *testing.T) {
 	for title, tc := range map[string]struct {
-		users, groups []string
-		want          *v1alpha1.GateExempt
-		wantErr       string
+		users, groups, labels []string
+		want                  *v1alpha1.GateExempt
+		wantErr               string
 	}{
-		"nobody":               {nil, nil, nil, ""},
-		"sorted, once each":    {[]string{"b", "a", "b"}, []string{"g"}, &v1alpha1.GateExempt{Users: []string{"a", "b"}, Groups: []string{"g"}}, ""},
-		"a prefix":             {[]string{"system:serviceaccount:databases:"}, nil, nil, "exact name"},
-		"a pattern":            {[]string{"system:*"}, nil, nil, "exact name"},
-		"an empty name":        {[]string{""}, nil, nil, "exact name"},
-		"every administrator":  {nil, []string{"system:masters"}, nil, "too many"},
-		"everybody":            {nil, []string{"system:authenticated"}, nil, "too many"},
-		"more than gates hold": {manyNames(33), nil, nil, "at most 32"},
-		"a name too long":      {[]string{strings.Repeat("a", 513)}, nil, nil, "at most 512"},
+		"nobody":               {nil, nil, nil, nil, ""},
+		"sorted, once each":    {[]string{"b", "a", "b"}, []string{"g"}, nil, &v1alpha1.GateExempt{Users: []string{"a", "b"}, Groups: []string{"g"}}, ""},
+		"a prefix":             {[]string{"system:serviceaccount:databases:"}, nil, nil, nil, "exact name"},
+		"a pattern":            {[]string{"system:*"}, nil, nil, nil, "exact name"},
+		"an empty name":        {[]string{""}, nil, nil, nil, "exact name"},
+		"every administrator":  {nil, []string{"system:masters"}, nil, nil, "too many"},
+		"everybody":            {nil, []string{"system:authenticated"}, nil, nil, "too many"},
+		"more than gates hold": {manyNames(33), nil, nil, nil, "at most 32"},
+		"a name too long":      {[]string{strings.Repeat("a", 513)}, nil, nil, nil, "at most 512"},
+		"leader labels":        {nil, nil, []string{"b/role", "a"}, &v1alpha1.GateExempt{LeaderLabels: []string{"a", "b/role"}}, ""},
+		"no key of a label":    {nil, nil, []string{"a/b/c"}, nil, "key of a label"},
+		"a workload's label":   {nil, nil, []string{"pod-template-hash"}, nil, "know their pods"},
+		"more labels":          {nil, nil, manyNames(33), nil, "at most 32"},
 	} {
 		t.Run(title, func(t *testing.T) {
-			got, err := Exempt(tc.users, tc.groups)
+			got, err := Exempt(tc.users, tc.groups, tc.labels)
 			if (err == nil) != (tc.wantErr == "") || err != nil && !strings.Contains(err.Error(), tc.wantErr) {
 				t.Fatalf("error %v, want %q", err, tc.wantErr)
 			}
@@ -86,7 +90,7 @@ func TestExemptFitsTheGate(t *testing.T) {
 			if kind == "groups" {
 				users, groups = nil, names
 			}
-			_, err := Exempt(users, groups)
+			_, err := Exempt(users, groups, nil)
 			return err == nil
 		}
 		if !fits(manyNames(most)...) || fits(manyNames(most+1)...) {

@@ -97,12 +97,15 @@ func Bindings(g gate.Gate) []*admissionv1.ValidatingAdmissionPolicyBinding {
 		b.Labels[GateLabel] = g.Name
 		bindings = append(bindings, b)
 	}
+	if len(g.Target.Objects) > 0 && (needed(pods, modes[0], g) || needed(pods, modes[1], g)) {
+		bindings = append(bindings, podLabelsBinding(g))
+	}
 	return bindings
 }
 
 func gateBinding(f Family, m mode, g gate.Gate) *admissionv1.ValidatingAdmissionPolicyBinding {
 	objects := g.Target.Objects
-	if f.ByNamespace {
+	if f.ByNamespace || f.OfWorkload != "" {
 		objects = nil
 	}
 	b := binding(m.policyName(f)+"-"+g.Name, admissionv1.ValidatingAdmissionPolicyBindingSpec{

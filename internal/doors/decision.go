@@ -4,15 +4,19 @@ import "strings"
 
 // CEL that decides, and tells. params is a Gate; d is one of its disruptions.
 
-const plainlyOpen = `d.state == 'Open' && !has(d.freezes) && (!has(d.closesAt) || !(object == null ? oldObject : object).metadata.?managedFields.orValue([]).exists(m, has(m.time) && m.time >= d.closesAt))`
+const plainlyOpen = `d.state == 'Open' && !has(d.freezes) && (!has(d.closesAt) || !(` + allWriters + `).exists(m, has(m.time) && m.time >= d.closesAt))`
 
 const (
 	// The API server stamps each request into managedFields before admission: a time that is new is now. A client can forge
-	// more times, so they may only tighten. When none is new (a second write in one second, a DELETE, a change that only
-	// takes fields away), the old ones are a lower bound of now.
+	// more times, also beforehand, so that now is not new when it comes; so times may only tighten, and the clock is all of them, old
+	// and new: time runs forward, so the old ones of an honest request add nothing to its new one. When none is new (a second write in
+	// one second, a DELETE, a change that only takes fields away), the old ones are a lower bound of now.
 	varStamps    = `oldObject == null ? [] : oldObject.metadata.?managedFields.orValue([]).filter(m, has(m.time)).map(m, m.time)`
 	varNewStamps = `object == null ? [] : object.metadata.?managedFields.orValue([]).filter(m, has(m.time) && !(m.time in variables.stamps)).map(m, m.time)`
-	varClock     = `variables.newStamps.size() > 0 ? variables.newStamps : variables.stamps`
+	varClock     = `variables.stamps + variables.newStamps`
+
+	// allWriters are the managedFields of the object before the request and after it.
+	allWriters = `(oldObject == null ? [] : oldObject.metadata.?managedFields.orValue([])) + (object == null ? [] : object.metadata.?managedFields.orValue([]))`
 
 	varNamespaceLabels = `namespaceObject.metadata.?labels.orValue({})`
 )
@@ -39,10 +43,21 @@ const (
 // open the gate: a request must not relabel its way into one.
 func (f Family) reaches() string {
 	namespace := matchesLabels("o.namespaceSelector", "variables.namespaceLabels")
-	if f.ByNamespace {
+	object := matchesLabels("o.?objectSelector", "variables.objectLabels")
+	switch {
+	case f.ByNamespace:
 		return namespaceOnly + " && " + namespace
+	case f.OfWorkload != "":
+		object = "(" + f.OfWorkload + " ? " + namespaceOnly + " : " + object + ")"
 	}
-	return namespace + " && " + matchesLabels("o.?objectSelector", "variables.objectLabels")
+	return namespace + " && " + object
+}
+
+// selects is CEL that says whether the target of the gate has the object in it, before the request or after it, where its bindings do not
+// say so already.
+func (f Family) selects() string {
+	return `(!has(params.spec.objectSelector) || ` + f.OfWorkload + ` || ` + matchesLabels("params.spec.objectSelector", oldLabels) +
+		` || object != null && ` + matchesLabels("params.spec.objectSelector", newLabels) + `)`
 }
 
 // alsoOpen is CEL that lists the openings of other targets that reach the object, for some disruption that is attempted.
@@ -107,6 +122,8 @@ func (f Family) labelsNote() string {
 		note = "The labels of an autoscaler are not those of its workload, so all of the namespace is governed here."
 	case evictions.Name:
 		note = "An eviction tells no labels that count, so all pods of the namespace are governed here."
+	case replicas.Name:
+		note = "ReplicaSets and ControllerRevisions do not carry the labels of their workloads, so those of all workloads of the namespace are governed here."
 	default:
 		return ""
 	}

@@ -41,6 +41,9 @@ type Family struct {
 	// ByNamespace: the requests carry no labels of the workload (a Scale), or labels that the client chooses (an Eviction).
 	// Every such request in a namespace that the gate selects is held against it, whatever its objectSelector.
 	ByNamespace bool
+	// OfWorkload is CEL that is true for what belongs to a workload, or may come to: it carries other labels than the workload itself, so
+	// it is held as by ByNamespace. What it is not true for, is held by its own labels. Empty: all.
+	OfWorkload string
 	// Touches is CEL that is false for most harmless requests and costs little; empty: none.
 	Touches string
 	Doors   []Door

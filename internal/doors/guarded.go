@@ -45,4 +45,13 @@ var Guards = []Guard{
 		Name: "selectors", Policy: "fonster-selectors", What: "a window or freeze has a selector that no binding could carry",
 		How: "refused",
 	},
+	{
+		Name: "operator", Policy: "fonster-operator", What: "the operator changes a workload or Namespace",
+		How: "refused but for its own marks and notes: of workloads the labels `held`, `held-since`, `held-partition`, where `held` is set already, and then `paused`, `partition` or `type` too; " +
+			"the end of an override, never its beginning; nothing in the namespaces where nothing is governed. Never a pod template, replicas, owners, finalizers or other labels",
+	},
+	{
+		Name: "crd-removed", Policy: "fonster-crds", What: "a CRD of Fonster is deleted, no longer served, or written off by its status",
+		How: "refused to everybody while the policies are there: `make uninstall` removes them first",
+	},
 }

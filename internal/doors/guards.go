@@ -9,7 +9,7 @@ import (
 
 // guards are the policies that keep the gates themselves: their bindings are static, see StaticBindings.
 func guards() []*admissionv1.ValidatingAdmissionPolicy {
-	return []*admissionv1.ValidatingAdmissionPolicy{namespacesPolicy(), statusPolicy(), heldPolicy(), overridesPolicy(), gatesPolicy(), selectorsPolicy()}
+	return []*admissionv1.ValidatingAdmissionPolicy{namespacesPolicy(), statusPolicy(), heldPolicy(), overridesPolicy(), gatesPolicy(), selectorsPolicy(), operatorPolicy(), crdsPolicy()}
 }
 
 // namespacesPolicy keeps a namespace from being deleted while a gate is closed that governs what is in it, and from being
@@ -27,7 +27,7 @@ func namespacesPolicy() *admissionv1.ValidatingAdmissionPolicy {
 	ofDelete := `d.disruption == '` + string(gate.Delete) + `' && `
 	const (
 		// deletes: the garbage collector deletes what has owners that do not exist.
-		deletes = `(request.operation == 'DELETE' || request.operation == 'UPDATE' && ` + ownersChanged + ` && object.metadata.?ownerReferences.orValue([]).size() > 0)`
+		deletes = `(request.operation == 'DELETE' || request.operation == 'UPDATE' && ` + ownersChanged + ` && ` + ownersReplaced + `)`
 
 		attempted = `(variables.leaves ? 'relabelling Namespace ' + oldObject.metadata.name + ', which would take it out of ' + params.metadata.name + ','` +
 			` : variables.enters ? 'relabelling Namespace ' + oldObject.metadata.name + ', which would bring it into a window that is open now,'` +

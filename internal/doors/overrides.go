@@ -45,10 +45,7 @@ const (
 )
 
 // clock is CEL for the times of a request, as the variables of a policy have them, for where there are none.
-const clock = `(` +
-	`object != null && object.metadata.?managedFields.orValue([]).exists(m, has(m.time) && (oldObject == null || !oldObject.metadata.?managedFields.orValue([]).exists(n, has(n.time) && n.time == m.time)))` +
-	` ? object.metadata.?managedFields.orValue([]).filter(m, has(m.time) && (oldObject == null || !oldObject.metadata.?managedFields.orValue([]).exists(n, has(n.time) && n.time == m.time))).map(m, string(m.time))` +
-	` : (oldObject == null ? object : oldObject).metadata.?managedFields.orValue([]).filter(m, has(m.time)).map(m, string(m.time)))`
+const clock = `(` + allWriters + `).filter(m, has(m.time)).map(m, m.time)`
 
 // stands is CEL that says whether the override in an object's annotations stands, by a clock: it has the mark, without which notes
 // are nothing, as nobody guards them; its reason is not used up; and its end lies ahead. Where no time is known, the operator's note
@@ -140,9 +137,9 @@ func settingValidations(applies string) []admissionv1.Validation {
 	return []admissionv1.Validation{
 		overrideSigned(guard),
 		{
-			Expression:        guard + newReason + `.size() <= ` + maxReason + ` && ` + newReason + `.trim() != '' && !` + newReason + `.contains('\n')`,
-			MessageExpression: refused + ` + 'its reason must be one line of text, of at most ` + maxReason + ` characters'`,
-			Message:           "the reason of an override must be one line of text, of at most " + maxReason + " characters",
+			Expression:        guard + newReason + `.size() <= ` + maxReason + ` && ` + newReason + `.trim() != '' && !` + newReason + `.matches('\\p{Cc}')`,
+			MessageExpression: refused + ` + 'its reason must be one line of text without control characters, of at most ` + maxReason + ` characters'`,
+			Message:           "the reason of an override must be one line of text without control characters, of at most " + maxReason + " characters",
 			Reason:            new(metav1.StatusReasonForbidden),
 		},
 		{

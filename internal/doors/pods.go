@@ -1,6 +1,10 @@
 package doors
 
-import "fonster.dev/fonster/internal/gate"
+import (
+	"slices"
+
+	"fonster.dev/fonster/internal/gate"
+)
 
 // pods: single pods. One that has ended is nobody's any more.
 var pods = Family{
@@ -25,15 +29,22 @@ var pods = Family{
 		},
 		{
 			Name: "pod-label", Disruption: gate.Delete, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
-			Summary:  "a label changed or taken away: its workload replaces it, or its Service drops it; pod-template-hash or controller-revision-hash added. Another new label passes, and so does the pod's own service account (leader election)",
-			Disrupts: running + ` && ` + labelsChanged + ` && !` + ownAccount + ` && !(` + oldLabels + `.all(k, ` + labelKept + `) && ` + list(adoptingLabels) + `.all(k, ` + labelKept + `))`,
+			Summary: "a label changed or taken away: its workload replaces it, or its Service drops it; a label of those by which workloads know their pods added. " +
+				"Another new label passes where the pod has a controller; and so does a leader label (below), by the pod's own service account",
+			Disrupts: running + ` && ` + labelsChanged + ` && !(` + oldLabels + `.all(k, ` + labelKept + ` || ` + leads + `) && ` + list(workloadLabels) + `.all(k, ` + labelKept + `))`,
 			Because:  "by a changed label, for which its workload may replace it or its Service drop it",
 		},
 		{
+			Name: "pod-adoption", Disruption: gate.Delete, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
+			Summary:  "a new label of a pod that has no controller: a workload that it fits adopts the pod, and deletes it or an older one as one too many",
+			Disrupts: running + ` && ` + labelsChanged + ` && !` + hasController + ` && !(` + newLabels + `.all(k, k in ` + oldLabels + `))`,
+			Because:  "by a new label, for which a workload may adopt it, and delete it or another pod as one too many",
+		},
+		{
 			Name: "pod-owner", Disruption: gate.Delete, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
-			Summary:  "changed ownerReferences",
-			Disrupts: running + ` && ` + ownersChanged,
-			Because:  "by other owner references, which may make the garbage collector delete it",
+			Summary:  "another controller among its ownerReferences, or none any more; ownerReferences where there were none, or in the place of one",
+			Disrupts: running + ` && ` + ownersChanged + ` && (` + ownersReplaced + ` || ` + controllerOf("object") + ` != ` + controllerOf("oldObject") + `)`,
+			Because:  "by other owner references, which may make the garbage collector or a workload delete it",
 		},
 		{
 			Name: "pod-deadline", Disruption: gate.Delete, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
@@ -51,8 +62,8 @@ var pods = Family{
 		},
 		{
 			Name: "pod-delete", Disruption: gate.Delete, Resource: "pods", Kind: "Pod", Operation: "DELETE",
-			Summary:  "kubectl delete, deletecollection; one that has ended, or is being deleted already, passes",
-			Disrupts: running + ` && !has(oldObject.metadata.deletionTimestamp)`,
+			Summary:  "kubectl delete, deletecollection; one that has ended, is on no node yet, or is being deleted already, passes",
+			Disrupts: running + ` && oldObject.spec.?nodeName.orValue('') != '' && !has(oldObject.metadata.deletionTimestamp)`,
 		},
 		leavesSelector("", "pod", "pods", "Pod"),
 	},
@@ -61,14 +72,43 @@ var pods = Family{
 const (
 	running = `!(oldObject.status.?phase.orValue('') in ['Succeeded', 'Failed'])`
 
-	// ownAccount: databases mark their leader by a label, from within the pods; a failover must not wait for a window.
 	ownAccount = `(request.userInfo.username == 'system:serviceaccount:' + oldObject.metadata.namespace + ':' + oldObject.spec.?serviceAccountName.orValue('default'))`
+
+	labelKept = `object.metadata.?labels[?k] == oldObject.metadata.?labels[?k]`
+
+	hasController = `oldObject.metadata.?ownerReferences.orValue([]).exists(o, o.?controller.orValue(false))`
 )
 
-const labelKept = `object.metadata.?labels[?k] == oldObject.metadata.?labels[?k]`
+// workloadLabels are by which workloads know their pods. One that gains or changes such a label may be adopted, released or taken for
+// outdated, and is then replaced, whoever writes it.
+var workloadLabels = []string{
+	"pod-template-hash", "controller-revision-hash", "pod-template-generation", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index",
+}
 
-// adoptingLabels mark the pods of workloads: one that gains such a label may be adopted, and then removed as one too many.
-var adoptingLabels = []string{"pod-template-hash", "controller-revision-hash"}
+// LeaderLabels are the labels by which databases and the like mark their leader, from within the pods.
+var LeaderLabels = []string{
+	"role",                                                                    // Patroni
+	"spilo-role",                                                              // Spilo, the operator of Zalando
+	"postgres-operator.crunchydata.com/role",                                  // the operators of Crunchy Data and Percona
+	"cnpg.io/instanceRole",                                                    // CloudNativePG
+	"kubedb.com/role",                                                         // KubeDB
+	"vault-active", "vault-sealed", "vault-initialized", "vault-perf-standby", // HashiCorp Vault
+	"openbao-active", "openbao-sealed", "openbao-initialized", "openbao-perf-standby", // OpenBao
+}
+
+// TellsWorkload says whether a label is one of those by which workloads know their pods: it can never be a leader label.
+func TellsWorkload(label string) bool { return slices.Contains(workloadLabels, label) }
+
+// leads is CEL that says whether label k marks the leader, and the pod's own account asks: a failover must not wait for a window. Whoever
+// administers a namespace can ask as that account, so it may change nothing else; and the pods of what selects by any label, and then
+// starts another pod, not at all.
+var leads = `(` + ownAccount + ` && (k in ` + list(LeaderLabels) + ` || k in params.spec.?exempt.?leaderLabels.orValue([]))` +
+	` && oldObject.metadata.?ownerReferences.orValue([]).exists(o, o.?controller.orValue(false) && !(o.kind in ['ReplicaSet', 'ReplicationController', 'DaemonSet'])))`
+
+// controllerOf is CEL for the controller of an object, by all that the garbage collector knows it by; empty where there is none.
+func controllerOf(object string) string {
+	return object + `.metadata.?ownerReferences.orValue([]).filter(o, o.?controller.orValue(false)).map(o, o.uid + ' ' + o.kind + ' ' + o.name + ' ' + o.apiVersion.find('^.*/'))`
+}
 
 // images is CEL that lists the images of containers, in order; containers are neither added nor reordered in a pod.
 func images(object, containers string) string {

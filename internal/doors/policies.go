@@ -15,7 +15,8 @@ import (
 
 const (
 	group      = "maintenance.fonster.dev"
-	apiVersion = group + "/v1alpha1"
+	version    = "v1alpha1"
+	apiVersion = group + "/" + version
 
 	// ManagedByLabel marks everything the project installs or writes.
 	ManagedByLabel = "app.kubernetes.io/managed-by"
@@ -45,7 +46,7 @@ func Policies() []*admissionv1.ValidatingAdmissionPolicy {
 			policies = append(policies, familyPolicy(f, m))
 		}
 	}
-	policies = append(append(policies, holdPolicies()...), createdOverridesPolicy())
+	policies = append(append(policies, holdPolicies()...), createdOverridesPolicy(), podLabelsPolicy())
 	return append(policies, guards()...)
 }
 
@@ -103,6 +104,9 @@ func familyPolicy(f Family, m mode) *admissionv1.ValidatingAdmissionPolicy {
 	conditions := []string{"!(" + f.plainlyOpen() + ")", "(" + f.disruptive() + ")"}
 	if f.Touches != "" {
 		conditions = append([]string{"(" + f.Touches + ")"}, conditions...)
+	}
+	if f.OfWorkload != "" {
+		conditions = append(conditions, f.selects())
 	}
 	condition := strings.Join(conditions, "\n&& ")
 	if f.takesOverrides(m) {

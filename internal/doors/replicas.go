@@ -8,8 +8,9 @@ import (
 
 // replicas: what the controllers of workloads keep for themselves, edited by hand, and ReplicationControllers.
 var replicas = Family{
-	Name:  "replicas",
-	Title: "ReplicaSets, ReplicationControllers, ControllerRevisions",
+	Name:       "replicas",
+	Title:      "ReplicaSets, ReplicationControllers, ControllerRevisions",
+	OfWorkload: ofWorkload,
 	Doors: []Door{
 		{
 			Name: "replicaset-rollout", Disruption: gate.Rollout, Group: "apps", Resource: "replicasets", Kind: "ReplicaSet", Operation: "UPDATE",
@@ -138,15 +139,13 @@ func byArgoRollouts(object string) string {
 		` && ` + mayFinalizeRollouts + `)`
 }
 
+var controllerChanged = controllerOf("object") + " != " + controllerOf("oldObject")
+
 const mayFinalizeRollouts = `authorizer.group('argoproj.io').resource('rollouts').subresource('finalizers').namespace(request.namespace).check('update').allowed()`
 
 const (
 	// specChanged: the API server counts the generation up when the spec has changed.
 	specChanged = `object.metadata.generation != oldObject.metadata.generation`
-
-	hasController     = `oldObject.metadata.?ownerReferences.orValue([]).exists(o, o.?controller.orValue(false))`
-	controllerChanged = `object.metadata.?ownerReferences.orValue([]).filter(o, o.?controller.orValue(false)).map(o, o.uid)` +
-		` != oldObject.metadata.?ownerReferences.orValue([]).filter(o, o.?controller.orValue(false)).map(o, o.uid)`
 
 	ofDeployment = `oldObject.metadata.?ownerReferences.orValue([]).exists(o, o.kind == 'Deployment' && o.?controller.orValue(false))`
 	podsExist    = `(oldObject.status.?replicas.orValue(0) > 0 || oldObject.spec.?replicas.orValue(1) > 0)`

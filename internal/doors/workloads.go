@@ -80,12 +80,12 @@ func deleted(name, resource, kind string) Door {
 	}
 }
 
-// newOwner: the garbage collector deletes an object whose owners do not exist. Without any owner nothing is collected.
+// newOwner: the garbage collector deletes what has owners, of which none exists.
 func newOwner(group, name, resource, kind string) Door {
 	return Door{
 		Name: name + "-owner", Disruption: gate.Delete, Group: group, Resource: resource, Kind: kind, Operation: "UPDATE",
-		Summary:  "changed ownerReferences, unless all of them go",
-		Disrupts: ownersChanged + ` && object.metadata.?ownerReferences.orValue([]).size() > 0`,
+		Summary:  "ownerReferences where there were none, or in the place of one; more of them pass, and none at all",
+		Disrupts: ownersChanged + ` && ` + ownersReplaced,
 		Because:  "by other owner references, which may make the garbage collector delete it",
 	}
 }
@@ -105,6 +105,13 @@ func leavesSelector(group, name, resource, kind string) Door {
 
 // namespaceUnknown: a match condition is not told the namespace. It lets through what the namespace then decides.
 const namespaceUnknown = `namespaceObject == null || !has(namespaceObject.metadata)`
+
+// ownersReplaced: the garbage collector may find none of the owners. It does not where every one that was there stays: that one it
+// would have had to find before. Where only some had to stay, one that does not exist could be added first, and left alone then. A version
+// does not tell owners apart, nor do the other fields.
+const ownersReplaced = `(object.metadata.?ownerReferences.orValue([]).size() > 0 && (oldObject.metadata.?ownerReferences.orValue([]).size() == 0` +
+	` || !oldObject.metadata.?ownerReferences.orValue([]).all(o, object.metadata.ownerReferences.exists(n,` +
+	` n.uid == o.uid && n.name == o.name && n.kind == o.kind && n.apiVersion.find('^.*/') == o.apiVersion.find('^.*/')))))`
 
 const (
 	oldLabels     = `oldObject.metadata.?labels.orValue({})`

@@ -50,6 +50,8 @@ type Options struct {
 	ProbeAddress string
 	// ExemptUsers and ExemptGroups pass every gate, besides the control plane; exact names.
 	ExemptUsers, ExemptGroups []string
+	// LeaderLabels are keys of labels that a pod's own service account may change, besides doors.LeaderLabels.
+	LeaderLabels []string
 	// PageAddress is where the page and its feeds are served over HTTP, such as :8090; 0 turns them off.
 	PageAddress string
 	// PageAudiences are audiences that have a page though no object names them, and the names of audiences for people: NAME or
@@ -67,7 +69,7 @@ type Options struct {
 
 // Run runs the operator until the context ends.
 func Run(ctx context.Context, config *rest.Config, options Options) error {
-	exempt, err := compile.Exempt(options.ExemptUsers, options.ExemptGroups)
+	exempt, err := compile.Exempt(options.ExemptUsers, options.ExemptGroups, options.LeaderLabels)
 	if err != nil {
 		return err
 	}

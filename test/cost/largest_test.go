@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
@@ -21,9 +22,10 @@ import (
 )
 
 var (
-	apps = schema.GroupVersion{Group: "apps", Version: "v1"}
-	core = schema.GroupVersion{Version: "v1"}
-	now  = metav1.NewTime(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	apps        = schema.GroupVersion{Group: "apps", Version: "v1"}
+	core        = schema.GroupVersion{Version: "v1"}
+	definitions = schema.GroupVersion{Group: "apiextensions.k8s.io", Version: "v1"}
+	now         = metav1.NewTime(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 )
 
 // requests are the largest of each kind: a mebibyte, with everything changed that a door looks at.
@@ -36,6 +38,8 @@ func requests() []request {
 	newDeployment.Labels["another"] = "label"
 	heldDeployment := newDeployment.DeepCopy()
 	heldDeployment.Labels[doors.HeldLabel], heldDeployment.Labels[doors.HeldSinceLabel], heldDeployment.Spec.Paused = doors.HeldWaiting, "2026-11-23T12.00.00Z", true
+	releasedDeployment := heldDeployment.DeepCopy()
+	releasedDeployment.Labels[doors.HeldLabel], releasedDeployment.Spec.Paused, releasedDeployment.Generation = doors.HeldReleasing, false, 3
 	heldDeployment.ManagedFields[63].Time = new(metav1.NewTime(now.Add(time.Hour)))
 	statefulSet := &appsv1.StatefulSet{ObjectMeta: deployment.ObjectMeta, Spec: appsv1.StatefulSetSpec{Template: deployment.Spec.Template, Replicas: new(int32(3))}}
 	newStatefulSet := &appsv1.StatefulSet{ObjectMeta: newDeployment.ObjectMeta, Spec: appsv1.StatefulSetSpec{Template: newDeployment.Spec.Template, Replicas: new(int32(1))}}
@@ -109,6 +113,15 @@ func requests() []request {
 		create("fonster-selectors", ours.WithKind("MaintenanceWindow"), "maintenancewindows", window),
 		create("fonster-gates", ours.WithKind("Gate"), "gates", &v1alpha1.Gate{ObjectMeta: deployment.ObjectMeta}),
 		update("fonster-hold", apps.WithKind("DaemonSet"), "daemonsets", "", newDaemonSet, daemonSet),
+		update("fonster-operator", apps.WithKind("Deployment"), "deployments", "", releasedDeployment, heldDeployment),
+		update("fonster-operator", apps.WithKind("StatefulSet"), "statefulsets", "", newStatefulSet, statefulSet),
+		update("fonster-operator", apps.WithKind("DaemonSet"), "daemonsets", "", newDaemonSet, daemonSet),
+		update("fonster-operator", core.WithKind("Namespace"), "namespaces", "", overriddenNamespace, namespace),
+		update("fonster-pod-labels", apps.WithKind("Deployment"), "deployments", "", newDeployment, deployment),
+		create("fonster-pod-labels", apps.WithKind("Deployment"), "deployments", newDeployment),
+		remove("fonster-crds", definitions.WithKind("CustomResourceDefinition"), "customresourcedefinitions", definition()),
+		update("fonster-crds", definitions.WithKind("CustomResourceDefinition"), "customresourcedefinitions", "", definition(), definition()),
+		update("fonster-crds", definitions.WithKind("CustomResourceDefinition"), "customresourcedefinitions", "status", definition(), definition()),
 	}
 }
 
@@ -122,6 +135,19 @@ func largestAutoscaler(metadata metav1.ObjectMeta, utilization int32) *autoscali
 	}
 	h.Spec.Metrics[4999].ContainerResource.Target.AverageUtilization = &utilization
 	return h
+}
+
+// definition is a CRD with as many versions as anybody has.
+func definition() runtime.Object {
+	var versions []any
+	for i := range 100 {
+		versions = append(versions, map[string]any{"name": fmt.Sprintf("v%d", i), "served": true})
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"name": "gates.maintenance.fonster.dev"},
+		"spec":     map[string]any{"group": "maintenance.fonster.dev", "versions": versions},
+		"status":   map[string]any{"acceptedNames": map[string]any{"kind": "Gate"}},
+	}}
 }
 
 // largest is metadata at the limits: 256 KiB of annotations in many short keys, thousands of labels, many owners and writers.
@@ -244,6 +270,7 @@ func largestGate(size overlap) *v1alpha1.Gate {
 	for i := range 32 {
 		g.Spec.Exempt.Users = append(g.Spec.Exempt.Users, fmt.Sprintf("system:serviceaccount:namespace:%02d", i))
 		g.Spec.Exempt.Groups = append(g.Spec.Exempt.Groups, fmt.Sprintf("some-group:%02d", i))
+		g.Spec.Exempt.LeaderLabels = append(g.Spec.Exempt.LeaderLabels, fmt.Sprintf("example.com/leader-%02d", i))
 	}
 	all := []v1alpha1.Disruption{v1alpha1.Rollout, v1alpha1.ScaleDown, v1alpha1.Delete, v1alpha1.Evict}
 	for _, d := range all {

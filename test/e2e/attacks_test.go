@@ -44,14 +44,13 @@ type stage struct {
 
 // attackModes are the windows that stand before a stage.
 var attackModes = map[string]func(*v1alpha1.MaintenanceWindow){
-	"deny": func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Disruptions = everyDisruption },
+	"deny": everyDisruption,
 	"hold": func(mw *v1alpha1.MaintenanceWindow) {
-		mw.Spec.Disruptions, mw.Spec.Enforcement = everyDisruption, v1alpha1.Hold
+		everyDisruption(mw)
+		mw.Spec.Enforcement = v1alpha1.Hold
 	},
 	"default": func(*v1alpha1.MaintenanceWindow) {},
 }
-
-var everyDisruption = []v1alpha1.Disruption{v1alpha1.Rollout, v1alpha1.ScaleDown, v1alpha1.Delete, v1alpha1.Evict}
 
 // TestAttacks replays, as an admin of the namespace, what led around a closed gate by way of the controllers that always pass. Each request
 // is refused or does nothing, and no pod is lost.

@@ -175,11 +175,20 @@ var attempts = map[string]attempt{
 	"pod: delete one that has ended passes":                   beside("pod-delete", newPod(), steps(onPod(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })), remove),
 	"pod: another image":                                      through("pod-image", newPod(), nil, update(newImage), "Rollout of Pod", "by another image"),
 	"pod: another image of one that has ended passes":         beside("pod-image", newPod(), steps(onPod(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })), update(newImage)),
-	"pod: a new label passes":                                 beside("pod-relabel", newPod(), nil, update(func(o client.Object) { o.GetLabels()["note"] = "seen" })),
+	"pod: a new label passes":                                 beside("pod-relabel", newStatefulSet(1), nil, ofPod(update(note))),
+	"pod: a new label of one without controller":              through("pod-adoption", newPod(), nil, update(note), "Delete of Pod", "by a new label"),
+	"pod: a new label of one that has ended passes":           beside("pod-adoption", newPod(), steps(onPod(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })), update(note)),
 	"pod: an annotation passes":                               beside("pod-owner", newPod(), nil, update(annotate)),
 	"pod: another value of a label":                           through("pod-label", newPod(), nil, update(relabel("app", "other")), "Delete of Pod", "by a changed label"),
 	"pod: a label less":                                       through("pod-label", newPod(), nil, update(func(o client.Object) { delete(o.GetLabels(), "app") }), "Delete of Pod", "by a changed label"),
-	"pod: another value of a label by its own account passes": beside("pod-label", newPod(), nil, asOwnAccount(update(relabel("app", "leader")))),
+	"pod: the leader by its own account passes":               beside("pod-label", newStatefulSet(1, leading), nil, ofPod(asOwnAccount(update(relabel("role", "primary"))))),
+	"pod: the leader by others":                               through("pod-label", newStatefulSet(1, leading), nil, ofPod(update(relabel("role", "primary"))), "Delete of Pod", "by a changed label"),
+	"pod: another label by its own account":                   through("pod-label", newPod(), nil, asOwnAccount(update(relabel("app", "leader"))), "Delete of Pod", "by a changed label"),
+	"pod: a leader of a ReplicaSet's by its own account":      through("pod-label", newDeployment(1, func(d *appsv1.Deployment) { d.Spec.Template.Labels["role"] = "worker" }), nil, ofPod(asOwnAccount(update(relabel("role", "primary")))), "Delete of Pod", "by a changed label"),
+	"pod: the revision of a StatefulSet's by its own account": through("pod-label", newStatefulSet(1), nil, ofPod(asOwnAccount(update(relabel("controller-revision-hash", "0")))), "Delete of Pod", "by a changed label"),
+	"pod: a second owner passes":                              beside("pod-owner", newStatefulSet(1), nil, ofPod(update(anotherOwner))),
+	"deployment: a second owner passes":                       beside("deployment-owner", newDeployment(1), steps(liveOwner), update(anotherOwner)),
+	"deployment: an owner in the place of another":            through("deployment-owner", newDeployment(1), steps(liveOwner), update(deadOwner), "Delete of Deployment", "garbage collector"),
 	"pod: out of the selector by its own account":             through("pod-relabel", newPod(), nil, asOwnAccount(update(leave)), "of Pod", "take it out of the window"),
 	"pod: the hash of a workload":                             through("pod-label", newPod(), nil, update(relabel("pod-template-hash", "0")), "Delete of Pod", "by a changed label"),
 	"pod: the revision of a workload":                         through("pod-label", newPod(), nil, update(relabel("controller-revision-hash", "0")), "Delete of Pod", "by a changed label"),
@@ -310,6 +319,20 @@ func ofOldReplicaSet(act action) action {
 			}
 		}
 		return fmt.Errorf("no old one among %d ReplicaSets", len(list.Items))
+	}
+}
+
+// ofPod acts on the first pod of a workload.
+func ofPod(act action) action {
+	return func(ctx context.Context, c client.Client, o client.Object) error {
+		var list corev1.PodList
+		if err := shared.Admin.List(ctx, &list, client.InNamespace(o.GetNamespace()), client.MatchingLabels{"app": o.GetName()}); err != nil {
+			return err
+		}
+		if len(list.Items) == 0 {
+			return fmt.Errorf("no pods")
+		}
+		return act(ctx, c, &list.Items[0])
 	}
 }
 
@@ -444,12 +467,19 @@ func name(o client.Object, app string) {
 	o.SetName(app)
 	match := map[string]string{"app": app}
 	labels := func() map[string]string { return map[string]string{"app": app, "tier": "matrix"} }
+	ofPods := func(before map[string]string) map[string]string {
+		all := labels()
+		if role := before["role"]; role != "" {
+			all["role"] = role
+		}
+		return all
+	}
 	o.SetLabels(labels())
 	switch w := o.(type) {
 	case *appsv1.Deployment:
-		w.Spec.Selector.MatchLabels, w.Spec.Template.Labels = match, labels()
+		w.Spec.Selector.MatchLabels, w.Spec.Template.Labels = match, ofPods(w.Spec.Template.Labels)
 	case *appsv1.StatefulSet:
-		w.Spec.Selector.MatchLabels, w.Spec.Template.Labels = match, labels()
+		w.Spec.Selector.MatchLabels, w.Spec.Template.Labels = match, ofPods(w.Spec.Template.Labels)
 	case *appsv1.DaemonSet:
 		w.Spec.Selector.MatchLabels, w.Spec.Template.Labels = match, labels()
 	case *appsv1.ReplicaSet:
@@ -621,6 +651,14 @@ func liveOwner(o client.Object) {
 	}
 	o.SetOwnerReferences([]metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: owner.Name, UID: owner.UID}})
 }
+
+func anotherOwner(o client.Object) {
+	before := o.GetOwnerReferences()
+	deadOwner(o)
+	o.SetOwnerReferences(append(before, o.GetOwnerReferences()...))
+}
+
+func leading(s *appsv1.StatefulSet) { s.Spec.Template.Labels["role"] = "replica" }
 
 func noOwner(o client.Object) { o.SetOwnerReferences(nil) }
 

@@ -25,7 +25,7 @@ func mergePatch(format string, args ...any) client.Patch {
 var guardTests = map[string]func(*testing.T){
 	"namespace-deleted": TestNamespaceGuard, "namespace-relabelled": TestNamespaceGuard, "status-metadata": TestStatusGuard,
 	"held-labels": TestReservedKeys, "override-notes": TestReservedKeys, "strictest": TestHold, "gate-written": TestGateGuard,
-	"selectors": TestSelectorBounds,
+	"selectors": TestSelectorBounds, "operator": TestOperatorIdentity, "crd-removed": TestAttackOnCRDs,
 }
 
 // TestEveryGuardIsTried keeps the list of guards and their tests together.
