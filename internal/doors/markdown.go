@@ -17,6 +17,8 @@ closed, refused while frozen, passed while open, passed with an override of the 
 refused in a dry run; and its harmless neighbours, which pass. A door without a test fails the build, and so does any way to write to the API server that
 is neither gated nor on the list of those left alone (test/e2e/discovery_test.go).
 
+The other side of the same question, what controllers read before they delete or replace a pod, and who may write it: [inputs.md](inputs.md).
+
 ## Gated
 
 A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + ` unless it says otherwise.
