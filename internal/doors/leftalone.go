@@ -25,7 +25,7 @@ var Reviewed = []LeftAlone{
 		Resources: []string{"*/status"},
 	},
 	{
-		Way: "creating workloads and pods", Why: "healing is creating. One whose selector fits pods that have no owner adopts them, and removes those that are too many",
+		Way: "creating workloads and pods", Why: "healing is creating. One whose selector fits pods or ReplicaSets that have no controller takes them over, and removes what is too many",
 		Operations: []string{"CREATE"},
 		Resources: []string{
 			"apps/deployments", "apps/statefulsets", "apps/daemonsets", "apps/replicasets", "apps/controllerrevisions",
@@ -33,7 +33,7 @@ var Reviewed = []LeftAlone{
 		},
 	},
 	{
-		Way: "a new ephemeral container; binding a pod to its node", Why: "nothing that serves is disturbed",
+		Way: "a new ephemeral container; binding a pod to its node", Why: "a pod that serves goes on. What an ephemeral container then does is done inside the pod, as with exec",
 		Resources: []string{"core/pods/ephemeralcontainers", "core/pods/binding", "core/bindings"},
 	},
 	{
@@ -96,7 +96,7 @@ var Reviewed = []LeftAlone{
 		Resources: []string{"apiextensions.k8s.io/customresourcedefinitions", "apiregistration.k8s.io/apiservices"},
 	},
 	{
-		Way: "admission policies, their bindings, webhooks", Why: "the API server exempts them from admission by policies: keep the right to write them narrow. The operator restores its bindings at once",
+		Way: "admission policies, their bindings, webhooks", Why: "the API server exempts them from admission by policies: keep the right to write them narrow. What is missing of Fonster's own, it tells, and restores what it may",
 		Resources: []string{
 			"admissionregistration.k8s.io/mutatingadmissionpolicies", "admissionregistration.k8s.io/mutatingadmissionpolicybindings",
 			"admissionregistration.k8s.io/mutatingwebhookconfigurations", "admissionregistration.k8s.io/validatingadmissionpolicies",

@@ -79,15 +79,56 @@ of a StatefulSet, other nodes of a DaemonSet.
 	b.WriteString(`
 ## Cannot be gated
 
-| way in | why |
+What a platform team should know, and may want to hold by other means: by rights, quotas, or policies of its own.
+
+| risk | why, and what to do |
 |---|---|
-| a finalizer dropped outside the window from what was deleted inside it | healing must never be blocked |
-| impersonation of one of the identities below | admission sees only the impersonated: keep the right to impersonate narrow, and read the audit log |
-| a DELETE or a Scale after closing time, while no operator runs | such a request carries no time: the gate as last written decides |
-| a change that only takes fields away, or that empties managedFields, after closing time, while no operator runs | it leaves no time either. Every other change is refused from that second on |
-| the token of the operator's own service account, in the hands of somebody else | it passes as the operator does: keep its namespace closed to everybody who need not be there |
-| nothing, but for up to 30 s after the start of an API server | until it has found the CRD of the Gates ([kubernetes#124237](https://github.com/kubernetes/kubernetes/issues/124237)) it *refuses* all that the doors watch, in every namespace but the four that are never governed, to everybody, controllers too, which try again. Other API servers of the cluster go on |
-| priority preemption, node failure, kubelet restart, static pods, etcd, the cloud's API | no request, or the scheduler's own |
+| The custom resource of a database, or whatever else owns a workload or pod, is deleted, and the garbage collector takes what it owns | windows govern workloads and pods, not every kind that may own them. Keep the right to delete such resources narrow, or guard the kind by a policy of your own |
+| A Deployment, StatefulSet, DaemonSet, ReplicationController or Job is created whose selector fits a ReplicaSet or pods that have no controller: it takes them over, and removes or replaces them | a policy sees one object, and creating is how the cluster heals. Let nothing serve that has no controller |
+| A pod gets a new label, and its workload selects by ` + "`DoesNotExist` or `NotIn`" + `: it lets the pod go | other new labels are harmless, and debugging lives by them. Select by labels that are there |
+| A Job or CronJob is changed, suspended or deleted, and its pods end | windows do not govern Jobs yet. Let no Job serve |
+| A Node is deleted, tainted NoExecute or relabelled, a device is tainted, or a node fails | windows select namespaces, not nodes. Keep the right to write Nodes with the platform team |
+| A pod with a higher priority is created, and the scheduler or kubelet pushes others out to make room, in other namespaces too | preemption is the scheduler's own. Say by quotas (scope PriorityClass) who may use which priority |
+| ` + "`kubectl exec`, `kubectl debug`" + ` and the like: whoever may run a process in a pod can end what runs there | what is done inside a container is not seen at the API. Both are emergency tools: exec is part of ` + "`edit`" + `, ephemeral containers are not |
+| ` + "`pods/resize`" + ` to less memory or CPU, without a restart | how much is enough is not seen at the API; a container may be starved or killed by it. Not part of ` + "`edit`" + `: keep it so |
+| Forged status: a pod is said to have failed, and its controller replaces it | every kubelet and controller writes status, and must be able to. Not part of ` + "`edit`" + `: keep it so |
+| Impersonation of one of the identities below, by a right to impersonate, or by a token of theirs | admission sees only the impersonated: keep those rights narrow, and read the audit log |
+| An account of ` + "`--exempt-users`" + ` lives in a tenant's namespace | whoever has ` + "`edit`" + ` there may impersonate every service account of the namespace, or ask for its token, and passes every gate. Keep such accounts in namespaces of the platform team |
+| The token of the operator's own service account, in the hands of somebody else | it may write Gates, and so open what they close: keep its namespace closed to everybody who need not be there |
+| A policy or a binding of Fonster's is deleted or changed by whoever may | the API server exempts policies from policies. Keep the right to write them with the platform team |
+| A finalizer is dropped outside the window from what was deleted inside it | healing must never be blocked |
+| A DELETE or a Scale after closing time, while no operator runs | such a request carries no time: the gate as last written decides |
+| A change that only takes fields away, or that empties managedFields, after closing time, while no operator runs | it leaves no time either. Every other change is refused from that second on |
+| A kubelet restarts or evicts; static pods, etcd, the cloud's API | no request |
+
+## While an API server starts
+
+Nothing is let through then, but too much may be refused. An API server that has just started *refuses* all that the doors watch until it
+has found the CRD of the Gates ([kubernetes#124237](https://github.com/kubernetes/kubernetes/issues/124237)): for about 35 s, while
+` + "`/readyz`" + ` says ok already. Measured: in three of ten starts of API server and etcd together (a single control-plane node that reboots
+or is upgraded), for 32 to 34 s; of the API server alone in none of ten, and in three of fifteen on a loaded machine. Other API servers of
+the cluster go on. One window anywhere is enough for it.
+
+| then refused, to everybody, in every namespace but the four that are never governed | never refused |
+|---|---|
+| creating and changing Deployments and other workloads (so every ` + "`helm install`" + `), their deletion, Scale requests, autoscalers' too; ReplicaSets by the deployment controller; evictions, where some window governs them; deleting pods, by kubelets too, so that **pods do not finish terminating**; creating, labelling and deleting Namespaces | creating pods, all status, ConfigMaps, nodes, leases, everything in the four namespaces |
+
+Controllers and kubelets try again by themselves. A deploy pipeline must: let it repeat for a minute what fails with "failed to configure
+policy" or "failed to find resource referenced by paramKind".
+
+## When the CRDs are gone
+
+With Fonster's CRDs go all windows, freezes and Gates, for good: save them first (` + "`kubectl get mw,cf -o yaml > windows.yaml`" + `). The
+bindings that are left refuse what they bind; and once an API server starts again without the CRDs, nobody in the whole cluster may create
+or change a Namespace, or what the doors watch where bindings are left. Nothing ends that by itself. Either install again (` + "`make install`" + `, and
+apply what was saved), or take the policies away too; no policy stands in the way of that:
+
+` + "```sh" + `
+kubectl delete validatingadmissionpolicybindings,validatingadmissionpolicies -l app.kubernetes.io/managed-by=fonster
+kubectl delete mutatingadmissionpolicybindings,mutatingadmissionpolicies -l app.kubernetes.io/managed-by=fonster   # from Kubernetes 1.36 on
+` + "```" + `
+
+An operator that still runs writes bindings again; without their policies they do nothing. ` + "`make uninstall`" + ` deletes the CRDs last.
 
 ## Who always passes
 
