@@ -87,6 +87,7 @@ What a platform team should know, and may want to hold by other means: by rights
 | A Deployment, StatefulSet, DaemonSet, ReplicationController or Job is created whose selector fits a ReplicaSet or pods that have no controller: it takes them over, and removes or replaces them | a policy sees one object, and creating is how the cluster heals. Let nothing serve that has no controller |
 | A pod gets a new label, and its workload selects by ` + "`DoesNotExist` or `NotIn`" + `: it lets the pod go | other new labels are harmless, and debugging lives by them. Select by labels that are there |
 | A Job or CronJob is changed, suspended or deleted, and its pods end | windows do not govern Jobs yet. Let no Job serve |
+| An autoscaler that is there takes pods away as its metrics tell, within its bounds; who may scale the workload up, and annotates pods with ` + "`controller.kubernetes.io/pod-deletion-cost`" + `, can so choose which pods are left | scaling by load is what an autoscaler is for. Whoever makes the load, or serves the metric, decides within its bounds |
 | A Node is deleted, tainted NoExecute or relabelled, a device is tainted, or a node fails | windows select namespaces, not nodes. Keep the right to write Nodes with the platform team |
 | A pod with a higher priority is created, and the scheduler or kubelet pushes others out to make room, in other namespaces too | preemption is the scheduler's own. Say by quotas (scope PriorityClass) who may use which priority |
 | ` + "`kubectl exec`, `kubectl debug`" + ` and the like: whoever may run a process in a pod can end what runs there | what is done inside a container is not seen at the API. Both are emergency tools: exec is part of ` + "`edit`" + `, ephemeral containers are not |
@@ -134,6 +135,8 @@ An operator that still runs writes bindings again; without their policies they d
 
 Exact names; a prefix would let in whoever may create a service account. ` + "`system:masters` does not pass." + ` An administrator may let
 more pass, by exact names too: ` + "`--exempt-users` and `--exempt-groups`" + ` of the operator, which writes them into the Gates.
+Some programs need it where a window governs ` + "`Delete`" + `: those that take down running pods which they made themselves, without a workload
+(cert-manager's HTTP01 solver, CI runners, notebooks, workflow engines), a second scheduler, and a virtual kubelet that is a service account.
 
 `)
 	for _, user := range ExemptUsers() {

@@ -58,7 +58,7 @@ var deployments = []Input{
 	{
 		What: "`spec.replicas`, by the object or its Scale", Reader: "deployment: scale, reconcileNewReplicaSet",
 		Does:  "fewer: the rest is deleted",
-		Doors: []string{"deployment-scale-down", "deployment-scale", "deployment-to-zero"}, Rest: "More of them pass",
+		Doors: []string{"deployment-scale-down", "deployment-scale", "deployment-to-zero", "deployment-scale-to-zero"}, Rest: "More of them pass",
 	},
 	{
 		What: "`spec.strategy`", Reader: "deployment: rolloutRolling, MaxSurge, MaxUnavailable",
@@ -88,6 +88,11 @@ var deployments = []Input{
 		Does: "its ReplicaSets and pods go too", Doors: []string{"deployment-delete"},
 	},
 	{
+		What: "`metadata.labels`, of StatefulSets, DaemonSets and ReplicationControllers too", Reader: "no controller; the policies: which windows govern it",
+		Does:  "it is governed no more, or by a window that is open",
+		Doors: []string{"deployment-relabel", "statefulset-relabel", "daemonset-relabel", "replicationcontroller-relabel"},
+	},
+	{
 		What: "`status`", Reader: "deployment: getNewReplicaSet (collisionCount), getReplicaSetFraction",
 		Does: "how a rollout that goes on is spread", Doors: []string{"status-metadata"},
 		Rest: "Only metadata is guarded there. `edit` and `admin` do not contain the right to write status: keep it so",
@@ -103,11 +108,11 @@ var replicaSets = []Input{
 	{
 		What: "`spec.replicas` of a Deployment's, by the object or its Scale, more or fewer", Reader: "deployment: IsSaturated, reconcileOldReplicaSets; replicaset: manageReplicas",
 		Does:  "fewer: its Deployment replaces the pods; more, of an old one: the pods are rolled back to it",
-		Doors: []string{"replicaset-rollout", "replicaset-scale-rollout"}, Rest: "Its Deployment and nobody else: the horizontal pod autoscaler does not pass",
+		Doors: []string{"replicaset-rollout", "replicaset-scale-rollout", "replicaset-scale-up"}, Rest: "Its Deployment and nobody else: the horizontal pod autoscaler does not pass",
 	},
 	{
 		What: "`spec.replicas` of no Deployment's", Reader: "replicaset: manageReplicas", Does: "fewer: the rest is deleted",
-		Doors: []string{"replicaset-scale-down", "replicaset-scale", "replicaset-to-zero"},
+		Doors: []string{"replicaset-scale-down", "replicaset-scale", "replicaset-to-zero", "replicaset-scale-to-zero"},
 	},
 	{
 		What:   "annotations `deployment.kubernetes.io/desired-replicas`, `deployment.kubernetes.io/max-replicas`",
@@ -161,7 +166,7 @@ var statefulSets = []Input{
 	},
 	{
 		What: "`spec.replicas`, by the object or its Scale", Reader: "statefulset: processCondemned", Does: "fewer: the highest ordinals are deleted",
-		Doors: []string{"statefulset-scale-down", "statefulset-scale", "statefulset-to-zero"},
+		Doors: []string{"statefulset-scale-down", "statefulset-scale", "statefulset-to-zero", "statefulset-scale-to-zero"},
 		Rest:  "Where a window leaves out ScaleDown, scaling down and up again brings back all but one of the pods with a template that was accepted behind the partition or under `OnDelete`",
 	},
 	{
@@ -213,7 +218,7 @@ var daemonSets = []Input{
 var replicationControllers = []Input{
 	{
 		What: "`spec.replicas`, by the object or its Scale", Reader: "replication: manageReplicas", Does: "fewer: the rest is deleted",
-		Doors: []string{"replicationcontroller-scale-down", "replicationcontroller-scale", "replicationcontroller-to-zero"},
+		Doors: []string{"replicationcontroller-scale-down", "replicationcontroller-scale", "replicationcontroller-to-zero", "replicationcontroller-scale-to-zero"},
 	},
 	{
 		What: "`spec.selector`, which may be changed", Reader: "replication: claimPods", Does: "lets its pods go, and another controller that they fit takes them over and removes what is too many",

@@ -10,8 +10,8 @@ import (
 
 // awaited are doors that are being built: take a name off when it is there.
 var awaited = []string{
-	"autoscaler-change", "autoscaler-create", "autoscaler-create-replicaset", "autoscaler-create-to-zero", "autoscaler-replicaset",
-	"autoscaler-to-zero", "controllerrevision-create", "controllerrevision-order", "crd-removed", "deployment-rollback",
+	"autoscaler-change", "autoscaler-create", "autoscaler-create-to-zero", "autoscaler-to-zero", "deployment-scale-to-zero",
+	"replicaset-scale-to-zero", "replicaset-scale-up", "replicationcontroller-scale-to-zero", "statefulset-scale-to-zero", "controllerrevision-create", "controllerrevision-order", "crd-removed", "deployment-rollback",
 	"deployment-strategy", "deployment-to-zero", "pod-adoption", "replicaset-controller", "replicaset-create", "replicaset-released",
 	"replicaset-sleeper", "replicaset-to-zero", "replicationcontroller-selector", "replicationcontroller-to-zero", "statefulset-to-zero",
 }

@@ -22,7 +22,8 @@ var pods = []Input{
 		Rest: "Open: nothing holds it. Whoever may create pods in a namespace may so replace the pods of a ReplicaSet, one by one",
 	},
 	{
-		What: "annotation `controller.kubernetes.io/pod-deletion-cost`", Reader: "controller: ActivePodsWithRanks.Less", Does: "which pod goes first where some go in any case", Rest: "Harmless by itself: what makes pods too many is held",
+		What: "annotation `controller.kubernetes.io/pod-deletion-cost`", Reader: "controller: ActivePodsWithRanks.Less", Does: "which pod goes first where some go in any case",
+		Rest: "Harmless by itself, as what makes pods too many is held; but whoever may scale up a workload that an autoscaler scales down again can so choose which pods are left",
 	},
 	{
 		What: "`metadata.ownerReferences`", Reader: "garbage collector: classifyReferences; all: FilterPodsByOwner", Does: "the pod is collected, or lost to its workload",
@@ -71,11 +72,11 @@ var autoscalers = []Input{
 	},
 	{
 		What: "one whose `scaleTargetRef` is a ReplicaSet", Reader: "podautoscaler: scaleForResourceMappings", Does: "scales it down against its Deployment, which scales it up, again and again",
-		Doors: []string{"autoscaler-create-replicaset", "autoscaler-replicaset", "replicaset-scale-rollout"},
+		Doors: []string{"autoscaler-create", "autoscaler-change", "replicaset-scale-rollout"}, Rest: "Also to the autoscaler itself",
 	},
 	{What: "a DELETE", Reader: "podautoscaler", Does: "the workload keeps its replicas", Rest: "Harmless"},
 	{
-		What: "the metrics themselves", Reader: "podautoscaler: computeReplicasForMetrics", Does: "fewer replicas, within the bounds", Rest: "Cannot be gated: scaling by load is what an autoscaler is for. Whoever serves metrics decides within its bounds",
+		What: "the metrics themselves", Reader: "podautoscaler: computeReplicasForMetrics", Does: "fewer replicas, within the bounds", Rest: "Cannot be gated: scaling by load is what an autoscaler is for. Whoever makes the load, or serves the metric, decides within its bounds",
 	},
 }
 
