@@ -25,8 +25,9 @@ const unreviewed = "look which controller reads it before a pod is deleted or re
 func TestFields(t *testing.T) {
 	fields := map[string][]string{}
 	for _, o := range []any{
-		appsv1.Deployment{}, appsv1.ReplicaSet{}, appsv1.StatefulSet{}, appsv1.DaemonSet{}, appsv1.ControllerRevision{}, corev1.ReplicationController{},
-		autoscalingv1.Scale{}, autoscalingv2.HorizontalPodAutoscaler{}, policyv1.Eviction{}, policyv1.PodDisruptionBudget{}, batchv1.Job{}, batchv1.CronJob{},
+		appsv1.Deployment{}, appsv1.ReplicaSet{}, appsv1.StatefulSet{}, appsv1.DaemonSet{}, appsv1.ControllerRevision{},
+		corev1.ReplicationController{}, autoscalingv1.Scale{}, autoscalingv2.HorizontalPodAutoscaler{},
+		policyv1.Eviction{}, policyv1.PodDisruptionBudget{}, batchv1.Job{}, batchv1.CronJob{},
 		corev1.Pod{}, corev1.Namespace{}, corev1.Node{}, corev1.Binding{}, metav1.DeleteOptions{},
 	} {
 		walk(reflect.TypeOf(o), fields)
@@ -91,12 +92,13 @@ func walk(kind reflect.Type, fields map[string][]string) {
 // notRead are types whose insides decide nothing about the end of a pod that runs: they are part of a template, whose every change is a
 // rollout, or immutable in a pod, or what a kubelet tells of it.
 var notRead = []string{
-	"Affinity", "Probe", "Lifecycle", "SecurityContext", "PodSecurityContext", "Volume", "EnvVar", "EnvFromSource", "VolumeMount", "VolumeDevice",
-	"ContainerPort", "PodDNSConfig", "HostAlias", "TopologySpreadConstraint", "LocalObjectReference", "PersistentVolumeClaim", "ContainerStatus",
-	"PodIP", "HostIP", "NodeStatus", "NodeConfigSource", "Time", "MicroTime", "Duration", "Quantity", "IntOrString", "ManagedFieldsEntry", "RawExtension", "FieldsV1",
-	"PodResourceClaimStatus", "PodExtendedResourceClaimStatus", "PodCondition", "NamespaceCondition", "ObjectReference", "DeploymentCondition",
-	"ReplicaSetCondition", "StatefulSetCondition", "DaemonSetCondition", "ReplicationControllerCondition", "JobCondition", "HorizontalPodAutoscalerCondition", "Condition",
-	"MetricStatus",
+	"Affinity", "Probe", "Lifecycle", "SecurityContext", "PodSecurityContext", "Volume", "EnvVar", "EnvFromSource",
+	"VolumeMount", "VolumeDevice", "ContainerPort", "PodDNSConfig", "HostAlias", "TopologySpreadConstraint",
+	"LocalObjectReference", "PersistentVolumeClaim", "ContainerStatus", "PodIP", "HostIP", "NodeStatus", "NodeConfigSource",
+	"Time", "MicroTime", "Duration", "Quantity", "IntOrString", "ManagedFieldsEntry", "RawExtension", "FieldsV1",
+	"PodResourceClaimStatus", "PodExtendedResourceClaimStatus", "PodCondition", "NamespaceCondition", "ObjectReference",
+	"DeploymentCondition", "ReplicaSetCondition", "StatefulSetCondition", "DaemonSetCondition", "ReplicationControllerCondition",
+	"JobCondition", "HorizontalPodAutoscalerCondition", "Condition", "MetricStatus",
 }
 
 // compare holds what is there against what was reviewed.
@@ -112,7 +114,8 @@ func compare(t *testing.T, what string, there map[string][]string, reviewed map[
 	for _, kind := range slices.Sorted(maps.Keys(reviewed)) {
 		for _, name := range strings.Fields(reviewed[kind]) {
 			if !slices.Contains(there[kind], name) {
-				t.Errorf("%s %s of %s is there no more: take it from test/inputs/reviewed_test.go, and from the rows of internal/inputs that name it", what, name, kind)
+				t.Errorf("%s %s of %s is there no more: take it from test/inputs/reviewed_test.go, and from the rows of internal/inputs that name it",
+					what, name, kind)
 			}
 		}
 	}
