@@ -71,10 +71,10 @@ lint: $(TOOLS)/golangci-lint ## Run the linters: layering, clocks, API conventio
 	@$(TOOLS)/golangci-lint run ./...
 
 .PHONY: manifests
-manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the page of doors.
+manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the pages of doors and inputs.
 	@$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	@$(TOOLS)/controller-gen rbac:roleName=fonster-manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
-	@go run ./hack/policies config docs/doors.md
+	@go run ./hack/policies config docs
 
 .PHONY: generate
 generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code, the references, rules and the dashboard.

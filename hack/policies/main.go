@@ -1,6 +1,7 @@
-// Command policies writes what is generated from the table of doors: the static admission policies, and the page of doors.
+// Command policies writes what is generated from the table of doors, the static admission policies and the page of doors; and the page of
+// the inputs that they hold.
 //
-//	go run ./hack/policies config docs/doors.md
+//	go run ./hack/policies config docs
 package main
 
 import (
@@ -12,11 +13,12 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/inputs"
 )
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: policies FOLDER PAGE")
+		fmt.Fprintln(os.Stderr, "usage: policies FOLDER DOCS")
 		os.Exit(2)
 	}
 	if err := run(os.Args[1], os.Args[2]); err != nil {
@@ -25,7 +27,7 @@ func main() {
 	}
 }
 
-func run(folder, page string) error {
+func run(folder, docs string) error {
 	if err := write(filepath.Join(folder, "policies"), doors.Policies(), doors.StaticBindings()); err != nil {
 		return err
 	}
@@ -33,7 +35,10 @@ func run(folder, page string) error {
 	if err := write(filepath.Join(folder, "mutating"), doors.MutatingPolicies(), doors.StaticMutatingBindings()); err != nil {
 		return err
 	}
-	return os.WriteFile(page, []byte(doors.Markdown()), 0o644)
+	if err := os.WriteFile(filepath.Join(docs, "inputs.md"), []byte(inputs.Markdown()), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(docs, "doors.md"), []byte(doors.Markdown()), 0o644)
 }
 
 // write writes policies and their static bindings to a folder.

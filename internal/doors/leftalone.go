@@ -25,7 +25,7 @@ var Reviewed = []LeftAlone{
 		Resources: []string{"*/status"},
 	},
 	{
-		Way: "creating workloads and pods", Why: "healing is creating. One whose selector fits what has no controller takes it over, see below",
+		Way: "creating workloads and pods", Why: "healing is creating. One whose selector fits pods or ReplicaSets that have no controller takes them over, and removes what is too many: see below",
 		Operations: []string{"CREATE"},
 		Resources: []string{
 			"apps/deployments", "apps/statefulsets", "apps/daemonsets",
@@ -33,7 +33,7 @@ var Reviewed = []LeftAlone{
 		},
 	},
 	{
-		Way: "a new ephemeral container; binding a pod to its node", Why: "nothing that serves is disturbed",
+		Way: "a new ephemeral container; binding a pod to its node", Why: "a pod that serves goes on. What an ephemeral container then does is done inside the pod, as with exec",
 		Resources: []string{"core/pods/ephemeralcontainers", "core/pods/binding", "core/bindings"},
 	},
 	{

@@ -17,6 +17,8 @@ closed, refused while frozen, passed while open, passed with an override of the 
 refused in a dry run; and its harmless neighbours, which pass. A door without a test fails the build, and so does any way to write to the API server that
 is neither gated nor on the list of those left alone (test/e2e/discovery_test.go).
 
+The other side of the same question, what controllers read before they delete or replace a pod, and who may write it: [inputs.md](inputs.md).
+
 ## Gated
 
 A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + ` unless it says otherwise.
@@ -83,25 +85,64 @@ from spreading its replicas: so nobody but the control plane makes or scales a R
 	b.WriteString(`
 ## Cannot be gated
 
-| way in | why |
+What a platform team should know, and may want to hold by other means: by rights, quotas, or policies of its own.
+
+| risk | why, and what to do |
 |---|---|
-| a finalizer dropped outside the window from what was deleted inside it | healing must never be blocked |
-| impersonation of one of the identities below | admission sees only the impersonated: keep the right to impersonate narrow, and read the audit log |
-| a DELETE or a Scale after closing time, while no operator runs | such a request carries no time: the gate as last written decides |
-| a change that only takes fields away, or that empties managedFields, after closing time, while no operator runs | it leaves no time either. Every other change is refused from that second on |
-| the token of the operator's own service account, in the hands of somebody else | it passes as the operator does: keep its namespace closed to everybody who need not be there |
-| nothing, but for up to 30 s after the start of an API server | until it has found the CRD of the Gates ([kubernetes#124237](https://github.com/kubernetes/kubernetes/issues/124237)) it *refuses* all that the doors watch, in every namespace but the four that are never governed, to everybody, controllers too, which try again. Other API servers of the cluster go on |
-| a Deployment, ReplicaSet, StatefulSet or other workload created with a selector that fits pods, or ReplicaSets, which have no controller | its controller takes them over, and removes what is too many. Keep no bare pods or ReplicaSets in a governed namespace: what has a controller is not taken over |
-| an owner deleted | the garbage collector deletes what it owned: a Deployment owned by a ConfigMap goes with it, a database with the custom resource that its operator made it from. Keep the right to delete what owns workloads narrow. Left behind (` + "`--cascade=orphan`" + `) they live on; a ReplicaSet is let go when the gate opens, and until then what owned it stays in deletion |
-| a new value of a metric, or more replicas than its maximum, for an autoscaler that is there | it scales within its bounds at all times, and the annotation ` + "`controller.kubernetes.io/pod-deletion-cost`" + ` of the pods says which of them go first. Whoever may write a workload that has an autoscaler can have pods replaced: scale up, and let it scale down |
-| resources of a container changed in place (pods/resize, where its resizePolicy is NotRequired) | no container restarts by it, but one that gets too little is throttled or killed by its node. Keep the right to pods/resize narrow; ` + "`admin`" + ` does not have it |
-| a process ended from inside: kubectl exec, or kubectl debug with ` + "`--target`" + ` | it restarts the container, and is not seen at the API. ` + "`admin`" + ` has the right to exec |
-| priority preemption, node failure, kubelet restart, static pods, etcd, the cloud's API | no request, or the scheduler's own |
+| The custom resource of a database, or whatever else owns a workload or pod, is deleted, and the garbage collector takes what it owns | windows govern workloads and pods, not every kind that may own them. Keep the right to delete such resources narrow, or guard the kind by a policy of your own. Left behind (` + "`--cascade=orphan`" + `) they live on; a ReplicaSet is let go when the gate opens, and until then what owned it stays in deletion |
+| A Deployment, StatefulSet, DaemonSet, ReplicationController or Job is created whose selector fits a ReplicaSet or pods that have no controller: it takes them over, and removes or replaces them | a policy sees one object, and creating is how the cluster heals. Let nothing serve that has no controller |
+| A pod gets a new label, and its workload selects by ` + "`DoesNotExist` or `NotIn`" + `: it lets the pod go | other new labels are harmless, and debugging lives by them. Select by labels that are there |
+| A Job or CronJob is changed, suspended or deleted, and its pods end | windows do not govern Jobs yet. Let no Job serve |
+| An autoscaler that is there takes pods away as its metrics tell, within its bounds; who may scale the workload up, and annotates pods with ` + "`controller.kubernetes.io/pod-deletion-cost`" + `, can so choose which pods are left | scaling by load is what an autoscaler is for. Whoever makes the load, or serves the metric, decides within its bounds |
+| A Node is deleted, tainted NoExecute or relabelled, a device is tainted, or a node fails | windows select namespaces, not nodes. Keep the right to write Nodes with the platform team |
+| A pod with a higher priority is created, and the scheduler or kubelet pushes others out to make room, in other namespaces too | preemption is the scheduler's own. Say by quotas (scope PriorityClass) who may use which priority |
+| ` + "`kubectl exec`, `kubectl debug`" + ` and the like: whoever may run a process in a pod can end what runs there | what is done inside a container is not seen at the API. Both are emergency tools: exec is part of ` + "`edit`" + `, ephemeral containers are not |
+| ` + "`pods/resize`" + ` to less memory or CPU, without a restart | how much is enough is not seen at the API; a container may be starved or killed by it. Not part of ` + "`edit`" + `: keep it so |
+| Forged status: a pod is said to have failed, and its controller replaces it | every kubelet and controller writes status, and must be able to. Not part of ` + "`edit`" + `: keep it so |
+| Impersonation of one of the identities below, by a right to impersonate, or by a token of theirs | admission sees only the impersonated: keep those rights narrow, and read the audit log |
+| An account of ` + "`--exempt-users`" + ` lives in a tenant's namespace | whoever has ` + "`edit`" + ` there may impersonate every service account of the namespace, or ask for its token, and passes every gate. Keep such accounts in namespaces of the platform team |
+| The token of the operator's own service account, in the hands of somebody else | it may write Gates, and so open what they close: keep its namespace closed to everybody who need not be there |
+| A policy or a binding of Fonster's is deleted or changed by whoever may | the API server exempts policies from policies. Keep the right to write them with the platform team |
+| A finalizer is dropped outside the window from what was deleted inside it | healing must never be blocked |
+| A DELETE or a Scale after closing time, while no operator runs | such a request carries no time: the gate as last written decides |
+| A change that only takes fields away, or that empties managedFields, after closing time, while no operator runs | it leaves no time either. Every other change is refused from that second on |
+| A kubelet restarts or evicts; static pods, etcd, the cloud's API | no request |
+
+## While an API server starts
+
+Nothing is let through then, but too much may be refused. An API server that has just started *refuses* all that the doors watch until it
+has found the CRD of the Gates ([kubernetes#124237](https://github.com/kubernetes/kubernetes/issues/124237)): for about 35 s, while
+` + "`/readyz`" + ` says ok already. Measured: in three of ten starts of API server and etcd together (a single control-plane node that reboots
+or is upgraded), for 32 to 34 s; of the API server alone in none of ten, and in three of fifteen on a loaded machine. Other API servers of
+the cluster go on. One window anywhere is enough for it.
+
+| then refused, to everybody, in every namespace but the four that are never governed | never refused |
+|---|---|
+| creating and changing Deployments and other workloads (so every ` + "`helm install`" + `), their deletion, Scale requests, autoscalers' too; ReplicaSets by the deployment controller; evictions, where some window governs them; deleting pods, by kubelets too, so that **pods do not finish terminating**; creating, labelling and deleting Namespaces | creating pods, all status, ConfigMaps, nodes, leases, everything in the four namespaces |
+
+Controllers and kubelets try again by themselves. A deploy pipeline must: let it repeat for a minute what fails with "failed to configure
+policy" or "failed to find resource referenced by paramKind".
+
+## When the CRDs are gone
+
+With Fonster's CRDs go all windows, freezes and Gates, for good: save them first (` + "`kubectl get mw,cf -o yaml > windows.yaml`" + `). The
+bindings that are left refuse what they bind; and once an API server starts again without the CRDs, nobody in the whole cluster may create
+or change a Namespace, or what the doors watch where bindings are left. Nothing ends that by itself. Either install again (` + "`make install`" + `, and
+apply what was saved), or take the policies away too; no policy stands in the way of that:
+
+` + "```sh" + `
+kubectl delete validatingadmissionpolicybindings,validatingadmissionpolicies -l app.kubernetes.io/managed-by=fonster
+kubectl delete mutatingadmissionpolicybindings,mutatingadmissionpolicies -l app.kubernetes.io/managed-by=fonster   # from Kubernetes 1.36 on
+` + "```" + `
+
+An operator that still runs writes bindings again; without their policies they do nothing. ` + "`make uninstall`" + ` deletes the CRDs last.
 
 ## Who always passes
 
 Exact names; a prefix would let in whoever may create a service account. ` + "`system:masters` does not pass." + ` An administrator may let
 more pass, by exact names too: ` + "`--exempt-users` and `--exempt-groups`" + ` of the operator, which writes them into the Gates.
+Some programs need it where a window governs ` + "`Delete`" + `: those that take down running pods which they made themselves, without a workload
+(cert-manager's HTTP01 solver, CI runners, notebooks, workflow engines), a second scheduler, and a virtual kubelet that is a service account.
 
 `)
 	for _, user := range ExemptUsers() {

@@ -82,7 +82,7 @@ func setDefaults(match *admissionv1.MatchResources) {
 }
 
 // leaveProtectedAlone keeps a policy that reads gates out of the protected namespaces altogether: until an API server that has
-// started has found the CRD of the param, up to 30 s, it refuses what the policy matches, whatever its bindings select
+// started has found the CRD of the param, about 35 s, it refuses what the policy matches, whatever its bindings select
 // (https://github.com/kubernetes/kubernetes/issues/124237). For Namespaces themselves their names do: the API server parses a selector
 // anew for every request of any kind.
 func leaveProtectedAlone(param *admissionv1.ParamKind, match *admissionv1.MatchResources) {

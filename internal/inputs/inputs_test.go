@@ -1,0 +1,52 @@
+package inputs
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"fonster.dev/fonster/internal/doors"
+)
+
+// awaited are doors that are being built: take a name off when it is there.
+var awaited = []string{
+	"autoscaler-change", "autoscaler-create", "autoscaler-create-to-zero", "autoscaler-to-zero", "deployment-scale-to-zero",
+	"replicaset-scale-to-zero", "replicaset-scale-up", "replicationcontroller-scale-to-zero", "statefulset-scale-to-zero", "controllerrevision-create", "controllerrevision-order", "crd-removed", "deployment-rollback",
+	"deployment-strategy", "deployment-to-zero", "pod-adoption", "replicaset-controller", "replicaset-create", "replicaset-released",
+	"replicaset-sleeper", "replicaset-to-zero", "replicationcontroller-selector", "replicationcontroller-to-zero", "statefulset-to-zero",
+}
+
+// TestHeld: every row names doors and guards that exist, and a row without any says why, or what it risks.
+func TestHeld(t *testing.T) {
+	var names []string
+	for _, f := range doors.Families {
+		for _, d := range f.Doors {
+			names = append(names, d.Name)
+		}
+	}
+	for _, g := range doors.Guards {
+		names = append(names, g.Name)
+	}
+	for _, s := range Sections {
+		for _, i := range s.Inputs {
+			if i.What == "" || i.Reader == "" || i.Does == "" || len(i.Doors) == 0 && i.Rest == "" {
+				t.Errorf("%s: %q is not told in full: what, who reads it, what it does, and what holds it", s.Title, i.What)
+			}
+			for _, d := range i.Doors {
+				if !slices.Contains(names, d) && !slices.Contains(awaited, d) {
+					t.Errorf("%s: %s: there is no door or guard %s", s.Title, i.What, d)
+				}
+			}
+			for _, text := range []string{i.What, i.Reader, i.Does, i.Rest} {
+				if strings.ContainsAny(text, "|\n") {
+					t.Errorf("%s: %q breaks the table", s.Title, text)
+				}
+			}
+		}
+	}
+	for _, a := range awaited {
+		if slices.Contains(names, a) {
+			t.Errorf("%s is there: take it off the list of those awaited", a)
+		}
+	}
+}
