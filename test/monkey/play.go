@@ -64,6 +64,9 @@ type Result struct {
 	Seeds                            map[Regime][]uint64
 	Findings                         []Finding
 	Errors                           []string
+	// Stages is how many namespaces were made; SettingUp and Playing how long that, and what was played in them, took together.
+	Stages             int
+	SettingUp, Playing time.Duration
 }
 
 // run is a run of the monkey.
@@ -147,11 +150,17 @@ func movesFor(regime Regime, moves []Move) []Move {
 func (r *run) play(ctx context.Context, regime Regime, moves []Move) (Played, error) {
 	r.slots <- struct{}{}
 	defer func() { <-r.slots }()
+	begin := time.Now()
 	s, err := r.world.NewStage(ctx, regime)
 	if err != nil {
 		return Played{}, err
 	}
 	defer s.End()
+	r.took(&r.result.SettingUp, begin)
+	r.mu.Lock()
+	r.result.Stages++
+	r.mu.Unlock()
+	defer r.took(&r.result.Playing, time.Now())
 	played := Played{Regime: regime}
 	for i, m := range moves {
 		if ctx.Err() != nil || (regime != Open && !s.Sound()) {
@@ -164,6 +173,12 @@ func (r *run) play(ctx context.Context, regime Regime, moves []Move) (Played, er
 	}
 	played.Breaches = s.Settle(ctx)
 	return played, ctx.Err()
+}
+
+func (r *run) took(sum *time.Duration, begin time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	*sum += time.Since(begin)
 }
 
 func (r *run) error(text string) {
@@ -301,6 +316,11 @@ func (r Result) Summary() []string {
 			slices.Sort(seeds)
 			lines = append(lines, fmt.Sprintf("%-8s seeds %v", regime, seeds))
 		}
+	}
+	if r.Stages > 0 {
+		stages := time.Duration(r.Stages)
+		lines = append(lines, fmt.Sprintf("%d namespaces: %s to set one up, %s to play in it", r.Stages,
+			(r.SettingUp/stages).Round(time.Millisecond), (r.Playing/stages).Round(time.Millisecond)))
 	}
 	kinds := make([]string, 0, len(r.ByMove))
 	for does := range r.ByMove {
