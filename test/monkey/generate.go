@@ -16,6 +16,8 @@ type generator struct {
 	without map[string]bool
 	recent  []target
 	did     []string
+	// bold is a sequence in which service accounts have rights and are used much.
+	bold bool
 }
 
 // target is what a move is about; app is the label app of its pods.
@@ -42,28 +44,48 @@ func Sequence(seed uint64, n int, without ...string) []Move {
 		g.without[sort.name] = sort.name != "change" && g.chance(0.35)
 	}
 	var moves []Move
-	for len(moves) < n {
-		sort := g.sort()
-		if g.without[sort.name] {
-			continue
-		}
+	add := func(make func(*generator) Move) {
 		g.did = nil
-		m := sort.make(g)
+		m := make(g)
 		m.Does = g.did
-		if slices.ContainsFunc(m.Does, func(d string) bool { return slices.Contains(without, d) }) {
-			continue
+		if !slices.ContainsFunc(m.Does, func(d string) bool { return slices.Contains(without, d) }) {
+			moves = append(moves, g.finish(m))
 		}
-		g.finish(&m)
-		moves = append(moves, m)
+	}
+	if g.chance(0.2) {
+		for range 1 + g.rng.IntN(3) {
+			add((*generator).early)
+		}
+	}
+	if g.bold = g.chance(0.25); g.bold {
+		add((*generator).bindAccount)
+	}
+	for len(moves) < n {
+		if sort := g.sort(); !g.without[sort.name] {
+			add(sort.make)
+		}
 	}
 	return moves
 }
 
-func (g *generator) finish(m *Move) {
-	if g.chance(0.12) {
+func (g *generator) finish(m Move) Move {
+	if m.Early || slices.Contains(m.Does, "rolebindings/create") {
+		return m
+	}
+	if g.chance(0.05) || g.bold && g.chance(0.4) {
 		m.As = one(g, "default", "default", "default", "token:default", "system:serviceaccount:kube-system:deployment-controller")
 	}
 	m.Wait = one(g, 0, 0, 0, 30, 60, 150, 300)
+	return m
+}
+
+// early is a change of a workload's metadata, before any window governs it.
+func (g *generator) early() Move {
+	app := g.label()
+	resource := resourceOf[app]
+	name := one(g, "notes", "notes", "marks", "annotate", "finalize")
+	g.doing(short(resource) + "/" + name)
+	return Move{Verb: "merge", Resource: resource, Name: app, Body: []object{mutators[resource][name](g, target{resource, app, app})}, Early: true}
 }
 
 func (g *generator) chance(p float64) bool { return g.rng.Float64() < p }
@@ -169,7 +191,7 @@ func (g *generator) touched(t target) {
 // change is a change of some fields of an object, by one way of writing.
 func (g *generator) change() Move {
 	t := g.aim()
-	m := Move{Verb: one(g, "merge", "merge", "strategic", "json", "update", "apply"), Resource: t.resource, Name: t.name, Body: object{}}
+	m := Move{Verb: one(g, "merge", "merge", "strategic", "json", "update", "apply"), Resource: t.resource, Name: t.name}
 	for range one(g, 1, 1, 1, 2, 2, 3) {
 		possible := mutators[t.resource]
 		if possible == nil {
@@ -179,7 +201,7 @@ func (g *generator) change() Move {
 		name := one(g, names...)
 		g.doing(short(t.resource) + "/" + name)
 		part := possible[name](g, t)
-		merge(m.Body, part)
+		m.Body = append(m.Body, part)
 		if replicas, found := field(part, "spec/replicas"); found {
 			m.Drains = m.Drains || drains(replicas)
 		}
@@ -189,7 +211,6 @@ func (g *generator) change() Move {
 	}
 	if m.Verb == "apply" {
 		m.Manager = one(g, "kubectl", "kubectl-client-side-apply", "kube-controller-manager", "fonster")
-		m.Body = withoutNulls(m.Body)
 	}
 	return m
 }
@@ -205,18 +226,6 @@ const many = 7
 
 func short(resource string) string { return resource[strings.Index(resource, "/")+1:] }
 
-func withoutNulls(o object) object {
-	kept := object{}
-	for key, value := range o {
-		if entries, isObject := value.(object); isObject {
-			kept[key] = withoutNulls(entries)
-		} else if value != nil {
-			kept[key] = value
-		}
-	}
-	return kept
-}
-
 func (g *generator) scale() Move {
 	t := g.aim()
 	for t.resource == "core/pods" || t.resource == "apps/daemonsets" || t.resource == "apps/controllerrevisions" ||
@@ -227,7 +236,7 @@ func (g *generator) scale() Move {
 	n := g.replicas(t)
 	g.doing(short(t.resource) + "/scale")
 	return Move{
-		Verb: one(g, "merge", "update", "json"), Resource: t.resource, Name: t.name, Subresource: "scale", Body: object{"spec": object{"replicas": n}},
+		Verb: one(g, "merge", "update", "json"), Resource: t.resource, Name: t.name, Subresource: "scale", Body: []object{{"spec": object{"replicas": n}}},
 		Drains: drains(n),
 	}
 }
@@ -253,7 +262,7 @@ func (g *generator) createReplicaSet() Move {
 	if g.chance(0.2) {
 		body["metadata"].(object)["ownerReferences"] = g.owners()
 	}
-	return Move{Verb: one(g, "create", "create", "apply"), Resource: "apps/replicasets", Name: name, Manager: "kubectl", Body: body}
+	return Move{Verb: one(g, "create", "create", "apply"), Resource: "apps/replicasets", Name: name, Manager: "kubectl", Body: []object{body}}
 }
 
 // podSpec is the specification of a workload's pods, or one of its revisions', or another.
@@ -296,7 +305,7 @@ func (g *generator) createPod() Move {
 	if g.chance(0.5) {
 		body["metadata"].(object)["annotations"] = object{"controller.kubernetes.io/pod-deletion-cost": one(g, "1000", "-1000")}
 	}
-	return Move{Verb: "create", Resource: "core/pods", Name: name, Body: body}
+	return Move{Verb: "create", Resource: "core/pods", Name: name, Body: []object{body}}
 }
 
 // createWorkload makes one that selects the pods of another.
@@ -318,7 +327,7 @@ func (g *generator) createWorkload() Move {
 	case "apps/statefulsets":
 		spec["serviceName"] = "db"
 	}
-	return Move{Verb: "create", Resource: resource, Name: "new", Body: object{"spec": spec}}
+	return Move{Verb: "create", Resource: resource, Name: "new", Body: []object{{"spec": spec}}}
 }
 
 func (g *generator) createJob() Move {
@@ -326,15 +335,15 @@ func (g *generator) createJob() Move {
 	g.doing("jobs/create")
 	template := template(app, "app:1")
 	template["spec"].(object)["restartPolicy"] = "Never"
-	return Move{Verb: "create", Resource: "batch/jobs", Name: "job", Body: object{"spec": object{
+	return Move{Verb: "create", Resource: "batch/jobs", Name: "job", Body: []object{{"spec": object{
 		"manualSelector": true, "selector": selecting(app), "template": template, "parallelism": one(g, 0, 1, 3), "suspend": g.chance(0.5),
 		"ttlSecondsAfterFinished": 0, "activeDeadlineSeconds": 1,
-	}}}
+	}}}}
 }
 
 func (g *generator) createOwner() Move {
 	g.doing("configmaps/create")
-	return Move{Verb: "create", Resource: "core/configmaps", Name: "cm", Body: object{}}
+	return Move{Verb: "create", Resource: "core/configmaps", Name: "cm", Body: []object{{}}}
 }
 
 func (g *generator) autoscaler() Move {
@@ -349,40 +358,40 @@ func (g *generator) autoscaler() Move {
 		Verb: one(g, "create", "apply"), Resource: "autoscaling/horizontalpodautoscalers", Name: one(g, "hpa-a", "hpa-b"), Manager: "kubectl",
 		// An autoscaler of a Deployment's ReplicaSet fights with the Deployment: that is a rollout without end.
 		Drains: drains(highest) && !strings.HasPrefix(name, "$("),
-		Body: object{"spec": object{
+		Body: []object{{"spec": object{
 			"minReplicas": 1, "maxReplicas": highest, "scaleTargetRef": object{"apiVersion": kinds[resource].api, "kind": kinds[resource].kind, "name": name},
-		}},
+		}}},
 	}
 }
 
 func (g *generator) budget() Move {
 	g.doing("poddisruptionbudgets/create")
-	return Move{Verb: "create", Resource: "policy/poddisruptionbudgets", Name: "pdb", Body: object{"spec": object{
+	return Move{Verb: "create", Resource: "policy/poddisruptionbudgets", Name: "pdb", Body: []object{{"spec": object{
 		"maxUnavailable": "100%", "selector": selecting(g.label()), "unhealthyPodEvictionPolicy": "AlwaysAllow",
-	}}}
+	}}}}
 }
 
 func (g *generator) service() Move {
 	g.doing("services/create")
-	return Move{Verb: "create", Resource: "core/services", Name: "another", Body: object{
+	return Move{Verb: "create", Resource: "core/services", Name: "another", Body: []object{{
 		"spec": object{"selector": object{"app": g.label()}, "ports": []any{object{"port": 80}}},
-	}}
+	}}}
 }
 
 func (g *generator) bindAccount() Move {
 	g.doing("rolebindings/create")
-	return Move{Verb: "create", Resource: "rbac/rolebindings", Name: one(g, "sa-edit", "sa-edit-too"), Body: object{
+	return Move{Verb: "create", Resource: "rbac/rolebindings", Name: one(g, "sa-edit", "sa-edit-too"), Body: []object{{
 		"roleRef":  object{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": one(g, "edit", "admin")},
 		"subjects": []any{object{"kind": "ServiceAccount", "namespace": "$(namespace)", "name": "default"}},
-	}}
+	}}}
 }
 
 func (g *generator) evict() Move {
 	g.doing("pods/evict")
 	name := fmt.Sprintf("pod:%s:%d", g.label(), g.rng.IntN(3))
-	return Move{Verb: "create", Resource: "core/pods", Name: name, Subresource: "eviction", Drains: true, Body: object{
+	return Move{Verb: "create", Resource: "core/pods", Name: name, Subresource: "eviction", Drains: true, Body: []object{{
 		"apiVersion": "policy/v1", "kind": "Eviction", "metadata": object{"name": "$(name " + name + ")"},
-	}}
+	}}}
 }
 
 func (g *generator) remove() Move {
@@ -398,13 +407,13 @@ func (g *generator) remove() Move {
 		t = target{"core/serviceaccounts", "default", ""}
 	}
 	g.doing(short(t.resource) + "/delete")
-	return Move{Verb: "delete", Resource: t.resource, Name: t.name, Body: g.deleteOptions()}
+	return Move{Verb: "delete", Resource: t.resource, Name: t.name, Body: []object{g.deleteOptions()}}
 }
 
 func (g *generator) removeCollection() Move {
 	resource := one(g, "core/pods", "apps/replicasets", "apps/deployments", "apps/statefulsets", "apps/daemonsets", "core/replicationcontrollers")
 	g.doing(short(resource) + "/deletecollection")
-	return Move{Verb: "deletecollection", Resource: resource, Selector: "app=" + g.label(), Body: g.deleteOptions()}
+	return Move{Verb: "deletecollection", Resource: resource, Selector: "app=" + g.label(), Body: []object{g.deleteOptions()}}
 }
 
 func (g *generator) deleteOptions() object {
@@ -416,9 +425,9 @@ func (g *generator) createRevision() Move {
 	app := one(g, "db", "agent")
 	of := func(path string) string { return fmt.Sprintf("$(of apps/controllerrevisions rev:%s:0 %s)", app, path) }
 	g.doing("controllerrevisions/create")
-	return Move{Verb: "create", Resource: "apps/controllerrevisions", Name: "clone", Body: object{
+	return Move{Verb: "create", Resource: "apps/controllerrevisions", Name: "clone", Body: []object{{
 		"metadata": object{"labels": of("metadata/labels")}, "data": of("data"), "revision": 99,
-	}}
+	}}}
 }
 
 // forbidden is what a namespace admin has no right to.
@@ -426,11 +435,11 @@ func (g *generator) forbidden() Move {
 	switch g.rng.IntN(3) {
 	case 0:
 		g.doing("namespaces/annotate")
-		return Move{Verb: "merge", Resource: "core/namespaces", Body: object{"metadata": g.overrideNotes()}}
+		return Move{Verb: "merge", Resource: "core/namespaces", Body: []object{{"metadata": g.overrideNotes()}}}
 	case 1:
 		g.doing("deployments/status")
-		return Move{Verb: "merge", Resource: "apps/deployments", Name: "web", Subresource: "status", Body: object{"status": object{"replicas": 0}}}
+		return Move{Verb: "merge", Resource: "apps/deployments", Name: "web", Subresource: "status", Body: []object{{"status": object{"replicas": 0}}}}
 	}
 	g.doing("pods/status")
-	return Move{Verb: "merge", Resource: "core/pods", Name: "pod:web:0", Subresource: "status", Body: object{"status": object{"phase": "Failed"}}}
+	return Move{Verb: "merge", Resource: "core/pods", Name: "pod:web:0", Subresource: "status", Body: []object{{"status": object{"phase": "Failed"}}}}
 }

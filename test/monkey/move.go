@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -22,8 +23,9 @@ type Move struct {
 	Resource    string `json:"resource"`
 	Name        string `json:"name,omitempty"`
 	Subresource string `json:"subresource,omitempty"`
-	// Body is the object, or a merge patch from which the update, the patch of another type, or the applied object is made.
-	Body map[string]any `json:"body,omitempty"`
+	// Body is the object, or a merge patch from which the update, the patch of another type, or the applied object is made; in parts,
+	// one for each word of Does, that are merged.
+	Body []object `json:"body,omitempty"`
 	// Selector is the label selector of a deletecollection; Manager the field manager of an apply.
 	Selector string `json:"selector,omitempty"`
 	Manager  string `json:"manager,omitempty"`
@@ -31,6 +33,28 @@ type Move struct {
 	Wait int `json:"wait,omitempty"`
 	// Drains tells that the move evicts or scales down, though not to zero: a choice that the default disruptions leave.
 	Drains bool `json:"drains,omitempty"`
+	// Early tells that it is played before a window governs the namespace.
+	Early bool `json:"early,omitempty"`
+}
+
+// simpler are the moves that do one thing less.
+func (m Move) simpler() []Move {
+	var fewer []Move
+	for i := range m.Body {
+		if len(m.Body) < 2 || len(m.Body) != len(m.Does) {
+			break
+		}
+		part := m
+		part.Does, part.Body = without(m.Does, i, i+1), without(m.Body, i, i+1)
+		fewer = append(fewer, part)
+	}
+	return fewer
+}
+
+// does tells whether a move does all that another does, with the same object.
+func (m Move) does(other Move) bool {
+	return m.Name == other.Name && m.Early == other.Early &&
+		!slices.ContainsFunc(other.Does, func(d string) bool { return !slices.Contains(m.Does, d) })
 }
 
 // kind is one of the kinds that the player writes.

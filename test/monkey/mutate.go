@@ -59,6 +59,7 @@ func init() { // the mutators of workloads have others in common
 			"nodes":    nodes,
 		}),
 		"core/pods": with(metadata, map[string]mutator{
+			"label-again": metadata["label"], "label-once-more": metadata["label"],
 			"image": func(g *generator, _ target) object {
 				return spec("containers", []any{object{"name": "main", "image": g.image()}})
 			},

@@ -28,17 +28,18 @@ type Options struct {
 // Played is what became of a sequence in one namespace.
 type Played struct {
 	Regime   Regime
+	Moves    []Move
 	Requests []Request
 	Answers  []Answer
 	Breaches []Breach
 }
 
 // passed are the moves that were accepted: others change nothing.
-func (p Played) passed(moves []Move) []Move {
+func (p Played) passed() []Move {
 	var accepted []Move
 	for i, a := range p.Answers {
 		if a == Passed {
-			accepted = append(accepted, moves[i])
+			accepted = append(accepted, p.Moves[i])
 		}
 	}
 	return accepted
@@ -131,9 +132,9 @@ func (r *run) sequence(ctx context.Context, seed uint64) {
 			}
 			continue
 		}
-		r.count(seed, movesFor(regime, moves), played[i])
+		r.count(seed, played[i])
 		if regime != Open && len(played[i].Breaches) > 0 {
-			r.find(ctx, Finding{Seed: seed, Regime: regime, After: after, Moves: played[i].passed(movesFor(regime, moves)), Played: played[i]})
+			r.find(ctx, Finding{Seed: seed, Regime: regime, After: after, Moves: played[i].passed(), Played: played[i]})
 		}
 	}
 }
@@ -149,9 +150,13 @@ func movesFor(regime Regime, moves []Move) []Move {
 // play plays moves in a namespace of its own. In a closed one it ends as soon as something is disturbed.
 func (r *run) play(ctx context.Context, regime Regime, moves []Move) (Played, error) {
 	r.slots <- struct{}{}
+	if ctx.Err() != nil {
+		<-r.slots
+		return Played{}, ctx.Err()
+	}
 	defer func() { <-r.slots }()
 	begin := time.Now()
-	s, err := r.world.NewStage(ctx, regime)
+	s, err := r.world.NewStage(ctx, regime, moves)
 	if err != nil {
 		return Played{}, err
 	}
@@ -161,18 +166,9 @@ func (r *run) play(ctx context.Context, regime Regime, moves []Move) (Played, er
 	r.result.Stages++
 	r.mu.Unlock()
 	defer r.took(&r.result.Playing, time.Now())
-	played := Played{Regime: regime}
-	for i, m := range moves {
-		if ctx.Err() != nil || (regime != Open && !s.Sound()) {
-			break
-		}
-		request, answer, _ := s.Play(ctx, m)
-		played.Requests, played.Answers = append(played.Requests, request), append(played.Answers, answer)
-		s.witness.after(i + 1)
-		time.Sleep(time.Duration(m.Wait) * time.Millisecond)
-	}
-	played.Breaches = s.Settle(ctx)
-	return played, ctx.Err()
+	s.play(ctx, early(moves, false))
+	s.played.Breaches = s.Settle(ctx)
+	return s.played, ctx.Err()
 }
 
 func (r *run) took(sum *time.Duration, begin time.Time) {
@@ -188,14 +184,14 @@ func (r *run) error(text string) {
 	r.options.Print("error %s", text)
 }
 
-func (r *run) count(seed uint64, moves []Move, p Played) {
+func (r *run) count(seed uint64, p Played) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	result := &r.result
 	result.Requests += len(p.Answers)
 	for i, a := range p.Answers {
 		result.Answers[a]++
-		for _, does := range moves[i].Does {
+		for _, does := range p.Moves[i].Does {
 			if result.ByMove[does] == nil {
 				result.ByMove[does] = map[Answer]int{}
 			}
@@ -230,7 +226,11 @@ func (r *run) find(ctx context.Context, f Finding) {
 		if r.firstFailing(ctx, f.Regime, [][]Move{rest, rest, rest}) < 0 {
 			return
 		}
-		f.Moves = reduce(rest, func(shorter [][]Move) int { return r.firstFailing(ctx, f.Regime, shorter) })
+		f.Moves = rest
+		for range 2 { // a second time, as what fails may depend on who comes first
+			f.Moves = reduce(f.Moves, func(shorter [][]Move) int { return r.firstFailing(ctx, f.Regime, shorter) })
+		}
+		f.Moves = r.simplify(ctx, f.Regime, f.Moves)
 		if f.Played = r.again(ctx, f.Regime, f.Moves); len(f.Played.Breaches) == 0 {
 			r.options.Print("seed %d %s: a failure does not come again: %s", f.Seed, f.Regime, Signature(f.Moves))
 			return
@@ -242,14 +242,29 @@ func (r *run) find(ctx context.Context, f Finding) {
 
 // strip takes away what made a known sequence fail: the moves that do what its last one does, where all of it is there.
 func strip(moves, known []Move) []Move {
-	does := func(m Move) string { return strings.Join(m.Does, "+") + " " + m.Name }
 	for _, k := range known {
-		if !slices.ContainsFunc(moves, func(m Move) bool { return does(m) == does(k) }) {
+		if !slices.ContainsFunc(moves, func(m Move) bool { return m.does(k) }) {
 			return moves
 		}
 	}
-	last := does(known[len(known)-1])
-	return slices.DeleteFunc(slices.Clone(moves), func(m Move) bool { return does(m) == last })
+	return slices.DeleteFunc(slices.Clone(moves), func(m Move) bool { return m.does(known[len(known)-1]) })
+}
+
+// simplify lets each move of a short sequence do as few things as still fails.
+func (r *run) simplify(ctx context.Context, regime Regime, moves []Move) []Move {
+	for i := 0; i < len(moves); i++ {
+		var simpler [][]Move
+		for _, m := range moves[i].simpler() {
+			sequence := slices.Clone(moves)
+			sequence[i] = m
+			simpler = append(simpler, sequence)
+		}
+		if failing := r.firstFailing(ctx, regime, simpler); failing >= 0 {
+			moves = simpler[failing]
+			i--
+		}
+	}
+	return moves
 }
 
 // again plays a failing sequence until it fails once more, some times.
@@ -262,24 +277,27 @@ func (r *run) again(ctx context.Context, regime Regime, moves []Move) Played {
 	return Played{}
 }
 
-// firstFailing plays each of some sequences in a namespace of its own, a few at a time, and those that pass once more, as what
-// fails may depend on who comes first.
+// firstFailing plays each of some sequences in a namespace of its own, a few at a time, and returns one that fails, or -1.
 func (r *run) firstFailing(ctx context.Context, regime Regime, sequences [][]Move) int {
-	for range 2 {
-		fails := make([]bool, len(sequences))
-		var plays sync.WaitGroup
-		for i, moves := range sequences {
-			plays.Go(func() {
-				p, err := r.play(ctx, regime, moves)
-				fails[i] = err == nil && len(p.Breaches) > 0
-			})
-		}
-		plays.Wait()
-		if i := slices.Index(fails, true); i >= 0 {
-			return i
-		}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failing := make(chan int, len(sequences))
+	var plays sync.WaitGroup
+	for i, moves := range sequences {
+		plays.Go(func() {
+			if p, err := r.play(ctx, regime, moves); err == nil && len(p.Breaches) > 0 {
+				failing <- i
+				cancel() // the others are of no interest any more
+			}
+		})
 	}
-	return -1
+	plays.Wait()
+	select {
+	case i := <-failing:
+		return i
+	default:
+		return -1
+	}
 }
 
 // Signature tells in one line what moves do.

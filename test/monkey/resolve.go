@@ -159,18 +159,21 @@ func (s *Stage) request(ctx context.Context, m Move) (Request, error) {
 	if r.name, err = s.name(ctx, m.Name); err != nil {
 		return r, err
 	}
-	resolved, err := s.resolve(ctx, object(m.Body))
-	if err != nil {
-		return r, err
+	body := object{}
+	for _, part := range m.Body {
+		resolved, err := s.resolve(ctx, part)
+		if err != nil {
+			return r, err
+		}
+		combine(body, resolved.(object))
 	}
-	body := resolved.(object)
 	r.Path = path(s.Name, m.Resource, r.name, m.Subresource)
 	switch m.Verb {
 	case "create":
 		r.Method = http.MethodPost
 		if m.Subresource == "" {
 			r.Path = path(s.Name, m.Resource, "", "")
-			body = named(body, m.Resource, r.name)
+			body = withName(body, m.Resource, r.name)
 		}
 	case "delete", "deletecollection":
 		r.Method = http.MethodDelete
@@ -180,7 +183,7 @@ func (s *Stage) request(ctx context.Context, m Move) (Request, error) {
 	case "apply":
 		r.Method, r.ContentType = http.MethodPatch, patchTypes[m.Verb]
 		r.Path += "?force=true&fieldManager=" + m.Manager
-		body = named(body, m.Resource, r.name)
+		body = withName(withoutNulls(body), m.Resource, r.name)
 	case "update", "json":
 		return s.changed(ctx, r, body)
 	default:
@@ -190,8 +193,8 @@ func (s *Stage) request(ctx context.Context, m Move) (Request, error) {
 	return r, err
 }
 
-// named is an object with its kind and name.
-func named(body object, resource, name string) object {
+// withName is an object with its kind and name.
+func withName(body object, resource, name string) object {
 	body["apiVersion"], body["kind"] = kinds[resource].api, kinds[resource].kind
 	metadata, _ := body["metadata"].(object)
 	if metadata == nil {
@@ -260,4 +263,29 @@ func jsonPatch(target object, patch object, prefix string) []object {
 		}
 	}
 	return operations
+}
+
+// withoutNulls is an object without what a merge patch would take away.
+func withoutNulls(o object) object {
+	kept := object{}
+	for key, value := range o {
+		if entries, isObject := value.(object); isObject {
+			kept[key] = withoutNulls(entries)
+		} else if value != nil {
+			kept[key] = value
+		}
+	}
+	return kept
+}
+
+// combine adds a merge patch to another.
+func combine(into, more object) {
+	for key, value := range more {
+		entries, isObject := value.(object)
+		if before, wasObject := into[key].(object); isObject && wasObject {
+			combine(before, entries)
+		} else {
+			into[key] = value
+		}
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -119,9 +121,12 @@ type Stage struct {
 	Name   string
 	Regime Regime
 
-	world   *World
-	witness *witness
-	token   *caller
+	world     *World
+	witness   *witness
+	token     *caller
+	workloads []workload
+	early     []Move
+	played    Played
 }
 
 // workload is one that each stage has; pods is how many it runs.
@@ -168,6 +173,19 @@ var others = []workload{
 	{resource: "core/configmaps", name: "boss", body: object{}},
 }
 
+// named are the workloads that moves name, and web.
+func named(moves []Move) []workload {
+	said := strings.Join(Lines(moves), "\n")
+	return slices.DeleteFunc(slices.Clone(workloads), func(w workload) bool {
+		return w.name != "web" && !regexp.MustCompile(`\b`+w.name+`\b`).MatchString(said)
+	})
+}
+
+// early are those of some moves that are played before a window governs, or the others.
+func early(moves []Move, before bool) []Move {
+	return slices.DeleteFunc(slices.Clone(moves), func(m Move) bool { return m.Early != before })
+}
+
 // copied is a deep copy.
 func copied(o object) object {
 	content, err := json.Marshal(o)
@@ -181,11 +199,12 @@ func copied(o object) object {
 	return c
 }
 
-// NewStage makes a namespace with its workloads, and returns when all run and the witness has seen them.
-func (w *World) NewStage(ctx context.Context, regime Regime) (*Stage, error) {
+// NewStage makes a namespace with workloads, web and those that some moves name, and returns when all run and the witness has seen them.
+func (w *World) NewStage(ctx context.Context, regime Regime, moves []Move) (*Stage, error) {
 	w.mu.Lock()
 	w.stages++
-	s := &Stage{Name: fmt.Sprintf("monkey-%s-%s-%d", regime, w.id, w.stages), Regime: regime, world: w}
+	s := &Stage{Name: fmt.Sprintf("monkey-%s-%s-%d", regime, w.id, w.stages), Regime: regime, world: w, workloads: named(moves), early: early(moves, true)}
+	s.played.Regime = regime
 	w.mu.Unlock()
 	s.witness = w.watched.add(s.Name)
 	if err := s.setUp(ctx); err != nil {
@@ -214,18 +233,21 @@ func (w *World) put(ctx context.Context, c *caller, method, path, contentType st
 
 func (s *Stage) setUp(ctx context.Context) error {
 	w := s.world
-	if _, err := w.put(ctx, w.exempt, http.MethodPost, "/api/v1/namespaces", "application/json", object{
-		"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": s.Name, "labels": object{regimeLabel: string(s.Regime)}},
-	}); err != nil {
+	namespace := object{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": s.Name}}
+	governed := object{"metadata": object{"labels": object{regimeLabel: string(s.Regime)}}}
+	if len(s.early) == 0 {
+		merge(namespace, governed)
+	}
+	if _, err := w.put(ctx, w.exempt, http.MethodPost, "/api/v1/namespaces", "application/json", namespace); err != nil {
 		return err
 	}
 	uids, pods := map[types.UID]bool{}, 0
 	all := append([]workload{{resource: "rbac/rolebindings", name: "admin", body: object{
 		"roleRef":  object{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"},
 		"subjects": []any{object{"kind": "ServiceAccount", "namespace": "people", "name": player}},
-	}}}, append(others, workloads...)...)
+	}}}, append(slices.Clone(others), s.workloads...)...)
 	for _, o := range all {
-		body := named(copied(o.body), o.resource, o.name)
+		body := withName(copied(o.body), o.resource, o.name)
 		merge(body, object{"metadata": object{"labels": object{"app": o.name}}})
 		created, err := w.put(ctx, w.exempt, http.MethodPost, path(s.Name, o.resource, "", ""), "application/json", body)
 		if err != nil {
@@ -239,26 +261,69 @@ func (s *Stage) setUp(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	if err := until(ctx, 60*time.Second, func() error { return s.witness.begin(pods, 3, uids) }); err != nil {
+	begin := func() error { return s.witness.begin(pods, 3, uids) }
+	if err := until(ctx, 60*time.Second, begin); err != nil {
 		return err
 	}
-	if s.Regime == Hold {
-		if err := s.hold(ctx); err != nil {
-			return err
-		}
-	}
-	return until(ctx, 20*time.Second, func() error { // until the player's rights are known
+	if err := until(ctx, 20*time.Second, func() error { // until the player's rights are known
 		status, answer, err := w.player.do(ctx, http.MethodGet, path(s.Name, "apps/deployments", "web", ""), "", "", nil)
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("%d %s", status, answer)
 		}
 		return err
+	}); err != nil {
+		return err
+	}
+	if len(s.early) > 0 {
+		s.play(ctx, s.early)
+		if err := s.govern(ctx, governed); err != nil {
+			return err
+		}
+		if err := until(ctx, 60*time.Second, begin); err != nil {
+			return err
+		}
+	}
+	if s.Regime == Hold {
+		return s.hold(ctx)
+	}
+	return nil
+}
+
+// govern puts the namespace under its window, and waits until that is in force.
+func (s *Stage) govern(ctx context.Context, labels object) error {
+	w := s.world
+	if _, err := w.put(ctx, w.exempt, http.MethodPatch, "/api/v1/namespaces/"+s.Name, patchTypes["merge"], labels); err != nil {
+		return err
+	}
+	if s.Regime == Open {
+		return nil
+	}
+	return until(ctx, 20*time.Second, func() error {
+		status, answer, err := w.admin.do(ctx, http.MethodDelete, path(s.Name, "apps/deployments", "web", "")+"?dryRun=All", "", "", nil)
+		if err == nil && status != http.StatusForbidden {
+			err = fmt.Errorf("not yet governed: %d %s", status, answer)
+		}
+		return err
 	})
+}
+
+// play sends moves, as long as nothing is disturbed that must not be.
+func (s *Stage) play(ctx context.Context, moves []Move) {
+	for _, m := range moves {
+		if ctx.Err() != nil || (s.Regime != Open && !s.Sound()) {
+			return
+		}
+		request, answer, _ := s.Play(ctx, m)
+		s.played.Moves = append(s.played.Moves, m)
+		s.played.Requests, s.played.Answers = append(s.played.Requests, request), append(s.played.Answers, answer)
+		s.witness.after(len(s.played.Moves))
+		time.Sleep(time.Duration(m.Wait) * time.Millisecond)
+	}
 }
 
 // start gives each Deployment its second revision, and its pods.
 func (s *Stage) start(ctx context.Context) error {
-	for _, o := range workloads {
+	for _, o := range s.workloads {
 		if o.resource != "apps/deployments" {
 			continue
 		}
@@ -285,7 +350,7 @@ func (s *Stage) start(ctx context.Context) error {
 
 // hold sends rollouts that must not run before the window opens.
 func (s *Stage) hold(ctx context.Context) error {
-	for _, o := range workloads {
+	for _, o := range s.workloads {
 		if o.name != "late" && o.name != "db" {
 			continue
 		}

@@ -234,7 +234,7 @@ func (w *witness) begin(pods, served int, workloads map[types.UID]bool) error {
 	if len(originals) != pods || len(w.pods) != pods || len(behind) != served {
 		return fmt.Errorf("%d of %d pods are ready, %d of %d behind the Service", len(originals), pods, len(behind), served)
 	}
-	w.originals, w.served, w.owners = originals, behind, workloads
+	w.originals, w.served, w.owners, w.told, w.breaches = originals, behind, workloads, map[string]bool{}, nil
 	return nil
 }
 
