@@ -11,7 +11,7 @@ import (
 // generator makes random moves from its source alone: the same seed makes the same sequence.
 type generator struct {
 	rng *rand.Rand
-	// apps are the workloads that this sequence is about, by their label app; without the sorts of moves that do not come in it.
+	// apps are the workloads that moves are about for a while, by their label app; without the sorts of moves that do not come then.
 	apps    []string
 	without map[string]bool
 	recent  []target
@@ -35,14 +35,8 @@ type target struct{ resource, name, app string }
 
 // Sequence makes the moves of a seed, without those that do one of the things left out.
 func Sequence(seed uint64, n int, without ...string) []Move {
-	g := &generator{rng: rand.New(rand.NewPCG(seed, 7)), without: map[string]bool{}}
-	g.apps = []string{g.app()}
-	if g.chance(0.4) {
-		g.apps = append(g.apps, g.app())
-	}
-	for _, sort := range sorts { // some sequences are about a few sorts of moves: then they come in odd combinations
-		g.without[sort.name] = sort.name != "change" && g.chance(0.35)
-	}
+	g := &generator{rng: rand.New(rand.NewPCG(seed, 7))}
+	g.turn()
 	var moves []Move
 	add := func(make func(*generator) Move) {
 		g.did = nil
@@ -61,6 +55,9 @@ func Sequence(seed uint64, n int, without ...string) []Move {
 		add((*generator).bindAccount)
 	}
 	for len(moves) < n {
+		if g.chance(1.0 / 20) {
+			g.turn()
+		}
 		if sort := g.sort(); !g.without[sort.name] {
 			add(sort.make)
 		}
@@ -68,12 +65,26 @@ func Sequence(seed uint64, n int, without ...string) []Move {
 	return moves
 }
 
+// turn chooses one or two workloads to be busy with, and sorts of moves to do without: so they come in odd combinations.
+func (g *generator) turn() {
+	g.apps, g.without = []string{g.app()}, map[string]bool{}
+	if g.chance(0.4) {
+		g.apps = append(g.apps, g.app())
+	}
+	for _, sort := range sorts {
+		g.without[sort.name] = sort.name != "change" && g.chance(0.35)
+	}
+}
+
 func (g *generator) finish(m Move) Move {
 	if m.Early || slices.Contains(m.Does, "rolebindings/create") {
 		return m
 	}
 	if g.chance(0.05) || g.bold && g.chance(0.4) {
-		m.As = one(g, "default", "default", "default", "token:default", "system:serviceaccount:kube-system:deployment-controller")
+		m.As = one(g, "default", "default", "default", "token:default")
+		if g.chance(0.1) {
+			m.As = "system:serviceaccount:kube-system:deployment-controller"
+		}
 	}
 	m.Wait = one(g, 0, 0, 0, 30, 60, 150, 300)
 	return m
@@ -85,7 +96,8 @@ func (g *generator) early() Move {
 	resource := resourceOf[app]
 	name := one(g, "notes", "notes", "marks", "annotate", "finalize")
 	g.doing(short(resource) + "/" + name)
-	return Move{Verb: "merge", Resource: resource, Name: app, Body: []object{mutators[resource][name](g, target{resource, app, app})}, Early: true}
+	change := mutators[resource][name](g, target{resource, app, app})
+	return Move{Verb: "merge", Resource: resource, Name: app, Body: []object{change}, Early: true}
 }
 
 func (g *generator) chance(p float64) bool { return g.rng.Float64() < p }
@@ -236,8 +248,8 @@ func (g *generator) scale() Move {
 	n := g.replicas(t)
 	g.doing(short(t.resource) + "/scale")
 	return Move{
-		Verb: one(g, "merge", "update", "json"), Resource: t.resource, Name: t.name, Subresource: "scale", Body: []object{{"spec": object{"replicas": n}}},
-		Drains: drains(n),
+		Verb: one(g, "merge", "update", "json"), Resource: t.resource, Name: t.name, Subresource: "scale",
+		Body: []object{spec("replicas", n)}, Drains: drains(n),
 	}
 }
 
@@ -247,7 +259,7 @@ func (g *generator) replicas(t target) int {
 
 func (g *generator) createReplicaSet() Move {
 	app := g.label()
-	name := one(g, "rs-a", "rs-b")
+	name := one(g, "rs-a", "rs-b", "rs-c", "rs-d")
 	g.touched(target{"apps/replicasets", name, app})
 	g.doing("replicasets/create")
 	labels := object{"app": app}
@@ -287,7 +299,7 @@ func (g *generator) hash(app string) string {
 
 func (g *generator) createPod() Move {
 	app := g.label()
-	name := one(g, "p-a", "p-b")
+	name := one(g, "p-a", "p-b", "p-c", "p-d")
 	g.touched(target{"core/pods", name, app})
 	g.doing("pods/create")
 	labels := object{"mine": "yes"}
@@ -358,10 +370,13 @@ func (g *generator) autoscaler() Move {
 		Verb: one(g, "create", "apply"), Resource: "autoscaling/horizontalpodautoscalers", Name: one(g, "hpa-a", "hpa-b"), Manager: "kubectl",
 		// An autoscaler of a Deployment's ReplicaSet fights with the Deployment: that is a rollout without end.
 		Drains: drains(highest) && !strings.HasPrefix(name, "$("),
-		Body: []object{{"spec": object{
-			"minReplicas": 1, "maxReplicas": highest, "scaleTargetRef": object{"apiVersion": kinds[resource].api, "kind": kinds[resource].kind, "name": name},
-		}}},
+		Body:   []object{{"spec": object{"minReplicas": 1, "maxReplicas": highest, "scaleTargetRef": reference(resource, name)}}},
 	}
+}
+
+// reference names an object as others refer to it.
+func reference(resource, name string) object {
+	return object{"apiVersion": kinds[resource].api, "kind": kinds[resource].kind, "name": name}
 }
 
 func (g *generator) budget() Move {
@@ -396,22 +411,18 @@ func (g *generator) evict() Move {
 
 func (g *generator) remove() Move {
 	t := g.aim()
-	switch {
-	case g.chance(0.2):
-		t = target{"core/configmaps", one(g, "cm", "boss"), ""}
-	case g.chance(0.2):
-		t = target{"autoscaling/horizontalpodautoscalers", one(g, "auto", "hpa-a"), ""}
-	case g.chance(0.1):
-		t = target{"batch/jobs", "job", ""}
-	case g.chance(0.1):
-		t = target{"core/serviceaccounts", "default", ""}
+	if g.chance(0.4) {
+		t = one(g, target{"core/configmaps", "cm", ""}, target{"core/configmaps", "boss", ""}, target{"batch/jobs", "job", ""},
+			target{"autoscaling/horizontalpodautoscalers", "auto", ""}, target{"autoscaling/horizontalpodautoscalers", "hpa-a", ""},
+			target{"core/serviceaccounts", "default", ""})
 	}
 	g.doing(short(t.resource) + "/delete")
 	return Move{Verb: "delete", Resource: t.resource, Name: t.name, Body: []object{g.deleteOptions()}}
 }
 
 func (g *generator) removeCollection() Move {
-	resource := one(g, "core/pods", "apps/replicasets", "apps/deployments", "apps/statefulsets", "apps/daemonsets", "core/replicationcontrollers")
+	resource := one(g, "core/pods", "apps/replicasets", "apps/deployments", "apps/statefulsets", "apps/daemonsets",
+		"core/replicationcontrollers")
 	g.doing(short(resource) + "/deletecollection")
 	return Move{Verb: "deletecollection", Resource: resource, Selector: "app=" + g.label(), Body: []object{g.deleteOptions()}}
 }
@@ -438,8 +449,12 @@ func (g *generator) forbidden() Move {
 		return Move{Verb: "merge", Resource: "core/namespaces", Body: []object{{"metadata": g.overrideNotes()}}}
 	case 1:
 		g.doing("deployments/status")
-		return Move{Verb: "merge", Resource: "apps/deployments", Name: "web", Subresource: "status", Body: []object{{"status": object{"replicas": 0}}}}
+		return Move{
+			Verb: "merge", Resource: "apps/deployments", Name: "web", Subresource: "status", Body: []object{{"status": object{"replicas": 0}}},
+		}
 	}
 	g.doing("pods/status")
-	return Move{Verb: "merge", Resource: "core/pods", Name: "pod:web:0", Subresource: "status", Body: []object{{"status": object{"phase": "Failed"}}}}
+	return Move{
+		Verb: "merge", Resource: "core/pods", Name: "pod:web:0", Subresource: "status", Body: []object{{"status": object{"phase": "Failed"}}},
+	}
 }

@@ -59,7 +59,7 @@ func TestMonkey(t *testing.T) {
 		return
 	}
 	o := Options{
-		Seed: uint64(setting(t, "MONKEY_SEED", 1)), Requests: setting(t, "MONKEY_REQUESTS", 4000), Moves: setting(t, "MONKEY_MOVES", 40),
+		Seed: uint64(setting(t, "MONKEY_SEED", 1)), Requests: setting(t, "MONKEY_REQUESTS", 4000), Moves: setting(t, "MONKEY_MOVES", 60),
 		Parallel: setting(t, "MONKEY_PARALLEL", 2), Findings: setting(t, "MONKEY_FINDINGS", 3), Print: say,
 		Without: strings.FieldsFunc(os.Getenv("MONKEY_WITHOUT"), func(r rune) bool { return r == ',' }),
 	}

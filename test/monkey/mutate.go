@@ -27,11 +27,10 @@ func init() { // the mutators of workloads have others in common
 	replicas := func(g *generator, t target) object { return spec("replicas", g.replicas(t)) }
 	ready := func(g *generator, _ target) object { return spec("minReadySeconds", one(g, 0, 1, 3600)) }
 	history := func(g *generator, _ target) object { return spec("revisionHistoryLimit", one(g, 0, 1, 10)) }
-	selector := func(g *generator, _ target) object { return spec("selector", selecting(one(g, "web", "none"))) }
 	mutators = map[string]map[string]mutator{
 		"any": metadata,
 		"apps/deployments": with(metadata, map[string]mutator{
-			"template": templated, "template-again": templated, "replicas": replicas, "min-ready": ready, "history": history, "selector": selector,
+			"template": templated, "template-again": templated, "replicas": replicas, "min-ready": ready, "history": history,
 			"rollback": rollback, "pause": pause, "pause-again": pause,
 			"strategy": func(g *generator, _ target) object { return spec("strategy", g.strategy()) },
 			"deadline": func(g *generator, _ target) object {
@@ -39,14 +38,14 @@ func init() { // the mutators of workloads have others in common
 			},
 		}),
 		"apps/replicasets": with(metadata, map[string]mutator{
-			"template": templated, "replicas": replicas, "min-ready": ready, "selector": selector,
+			"template": templated, "replicas": replicas, "min-ready": ready,
 			"sizes": func(g *generator, _ target) object { return annotated(g.setAnnotations()) },
 		}),
 		"core/replicationcontrollers": with(metadata, map[string]mutator{
 			"template": templated, "replicas": replicas, "min-ready": ready, "selector": replicationSelector,
 		}),
 		"apps/statefulsets": with(metadata, map[string]mutator{
-			"template": templated, "replicas": replicas, "min-ready": ready, "history": history, "selector": selector,
+			"template": templated, "replicas": replicas, "min-ready": ready, "history": history,
 			"strategy": func(g *generator, _ target) object { return spec("updateStrategy", g.statefulStrategy()) },
 			"ordinals": func(g *generator, _ target) object { return spec("ordinals", object{"start": one(g, 0, 1, 5)}) },
 			"management": func(g *generator, _ target) object {
@@ -54,7 +53,7 @@ func init() { // the mutators of workloads have others in common
 			},
 		}),
 		"apps/daemonsets": with(metadata, map[string]mutator{
-			"template": templated, "min-ready": ready, "history": history, "selector": selector,
+			"template": templated, "min-ready": ready, "history": history,
 			"strategy": func(g *generator, _ target) object { return spec("updateStrategy", g.daemonStrategy()) },
 			"nodes":    nodes,
 		}),
@@ -134,9 +133,11 @@ func nodes(g *generator, _ target) object {
 		object{"nodeSelector": object{"kubernetes.io/hostname": one(g, "node-1", "none")}},
 		object{"nodeName": "node-1"},
 		object{"tolerations": []any{object{"operator": "Exists"}}},
-		object{"affinity": object{"nodeAffinity": object{"requiredDuringSchedulingIgnoredDuringExecution": object{"nodeSelectorTerms": []any{object{
-			"matchExpressions": []any{object{"key": "kubernetes.io/hostname", "operator": "In", "values": []any{"node-1"}}},
-		}}}}}},
+		object{"affinity": object{"nodeAffinity": object{"requiredDuringSchedulingIgnoredDuringExecution": object{
+			"nodeSelectorTerms": []any{object{"matchExpressions": []any{
+				object{"key": "kubernetes.io/hostname", "operator": "In", "values": []any{"node-1"}},
+			}}},
+		}}}},
 	)})
 }
 
@@ -162,19 +163,22 @@ func (g *generator) daemonStrategy() object {
 	if g.chance(0.4) {
 		return object{"type": "OnDelete", "rollingUpdate": nil}
 	}
-	return object{"type": "RollingUpdate", "rollingUpdate": one(g, object{"maxUnavailable": "100%", "maxSurge": 0}, object{"maxSurge": 1, "maxUnavailable": 0})}
+	return object{"type": "RollingUpdate", "rollingUpdate": one(g,
+		object{"maxUnavailable": "100%", "maxSurge": 0}, object{"maxSurge": 1, "maxUnavailable": 0},
+	)}
 }
 
 func (g *generator) autoscalerTarget() object {
 	app := g.label()
-	return spec("scaleTargetRef", object{"apiVersion": kinds[resourceOf[app]].api, "kind": kinds[resourceOf[app]].kind, "name": app})
+	return spec("scaleTargetRef", reference(resourceOf[app], app))
 }
 
 // annotations are one that a controller reads, or none of anybody's.
 func (g *generator) annotations() object {
 	return one(g,
 		object{"note": one(g, "1", "2")},
-		object{"kubectl.kubernetes.io/last-applied-configuration": one(g, `{"spec":{"paused":true}}`, `{"spec":{"updateStrategy":{"type":"OnDelete"}}}`, "{}")},
+		object{"kubectl.kubernetes.io/last-applied-configuration": one(g,
+			`{"spec":{"paused":true}}`, `{"spec":{"updateStrategy":{"type":"OnDelete"}}}`, "{}")},
 		object{"deprecated.daemonset.template.generation": one(g, "0", "1", "99")},
 		object{deployment + "revision": one(g, "0", "1", "77")},
 		object{prefix + "release-priority": "999999999"},
@@ -269,17 +273,16 @@ func (g *generator) owners() []any {
 	case 2:
 		resource, name = "apps/deployments", one(g, "web", "new")
 	}
-	reference := object{
-		"apiVersion": kinds[resource].api, "kind": kinds[resource].kind, "name": name, "uid": fmt.Sprintf("$(of %s %s metadata/uid)", resource, name),
-	}
+	owner := reference(resource, name)
+	owner["uid"] = fmt.Sprintf("$(of %s %s metadata/uid)", resource, name)
 	if g.chance(0.3) {
-		reference["uid"], reference["name"] = "00000000-0000-4000-8000-000000000000", "gone"
+		owner["uid"], owner["name"] = "00000000-0000-4000-8000-000000000000", "gone"
 	}
 	if g.chance(0.5) {
-		reference["controller"] = true
+		owner["controller"] = true
 	}
 	if g.chance(0.3) {
-		reference["blockOwnerDeletion"] = true
+		owner["blockOwnerDeletion"] = true
 	}
-	return []any{reference}
+	return []any{owner}
 }

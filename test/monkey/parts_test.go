@@ -107,8 +107,10 @@ func pod(name, image string, change ...func(*corev1.Pod)) *corev1.Pod {
 		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{
 			{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "db", UID: "db", Controller: new(true)},
 		}},
-		Spec:   corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: image}}},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: image}}},
+		Status: corev1.PodStatus{
+			Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+		},
 	}
 	for _, c := range change {
 		c(p)
@@ -117,7 +119,8 @@ func pod(name, image string, change ...func(*corev1.Pod)) *corev1.Pod {
 }
 
 func behind(pods ...string) *discoveryv1.EndpointSlice {
-	s := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Name: "slice", Labels: map[string]string{discoveryv1.LabelServiceName: service}}}
+	labels := map[string]string{discoveryv1.LabelServiceName: service}
+	s := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Name: "slice", Labels: labels}}
 	for _, p := range pods {
 		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{TargetRef: &corev1.ObjectReference{UID: types.UID(p)}})
 	}
@@ -131,14 +134,16 @@ func TestWitness(t *testing.T) {
 		gone bool
 		want string
 	}{
-		"nothing":         {seen: pod("a", "app:1")},
-		"a label":         {seen: pod("a", "app:1", func(p *corev1.Pod) { p.Labels = map[string]string{"note": "1"} })},
-		"another pod":     {seen: pod("c", "app:1"), gone: true},
-		"gone":            {seen: pod("a", "app:1"), gone: true, want: "was deleted"},
-		"terminating":     {seen: pod("a", "app:1", func(p *corev1.Pod) { p.DeletionTimestamp = new(metav1.Now()) }), want: "was deleted"},
-		"unready":         {seen: pod("a", "app:1", func(p *corev1.Pod) { p.Status.Conditions = nil }), want: "is not ready any more"},
-		"ended":           {seen: pod("a", "app:1", func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }), want: "has ended"},
-		"deadline":        {seen: pod("a", "app:1", func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(1)) }), want: "was given a deadline"},
+		"nothing":     {seen: pod("a", "app:1")},
+		"a label":     {seen: pod("a", "app:1", func(p *corev1.Pod) { p.Labels = map[string]string{"note": "1"} })},
+		"another pod": {seen: pod("c", "app:1"), gone: true},
+		"gone":        {seen: pod("a", "app:1"), gone: true, want: "was deleted"},
+		"terminating": {seen: pod("a", "app:1", func(p *corev1.Pod) { p.DeletionTimestamp = new(metav1.Now()) }), want: "was deleted"},
+		"unready":     {seen: pod("a", "app:1", func(p *corev1.Pod) { p.Status.Conditions = nil }), want: "is not ready any more"},
+		"ended":       {seen: pod("a", "app:1", func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }), want: "has ended"},
+		"deadline": {
+			seen: pod("a", "app:1", func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(1)) }), want: "was given a deadline",
+		},
 		"image":           {seen: pod("a", "app:2"), want: "was given another image"},
 		"behind":          {seen: behind("c", "a")},
 		"no longer there": {seen: behind("c"), want: "lost its place behind the Service"},

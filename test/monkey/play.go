@@ -1,9 +1,9 @@
 package monkey
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -340,14 +340,10 @@ func (r Result) Summary() []string {
 		lines = append(lines, fmt.Sprintf("%d namespaces: %s to set one up, %s to play in it", r.Stages,
 			(r.SettingUp/stages).Round(time.Millisecond), (r.Playing/stages).Round(time.Millisecond)))
 	}
-	kinds := make([]string, 0, len(r.ByMove))
-	for does := range r.ByMove {
-		kinds = append(kinds, does)
-	}
-	slices.SortFunc(kinds, func(a, b string) int { return cmp.Compare(a, b) })
-	for _, does := range kinds {
+	for _, does := range slices.Sorted(maps.Keys(r.ByMove)) {
 		a := r.ByMove[does]
-		lines = append(lines, fmt.Sprintf("move %-45s %5d passed %5d refused %5d forbidden %5d error", does, a[Passed], a[Refused], a[Forbidden], a[Mistaken]))
+		lines = append(lines, fmt.Sprintf("move %-45s %5d passed %5d refused %5d forbidden %5d error",
+			does, a[Passed], a[Refused], a[Forbidden], a[Mistaken]))
 	}
 	return lines
 }

@@ -136,37 +136,40 @@ type workload struct {
 	body           object
 }
 
-func template(app, image string, more ...string) object {
-	labels := object{"app": app}
-	for i := 0; i+1 < len(more); i += 2 {
-		labels[more[i]] = more[i+1]
-	}
+func template(app, image string) object {
 	return object{
-		"metadata": object{"labels": labels},
+		"metadata": object{"labels": object{"app": app}},
 		"spec":     object{"terminationGracePeriodSeconds": 1, "containers": []any{object{"name": "main", "image": image}}},
 	}
 }
 
 func selecting(app string) object { return object{"matchLabels": object{"app": app}} }
 
+// running is a workload with some replicas, with changes of its spec.
+func running(app string, replicas int, changes ...object) object {
+	body := object{"replicas": replicas, "selector": selecting(app), "template": template(app, "app:1")}
+	for _, c := range changes {
+		merge(body, c)
+	}
+	return object{"spec": body}
+}
+
 // workloads are those of each stage. A Deployment begins with one revision that never ran, so that it has something to go back to.
 var workloads = []workload{
-	{"apps/deployments", "web", 3, object{"spec": object{"replicas": 0, "selector": selecting("web"), "template": template("web", "app:1")}}},
-	{"apps/deployments", "auto", 2, object{"spec": object{"replicas": 0, "selector": selecting("auto"), "template": template("auto", "app:1")}}},
-	{"apps/deployments", "late", 2, object{"spec": object{"replicas": 0, "selector": selecting("late"), "template": template("late", "app:1")}}},
-	{"apps/statefulsets", "db", 2, object{"spec": object{
-		"replicas": 2, "serviceName": "db", "podManagementPolicy": "Parallel", "selector": selecting("db"), "template": template("db", "app:1"),
-	}}},
-	{"apps/daemonsets", "agent", 2, object{"spec": object{"selector": selecting("agent"), "template": template("agent", "app:1")}}},
-	{"apps/replicasets", "bare", 2, object{"spec": object{"replicas": 2, "selector": selecting("bare"), "template": template("bare", "app:1")}}},
-	{"core/replicationcontrollers", "old", 2, object{"spec": object{
-		"replicas": 2, "selector": object{"app": "old"}, "template": template("old", "app:1"),
-	}}},
+	{"apps/deployments", "web", 3, running("web", 0)},
+	{"apps/deployments", "auto", 2, running("auto", 0)},
+	{"apps/deployments", "late", 2, running("late", 0)},
+	{"apps/statefulsets", "db", 2, running("db", 2, object{"serviceName": "db", "podManagementPolicy": "Parallel"})},
+	{"apps/daemonsets", "agent", 2, running("agent", 0, object{"replicas": nil})},
+	{"apps/replicasets", "bare", 2, running("bare", 2)},
+	{"core/replicationcontrollers", "old", 2, running("old", 2, object{"selector": object{"app": "old", "matchLabels": nil}})},
 }
 
 // others are what else is in each stage.
 var others = []workload{
-	{resource: "core/services", name: service, body: object{"spec": object{"selector": object{"app": "web"}, "ports": []any{object{"port": 80}}}}},
+	{resource: "core/services", name: service, body: object{"spec": object{
+		"selector": object{"app": "web"}, "ports": []any{object{"port": 80}},
+	}}},
 	{resource: "autoscaling/horizontalpodautoscalers", name: "auto", body: object{"spec": object{
 		"minReplicas": 1, "maxReplicas": 6, "scaleTargetRef": object{"apiVersion": "apps/v1", "kind": "Deployment", "name": "auto"},
 	}}},
@@ -203,7 +206,10 @@ func copied(o object) object {
 func (w *World) NewStage(ctx context.Context, regime Regime, moves []Move) (*Stage, error) {
 	w.mu.Lock()
 	w.stages++
-	s := &Stage{Name: fmt.Sprintf("monkey-%s-%s-%d", regime, w.id, w.stages), Regime: regime, world: w, workloads: named(moves), early: early(moves, true)}
+	s := &Stage{
+		Name: fmt.Sprintf("monkey-%s-%s-%d", regime, w.id, w.stages), Regime: regime, world: w, workloads: named(moves),
+		early: early(moves, true),
+	}
 	s.played.Regime = regime
 	w.mu.Unlock()
 	s.witness = w.watched.add(s.Name)
@@ -228,7 +234,8 @@ func (w *World) put(ctx context.Context, c *caller, method, path, contentType st
 		return nil, fmt.Errorf("%s %s: %d %s", method, path, status, answer)
 	}
 	var created object
-	return created, json.Unmarshal(answer, &created)
+	err = json.Unmarshal(answer, &created)
+	return created, err
 }
 
 func (s *Stage) setUp(ctx context.Context) error {
@@ -461,8 +468,9 @@ func (s *Stage) accountToken(ctx context.Context, account string) (*caller, erro
 	if s.token != nil {
 		return s.token, nil
 	}
-	answer, err := s.world.put(ctx, s.world.player, http.MethodPost, path(s.Name, "core/serviceaccounts", account, "token"), "application/json",
-		object{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": object{}})
+	tokens := path(s.Name, "core/serviceaccounts", account, "token")
+	request := object{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": object{}}
+	answer, err := s.world.put(ctx, s.world.player, http.MethodPost, tokens, "application/json", request)
 	if err != nil {
 		return nil, err
 	}
