@@ -360,16 +360,16 @@ func (g *generator) createOwner() Move {
 
 func (g *generator) autoscaler() Move {
 	app := g.label()
-	resource, name := resourceOf[app], app
+	resource, name, of := resourceOf[app], app, ""
 	if resource == "apps/deployments" && g.chance(0.3) {
-		resource, name = "apps/replicasets", fmt.Sprintf("$(name rs:%s:%d)", app, g.rng.IntN(2))
+		resource, name, of = "apps/replicasets", fmt.Sprintf("$(name rs:%s:%d)", app, g.rng.IntN(2)), "-of-deployments"
 	}
 	highest := one(g, 1, 1, 2, many)
-	g.doing("horizontalpodautoscalers/create-for-" + short(resource))
+	g.doing("horizontalpodautoscalers/create-for-" + short(resource) + of)
 	return Move{
 		Verb: one(g, "create", "apply"), Resource: "autoscaling/horizontalpodautoscalers", Name: one(g, "hpa-a", "hpa-b"), Manager: "kubectl",
 		// An autoscaler of a Deployment's ReplicaSet fights with the Deployment: that is a rollout without end.
-		Drains: drains(highest) && !strings.HasPrefix(name, "$("),
+		Drains: drains(highest) && of == "",
 		Body:   []object{{"spec": object{"minReplicas": 1, "maxReplicas": highest, "scaleTargetRef": reference(resource, name)}}},
 	}
 }

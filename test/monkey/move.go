@@ -51,9 +51,9 @@ func (m Move) simpler() []Move {
 	return fewer
 }
 
-// does tells whether a move does all that another does, with the same object.
+// does tells whether a move does all that another does, with an object of the same sort: of a workload, or a workload itself.
 func (m Move) does(other Move) bool {
-	return m.Name == other.Name && m.Early == other.Early &&
+	return m.Resource == other.Resource && strings.Contains(m.Name, ":") == strings.Contains(other.Name, ":") && m.Early == other.Early &&
 		!slices.ContainsFunc(other.Does, func(d string) bool { return !slices.Contains(m.Does, d) })
 }
 

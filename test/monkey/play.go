@@ -121,18 +121,18 @@ func (r *run) sequence(ctx context.Context, seed uint64) {
 		stages.Go(func() { played[i], failed[i] = r.play(ctx, regime, movesFor(regime, moves)) })
 	}
 	stages.Wait()
+	for i := range regimes {
+		if failed[i] == nil {
+			r.count(seed, played[i])
+		} else if ctx.Err() == nil {
+			r.error(fmt.Sprintf("seed %d: %v", seed, failed[i]))
+		}
+	}
 	r.mu.Lock()
 	r.result.Sequences++
 	after := r.result.Requests
 	r.mu.Unlock()
 	for i, regime := range regimes {
-		if failed[i] != nil {
-			if ctx.Err() == nil {
-				r.error(fmt.Sprintf("seed %d: %v", seed, failed[i]))
-			}
-			continue
-		}
-		r.count(seed, played[i])
 		if regime != Open && len(played[i].Breaches) > 0 {
 			r.find(ctx, Finding{Seed: seed, Regime: regime, After: after, Moves: played[i].passed(), Played: played[i]})
 		}
