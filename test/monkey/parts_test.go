@@ -174,3 +174,28 @@ func TestWitness(t *testing.T) {
 		})
 	}
 }
+
+// TestKnown: what is known to fail is taken out of a sequence, and nothing else.
+func TestKnown(t *testing.T) {
+	pause := Move{Does: []string{"deployments/pause", "deployments/template"}, Resource: "apps/deployments", Name: "web"}
+	scale := Move{Does: []string{"replicasets/scale"}, Resource: "apps/replicasets", Name: "rs:web:0"}
+	bare := Move{Does: []string{"replicasets/scale"}, Resource: "apps/replicasets", Name: "bare"}
+	other := Move{Does: []string{"deployments/pause"}, Resource: "apps/deployments", Name: "late"}
+	for _, test := range []struct{ moves, known, want []Move }{
+		{[]Move{pause, scale, bare}, []Move{pause, scale}, []Move{pause, bare}},
+		{[]Move{pause, scale, bare}, []Move{other, scale}, []Move{pause, bare}},
+		{[]Move{other, scale, bare}, []Move{pause, scale}, []Move{other, scale, bare}},
+		{[]Move{scale, bare, scale}, []Move{scale}, []Move{bare}},
+	} {
+		if got := strip(test.moves, test.known); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("of %s, %s is left", Signature(test.moves), Signature(got))
+		}
+	}
+	ends := suffixes([]Move{{Name: "a", Early: true}, {Name: "b"}, {Name: "c"}, {Name: "d"}})
+	if len(ends) != 4 || len(ends[0]) != 2 || ends[0][0].Name != "a" || ends[0][1].Name != "d" || len(ends[1]) != 3 || len(ends[3]) != 4 {
+		t.Errorf("the ends are %v", ends)
+	}
+	if got := named([]Move{{Resource: "apps/statefulsets", Name: "db"}, {Name: "pod:old:1", Body: []object{{"template": "x"}}}}); len(got) != 3 {
+		t.Errorf("named are %v", got)
+	}
+}

@@ -223,10 +223,12 @@ func (r *run) find(ctx context.Context, f Finding) {
 		if len(r.result.Findings) >= r.options.Findings || len(rest) == 0 || ctx.Err() != nil {
 			return
 		}
-		if r.firstFailing(ctx, f.Regime, [][]Move{rest, rest, rest}) < 0 {
+		ends := suffixes(rest) // what fails is often in the last moves, as the play ended with the failure
+		failing := r.firstFailing(ctx, f.Regime, ends)
+		if failing < 0 {
 			return
 		}
-		f.Moves = rest
+		f.Moves = ends[failing]
 		for range 2 { // a second time, as what fails may depend on who comes first
 			f.Moves = reduce(f.Moves, func(shorter [][]Move) int { return r.firstFailing(ctx, f.Regime, shorter) })
 		}
@@ -238,6 +240,16 @@ func (r *run) find(ctx context.Context, f Finding) {
 		r.result.Findings = append(r.result.Findings, f)
 		r.tell(f)
 	}
+}
+
+// suffixes are the last moves of a sequence, with those that were played early: a few, more, all, and all once more.
+func suffixes(moves []Move) [][]Move {
+	before, later := early(moves, true), early(moves, false)
+	var ends [][]Move
+	for n := 1; n < len(later); n *= 2 {
+		ends = append(ends, slices.Concat(before, later[len(later)-n:]))
+	}
+	return append(ends, moves, moves)
 }
 
 // strip takes away what made a known sequence fail: the moves that do what its last one does, where all of it is there.
