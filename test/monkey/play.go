@@ -64,7 +64,7 @@ type Result struct {
 	Disturbed, DisturbingMoves, Pods map[Regime]int
 	Seeds                            map[Regime][]uint64
 	Findings                         []Finding
-	Errors                           []string
+	Errors                           []error
 	// Stages is how many namespaces were made; SettingUp and Playing how long that, and what was played in them, took together.
 	Stages             int
 	SettingUp, Playing time.Duration
@@ -125,7 +125,7 @@ func (r *run) sequence(ctx context.Context, seed uint64) {
 		if failed[i] == nil {
 			r.count(seed, played[i])
 		} else if ctx.Err() == nil {
-			r.error(fmt.Sprintf("seed %d: %v", seed, failed[i]))
+			r.error(seed, failed[i])
 		}
 	}
 	r.mu.Lock()
@@ -177,11 +177,11 @@ func (r *run) took(sum *time.Duration, begin time.Time) {
 	*sum += time.Since(begin)
 }
 
-func (r *run) error(text string) {
+func (r *run) error(seed uint64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.result.Errors = append(r.result.Errors, text)
-	r.options.Print("error %s", text)
+	r.result.Errors = append(r.result.Errors, fmt.Errorf("seed %d: %w", seed, err))
+	r.options.Print("error seed %d: %v", seed, err)
 }
 
 func (r *run) count(seed uint64, p Played) {

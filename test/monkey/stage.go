@@ -3,6 +3,7 @@ package monkey
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -355,6 +356,9 @@ func (s *Stage) start(ctx context.Context) error {
 	return nil
 }
 
+// errNotHeld says that a rollout began that was to wait: a failure like a pod that is disturbed.
+var errNotHeld = errors.New("a rollout is not held")
+
 // hold sends rollouts that must not run before the window opens.
 func (s *Stage) hold(ctx context.Context) error {
 	for _, o := range s.workloads {
@@ -367,7 +371,7 @@ func (s *Stage) hold(ctx context.Context) error {
 			return err
 		}
 		if text(held, "metadata/labels/maintenance.fonster.dev~1held") != "true" {
-			return fmt.Errorf("the rollout of %s is not held", o.name)
+			return fmt.Errorf("%w: %s", errNotHeld, o.name)
 		}
 	}
 	return nil
