@@ -43,6 +43,11 @@ test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane.
 test-e2e: go prometheus control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane.
 	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh ./test/...
 
+.PHONY: soak
+MONKEY_REQUESTS ?= 100000
+soak: go control-plane $(TOOLS)/gotestsum ## Play a namespace admin at random against closed namespaces, MONKEY_REQUESTS requests from MONKEY_SEED on (docs/monkey.md).
+	@MONKEY_REQUESTS=$(MONKEY_REQUESTS) TEST_TIMEOUT=$${TEST_TIMEOUT:-3h} GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-standard-verbose} hack/test.sh ./test/monkey
+
 .PHONY: test-browser
 test-browser: go chromium $(TOOLS)/gotestsum ## Run the tests of the page in headless Chromium.
 	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh test/browser

@@ -17,12 +17,27 @@ run() {
   (cd "$1" && "$root/.local/tools/gotestsum" --jsonfile "$report.part" -- -count=1 -p 2 -timeout "${TEST_TIMEOUT:-45m}" "${@:2}") || status=$?
   cat "$report.part" >>"$report"
 }
+
+# ours PACKAGE...: those of the main module. The monkey has a control plane of its own and keeps it busy, so it plays alone, last.
+ours() {
+  local packages monkey=
+  mapfile -t packages < <(cd "$root" && go list "$@")
+  for i in "${!packages[@]}"; do
+    if [[ ${packages[i]} == */test/monkey ]]; then
+      monkey=${packages[i]}
+      unset "packages[i]"
+    fi
+  done
+  if ((${#packages[@]})) || [[ -z $monkey ]]; then run "$root" "${packages[@]}"; fi
+  if [[ $monkey ]]; then run "$root" "$monkey"; fi
+}
+
 if [[ $# == 1 && -f $root/$1/go.mod ]]; then # a module
   run "$root/$1" ./...
 elif (($#)); then
-  run "$root" "$@"
+  ours "$@"
 else
-  run "$root" ./...
+  ours ./...
   for module in "$root"/test/*/go.mod; do run "${module%/go.mod}" ./...; done
 fi
 
