@@ -62,7 +62,7 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	p := at(before, live{})
-	bindings := len(bindings(gate.Gate{Name: "any", Windows: []string{"w"}, Governs: []gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}}, Overrides: gate.Overrides{MaxDuration: time.Hour}}, capabilities{true, true}))
+	bindings := len(bindings(gate.Gate{Name: "any", Windows: []string{"w"}, Governs: []gate.Rule{{Disruption: gate.Rollout, Enforcement: gate.Deny}, {Disruption: gate.Delete, Enforcement: gate.Deny}}, Overrides: gate.Overrides{MaxDuration: time.Hour}}, capabilities{true, true}))
 	want("nothing is there", p, 1, bindings, 0, 0)
 	if owner := p.bindings[0].GetOwnerReferences(); len(owner) != 1 || owner[0].UID != "window-uid" {
 		t.Errorf("the binding's owners: %+v", owner)
