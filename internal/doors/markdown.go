@@ -13,8 +13,8 @@ func Markdown() string {
 
 A *door* is one way to disrupt a workload. Each is held against the Gate of every window and freeze that governs the
 workload; all other requests pass untouched. Each has tests on a real control plane (test/e2e/doors_test.go): refused while
-closed, refused while frozen, passed while open, passed with an override of the namespace, passed for the control plane itself, and
-refused in a dry run; and its harmless neighbours, which pass. A door without a test fails the build, and so does any way to write to the API server that
+closed, refused while frozen, passed while open, passed with an override of the namespace, passed for the control plane itself
+(but for two doors, see below), and refused in a dry run; and its harmless neighbours, which pass. A door without a test fails the build, and so does any way to write to the API server that
 is neither gated nor on the list of those left alone (test/e2e/discovery_test.go).
 
 The other side of the same question, what controllers read before they delete or replace a pod, and who may write it: [inputs.md](inputs.md).
@@ -145,6 +145,7 @@ Some programs need it where a window governs ` + "`Delete`" + `: those that take
 (cert-manager's HTTP01 solver, CI runners, notebooks, workflow engines), a second scheduler, and a virtual kubelet that is a service account.
 
 `)
+	fmt.Fprintf(&b, "Of the control plane, nobody but whom `--exempt-users` names passes %s, where nothing heals: the autoscaler would scale\nagainst a Deployment, and the garbage collector would leave a ReplicaSet to one.\n\n", strings.Join(controlPlaneDoors(), " and "))
 	for _, user := range ExemptUsers() {
 		fmt.Fprintf(&b, "- `%s`\n", user)
 	}
@@ -153,4 +154,17 @@ Some programs need it where a window governs ` + "`Delete`" + `: those that take
 		fmt.Fprintf(&b, "- `%s`\n", namespace)
 	}
 	return b.String()
+}
+
+// controlPlaneDoors names the doors that hold the control plane too.
+func controlPlaneDoors() []string {
+	var names []string
+	for _, f := range Families {
+		for _, d := range f.Doors {
+			if d.ControlPlane {
+				names = append(names, d.Name)
+			}
+		}
+	}
+	return names
 }

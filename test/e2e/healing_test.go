@@ -45,6 +45,15 @@ func TestHealing(t *testing.T) {
 	stranded := deployment(t, ns, "stranded", 1, on(lost))
 	deployment(t, dying, "web", 2)
 
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "scaled"},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "scaled"},
+			MinReplicas:    new(int32(1)), MaxReplicas: 5,
+		},
+	}
+	create(t, hpa)
+
 	mw := window(t, ns, ns, always(), everything)
 	owner := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "owner"}}
 	create(t, owner)
@@ -101,17 +110,10 @@ func TestHealing(t *testing.T) {
 	gone(t, job)
 
 	// The horizontal autoscaler scales up and down by its bounds.
-	hpa := &autoscalingv2.HorizontalPodAutoscaler{
-		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "scaled"},
-		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "scaled"},
-			MinReplicas:    new(int32(1)), MaxReplicas: 2,
-		},
-	}
-	create(t, hpa)
-	wantReplicas(t, scaled, 2)
-	wantPassed(t, shared.Admin.Patch(t.Context(), hpa, mergePatch(`{"spec":{"minReplicas":4,"maxReplicas":4}}`)))
-	wantReplicas(t, scaled, 4)
+	wantPassed(t, shared.Admin.Patch(t.Context(), scaled.DeepCopy(), mergePatch(`{"spec":{"replicas":7}}`)))
+	wantReplicas(t, scaled, 5)
+	wantPassed(t, shared.Admin.Patch(t.Context(), hpa, mergePatch(`{"spec":{"minReplicas":6,"maxReplicas":6}}`)))
+	wantReplicas(t, scaled, 6)
 
 	// Garbage collection, and a namespace that is being deleted.
 	wantPassed(t, shared.Admin.Delete(t.Context(), owner))
