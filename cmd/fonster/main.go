@@ -20,7 +20,8 @@ func main() {
 	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
 	flag.BoolVar(&options.LeaderElect, "leader-elect", true, "elect one of several replicas to release what is held; the gates are written by all")
 	flag.StringVar(&options.LeaderIdentity, "leader-elect-identity", "",
-		"name of this replica, unique among those that run, such as its pod's: after a crash it need not wait for its own lease (default: a new one at each start)")
+		"name of this replica, unique among those that run, such as its pod's: after a crash it need not wait for its own lease "+
+			"(default: a new one at each start)")
 	flag.DurationVar(&options.LeaseDuration, "leader-elect-lease-duration", 15*time.Second, "how long a leader that has died is waited for")
 	flag.DurationVar(&options.RenewDeadline, "leader-elect-renew-deadline", 10*time.Second, "how long a leader tries to renew its lease before it gives up")
 	flag.DurationVar(&options.RetryPeriod, "leader-elect-retry-period", 2*time.Second, "how often the lease is renewed, or tried for")

@@ -224,7 +224,9 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 
 // governing says what refuses changes of an object, or of something in a namespace; overridable freezes count in how long an
 // override stands.
-func governing(ctx context.Context, reader client.Reader, o *metav1.PartialObjectMetadata, compiled *compile.Compiled) (g governed, err error) {
+func governing(
+	ctx context.Context, reader client.Reader, o *metav1.PartialObjectMetadata, compiled *compile.Compiled,
+) (g governed, err error) {
 	namespace, objectLabels := o.Name, labels.Set(nil)
 	namespaceLabels := o.Labels
 	if o.Namespace != "" {
@@ -306,7 +308,9 @@ func (r *Reconciler) writeRecords(ctx context.Context, windows []string, change 
 const maxEventText = 100
 
 // tell tells of an override in Events: of each window that it passes, and of the object once.
-func (r *Reconciler) tell(ctx context.Context, window *v1alpha1.MaintenanceWindow, o *metav1.PartialObjectMetadata, record v1alpha1.OverrideRecord, now time.Time) {
+func (r *Reconciler) tell(
+	ctx context.Context, window *v1alpha1.MaintenanceWindow, o *metav1.PartialObjectMetadata, record v1alpha1.OverrideRecord, now time.Time,
+) {
 	note := fmt.Sprintf("%s is overridden by %s until %s: %s",
 		record.Object, clip(record.By, maxEventText), record.Until.UTC().Format(time.RFC3339), clip(record.Reason, maxEventText))
 	r.Recorder.Eventf(window, o, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", "%s", note)

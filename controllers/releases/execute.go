@@ -200,7 +200,8 @@ type action struct {
 
 var (
 	let = action{
-		labels: letGo(doors.HeldReleasing), reason: v1alpha1.ReasonReleased, action: "Release", count: func(c *change) { c.released++ }, message: whyReleased,
+		labels: letGo(doors.HeldReleasing), reason: v1alpha1.ReasonReleased, action: "Release", message: whyReleased,
+		count: func(c *change) { c.released++ },
 	}
 	// What has nothing to roll out is let go like the rest: its marks go when its controller has seen it.
 	passed   = action{labels: letGo(doors.HeldLetGo), reason: v1alpha1.ReasonReleased, action: "Release", message: whyReleased}
@@ -211,8 +212,8 @@ var (
 		count: func(c *change) { c.failed, c.ended = c.failed+1, true },
 	}
 	again = action{
-		labels: map[string]any{doors.HeldLabel: doors.HeldWaiting}, reason: v1alpha1.ReasonHeldAgain, action: "Hold", outcome: "HeldAgain", warning: true,
-		message: whyHeldAgain,
+		labels: map[string]any{doors.HeldLabel: doors.HeldWaiting}, reason: v1alpha1.ReasonHeldAgain, action: "Hold",
+		outcome: "HeldAgain", warning: true, message: whyHeldAgain,
 	}
 	// What the user has stopped keeps what stops it.
 	yielded = action{labels: noMarks, reason: v1alpha1.ReasonHoldDropped, action: "Hold", outcome: "Stopped"}

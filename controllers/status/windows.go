@@ -216,7 +216,8 @@ func holds(mw *v1alpha1.MaintenanceWindow, status *v1alpha1.MaintenanceWindowSta
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHolding)
 	} else {
 		c := holding(names)
-		if o := status.CurrentOccurrence; o != nil && o.StoppedBy != "" && len(names) > 0 && mw.Spec.Release != nil && mw.Spec.Release.OnFailure == "Stop" {
+		stops := mw.Spec.Release != nil && mw.Spec.Release.OnFailure == "Stop"
+		if o := status.CurrentOccurrence; stops && o != nil && o.StoppedBy != "" && len(names) > 0 {
 			c.Message += "; " + o.StoppedBy + " failed, so nothing more of its namespace is released in this occurrence"
 		}
 		setConditions(&status.Conditions, mw.Generation, now, c)

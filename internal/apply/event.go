@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Event tells of an object once, as of now: its name is made of what it is of, its reason and the key, so that whoever tells the same, such as
-// the next leader, finds it told. The API server keeps Events for an hour.
+// Event tells of an object once, as of now: its name is made of what it is of, its reason and the key, so that whoever tells the
+// same, such as the next leader, finds it told. The API server keeps Events for an hour.
 func Event(ctx context.Context, c client.Client, of client.Object, key string, event eventsv1.Event, now time.Time) error {
 	kind := of.GetObjectKind().GroupVersionKind()
 	hash := sha256.Sum256([]byte(string(of.GetUID()) + "\n" + event.Reason + "\n" + key))

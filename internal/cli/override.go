@@ -232,7 +232,8 @@ func (o *overrideCommand) patchUnaided(ctx context.Context, c client.Client, ann
 func (o *overrideCommand) report(list []need) error {
 	current := override.Parse(o.target)
 	object := override.ObjectName(o.target.Kind, o.target.Namespace, o.target.Name)
-	result := overridden{Object: object, Reason: current.Reason, DryRun: o.dryRun, Governed: current.Marked && current.By != "" && !current.Until.IsZero(), Needs: list}
+	governed := current.Marked && current.By != "" && !current.Until.IsZero()
+	result := overridden{Object: object, Reason: current.Reason, DryRun: o.dryRun, Governed: governed, Needs: list}
 	if result.Governed && !o.end {
 		result.By, result.Until = current.By, current.Until.Format(time.RFC3339)
 	}

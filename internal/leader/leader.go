@@ -151,7 +151,11 @@ func Only[R comparable](l *Lease, inner reconcile.TypedReconciler[R]) reconcile.
 			return reconcile.Result{}, nil
 		}
 		defer done()
-		return inner.Reconcile(ctx, request)
+		result, err := inner.Reconcile(ctx, request)
+		if ctx.Err() != nil { // the term has ended, and with it what was asked for
+			return reconcile.Result{}, nil
+		}
+		return result, err
 	})
 }
 

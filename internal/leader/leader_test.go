@@ -49,7 +49,11 @@ func TestTerms(t *testing.T) {
 		if slices.Sort(asked); !slices.Equal(asked, []string{"a", "b"}) {
 			t.Errorf("a term begins with %v", asked)
 		}
-		go func() { _, _ = worker.Reconcile(context.WithoutCancel(t.Context()), "x") }()
+		go func() {
+			if _, err := worker.Reconcile(context.WithoutCancel(t.Context()), "x"); err != nil {
+				t.Errorf("a term that ends is an error: %v", err)
+			}
+		}()
 		<-begun
 		lose()
 		over := make(chan struct{})

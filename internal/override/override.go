@@ -47,7 +47,8 @@ type Override struct {
 // An Until that cannot be read is none.
 func Parse(object metav1.Object) Override {
 	annotations := object.GetAnnotations()
-	o := Override{Marked: object.GetLabels()[doors.OverriddenLabel] == "true", Reason: annotations[Reason], By: annotations[By], Notice: annotations[Notice]}
+	o := Override{Reason: annotations[Reason], By: annotations[By], Notice: annotations[Notice]}
+	o.Marked = object.GetLabels()[doors.OverriddenLabel] == "true"
 	if spent := annotations[Spent]; spent != "" {
 		o.Spent = strings.Split(spent, "\n")
 	}

@@ -23,7 +23,8 @@ type place struct{ window, namespace string }
 
 func newSlots(windows map[string]Window) *slots {
 	s := &slots{
-		windows: windows, running: map[string]int{}, unfinished: map[string]int{}, of: map[place]int{}, stopped: map[place]bool{}, turn: map[string]string{},
+		windows: windows, turn: map[string]string{},
+		running: map[string]int{}, unfinished: map[string]int{}, of: map[place]int{}, stopped: map[place]bool{},
 	}
 	for name, w := range windows {
 		s.turn[name] = w.Turn

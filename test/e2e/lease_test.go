@@ -98,7 +98,11 @@ func leaseLost(t *testing.T, replicas int) {
 // TestOwnLease: an operator that has crashed and comes back under its name, as a container of the same pod, does not wait for the
 // lease that it left; one of another name does.
 func TestOwnLease(t *testing.T) {
-	t.Cleanup(func() { restartOperator(t) })
+	t.Cleanup(func() { // and no later leader waits for a minute
+		operator.Kill()
+		_, _ = shared.Kubectl("-n", doors.OperatorNamespace, "delete", "lease", "fonster")
+		restartOperator(t)
+	})
 	start := func() {
 		t.Helper()
 		operator.Kill()

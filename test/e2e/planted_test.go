@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func TestPlantedNotes(t *testing.T) {
 			}
 
 			window(t, ns, ns, nextYear(), hold, over)
-			waiting := append(objects, inside)
+			waiting := slices.Concat(objects, []holdable{inside})
 			for _, h := range waiting {
 				wantPassed(t, patchImage(t.Context(), a, h.object, "app:2"))
 			}

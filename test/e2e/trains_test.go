@@ -266,7 +266,10 @@ func (tr *train) finish(limit time.Duration) {
 	}
 	wantNothingOfOurs(t, tr.ns)
 	tr.wantRevisions()
-	most, order := tr.ledger.replay(t)
+	most, marked, order := tr.ledger.replay(t)
+	if marked > tr.maxConcurrent {
+		t.Errorf("%d marked at once as let go, want at most %d", marked, tr.maxConcurrent)
+	}
 	if most > tr.maxConcurrent {
 		t.Errorf("%d at once, want at most %d", most, tr.maxConcurrent)
 	}
@@ -333,6 +336,7 @@ type entry struct {
 	key      string
 	parked   bool
 	progress bool // let go of, and not rolled out
+	marked   bool // as let go of
 }
 
 func newLedger(t *testing.T, ns string) *ledger {
@@ -368,19 +372,23 @@ func (l *ledger) add(kind string, o client.Object) {
 	parked := isParked(o)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.entries = append(l.entries, entry{version, kind + "/" + o.GetName(), parked, !parked && rolledOut(o, "app:2") != nil})
+	l.entries = append(l.entries, entry{version, kind + "/" + o.GetName(), parked, !parked && rolledOut(o, "app:2") != nil, o.GetLabels()[doors.HeldLabel] == doors.HeldReleasing})
 }
 
-// replay goes through the versions in order: how many were in progress at most, and in which order they were let go.
-func (l *ledger) replay(t *testing.T) (most int, order []string) {
+// replay goes through the versions in order: how many were in progress at most, and marked so, and in which order they were let go.
+func (l *ledger) replay(t *testing.T) (most, marks int, order []string) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	slices.SortFunc(l.entries, func(a, b entry) int { return int(int64(a.version) - int64(b.version)) })
 	// A rollout is in progress from its release until it is done for the first time, when kubectl rollout status would end. That a
 	// pod fails later, or its node, is no rollout.
-	running, released, done := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	running, released, done, marked := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, e := range l.entries {
+		if delete(marked, e.key); e.marked {
+			marked[e.key] = true
+		}
+		marks = max(marks, len(marked))
 		switch {
 		case e.parked && released[e.key]:
 			t.Errorf("%s was held again", e.key)
@@ -399,7 +407,7 @@ func (l *ledger) replay(t *testing.T) (most int, order []string) {
 		}
 		most = max(most, len(running))
 	}
-	return most, order
+	return most, marks, order
 }
 
 // TestTrain: 225 workloads changed outside the window roll out when it opens, a few at a time and in order, and are then as a
