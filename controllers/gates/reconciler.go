@@ -89,7 +89,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		b = b.Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, all)
 	}
 	for _, policy := range r.Support.Policies() {
-		b = b.Watches(policy, all)
+		b = b.Watches(policy, all, builder.WithPredicates(enforced.Changes))
 	}
 	return b.WithOptions(options()).Complete(r)
 }

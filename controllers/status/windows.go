@@ -16,6 +16,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/schedule"
@@ -38,7 +39,7 @@ func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string { return v.Windows }), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	}
 	for _, policy := range r.Support.Policies() {
-		b = b.Watches(policy, r.enqueueAll("MaintenanceWindow"))
+		b = b.Watches(policy, r.enqueueAll("MaintenanceWindow"), builder.WithPredicates(enforced.Changes))
 	}
 	return b.WatchesRawSource(r.enforcement("MaintenanceWindow")).WithOptions(options()).Complete(r)
 }
