@@ -8,15 +8,15 @@ export PATH=$root/.local/bin:$PATH
 # so where somebody has written more than a status, they are replaced as a whole; again where the status has just been written.
 put() {
   kubectl apply --server-side --force-conflicts -k "$1"
-  local writes='{range .items[*]}{range .metadata.managedFields[?(@.operation=="Update")]}{.subresource}{"\n"}{end}{end}'
-  kubectl get -k "$1" -o jsonpath="$writes" | grep -qvx status || return 0
+  local writes='{range .items[*]}{range .metadata.managedFields[?(@.operation=="Update")]}{.operation}/{.subresource}{"\n"}{end}{end}'
+  [[ -n $(kubectl get -k "$1" -o jsonpath="$writes" | grep -vx Update/status) ]] || return 0
   for _ in $(seq 10); do
     if kubectl replace -k "$1"; then return 0; fi
     sleep 1
   done
   return 1
 }
-for part in crd rbac; do kubectl apply --server-side -k "$root/config/$part"; done
+for part in crd rbac; do kubectl apply --server-side --force-conflicts -k "$root/config/$part"; done
 put "$root/config/policies"
 kubectl wait --for=condition=Established --timeout=60s -f "$root/config/crd/bases"
 # Below Kubernetes 1.36 there are no mutating policies.
