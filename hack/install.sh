@@ -4,13 +4,19 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$root/.local/bin:$PATH
-# put installs policies or bindings as they are here, whatever has become of those in the cluster: apply would refuse to overwrite what
-# others have changed, and leave what they have added.
+# put installs policies and bindings as they are here, whatever has become of those in the cluster: to apply leaves what others have added,
+# so where somebody has written more than a status, they are replaced as a whole; again where the status has just been written.
 put() {
   kubectl apply --server-side --force-conflicts -k "$1"
-  kubectl replace -k "$1" >/dev/null
+  local writes='{range .items[*]}{range .metadata.managedFields[?(@.operation=="Update")]}{.operation}/{.subresource}{"\n"}{end}{end}'
+  [[ -n $(kubectl get -k "$1" -o jsonpath="$writes" | grep -vx Update/status) ]] || return 0
+  for _ in $(seq 10); do
+    if kubectl replace -k "$1"; then return 0; fi
+    sleep 1
+  done
+  return 1
 }
-for part in crd rbac; do kubectl apply --server-side -k "$root/config/$part"; done
+for part in crd rbac; do kubectl apply --server-side --force-conflicts -k "$root/config/$part"; done
 put "$root/config/policies"
 kubectl wait --for=condition=Established --timeout=60s -f "$root/config/crd/bases"
 # Below Kubernetes 1.36 there are no mutating policies.

@@ -100,7 +100,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		b = b.Watches(&admissionv1.MutatingAdmissionPolicyBinding{}, all)
 	}
 	for _, policy := range r.Support.Policies() {
-		b = b.Watches(policy, all)
+		b = b.Watches(policy, all, builder.WithPredicates(enforced.Changes))
 	}
 	return b.WithOptions(options()).Complete(r)
 }
@@ -126,11 +126,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	plan.addStatic(can, live)
 	pending := r.retire(&plan, now)
 	report, err := r.execute(ctx, plan, r.edge, now)
+	report.Missing, report.Changed = live.missing, live.changed
+	r.tell(ctx, report)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	report.Missing, report.Changed = live.missing, live.changed
-	r.tell(ctx, report)
 	if report.Failed() { // the edge stands: what is written later is late since then
 		r.wait = min(max(2*r.wait, firstRetry), lastRetry)
 		return ctrl.Result{RequeueAfter: r.wait}, nil

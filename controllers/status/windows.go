@@ -22,6 +22,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/schedule"
@@ -67,7 +68,7 @@ func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string { return v.Windows }), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	}
 	for _, policy := range r.Support.Policies() {
-		b = b.Watches(policy, enqueueEveryone(func() { r.anew.Add(1) }))
+		b = b.Watches(policy, enqueueEveryone(func() { r.anew.Add(1) }), builder.WithPredicates(enforced.Changes))
 	}
 	return b.WatchesRawSource(r.enforcement()).WithOptions(options()).Complete(r)
 }

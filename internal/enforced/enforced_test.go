@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/doors"
@@ -138,6 +139,30 @@ var changes = map[string]func(*admissionv1.ValidatingAdmissionPolicy){
 	"an expression, and no label": func(p *admissionv1.ValidatingAdmissionPolicy) {
 		p.Labels, p.Spec.Validations[0].Expression = nil, "true"
 	},
+}
+
+// TestChanges: a policy of this version wakes when it comes, goes or changes; no status of it does, and nobody else's policy.
+func TestChanges(t *testing.T) {
+	digest := func(p *admissionv1.ValidatingAdmissionPolicy) client.Object {
+		o, err := Digest(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.(client.Object)
+	}
+	ours, theirs := doors.Policies()[0], doors.Policies()[0].DeepCopy()
+	theirs.Name = "somebody-elses"
+	edited, touched := ours.DeepCopy(), ours.DeepCopy()
+	edited.Spec.FailurePolicy, touched.ResourceVersion = new(admissionv1.Ignore), "2"
+	if !Changes.Create(event.CreateEvent{Object: digest(ours)}) || !Changes.Delete(event.DeleteEvent{Object: digest(ours)}) {
+		t.Error("ours comes and goes unseen")
+	}
+	if Changes.Create(event.CreateEvent{Object: digest(theirs)}) || Changes.Delete(event.DeleteEvent{Object: digest(theirs)}) {
+		t.Error("woken by somebody else's policy")
+	}
+	if !Changes.Update(event.UpdateEvent{ObjectOld: digest(ours), ObjectNew: digest(edited)}) || Changes.Update(event.UpdateEvent{ObjectOld: digest(ours), ObjectNew: digest(touched)}) {
+		t.Error("an edit is unseen, or what is none is seen")
+	}
 }
 
 // TestDigestIsSmall: of a policy nothing is kept that grows with it.

@@ -15,6 +15,8 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"fonster.dev/fonster/internal/doors"
 )
@@ -79,6 +81,17 @@ var wanted = sync.OnceValues(func() (map[string]map[string]string, error) {
 	}
 	return hashes, nil
 })
+
+// Changes passes of digested policies those of this version, when they come, go, or have another spec: a cluster may have many others.
+var Changes = predicate.And[client.Object](
+	predicate.NewPredicateFuncs(func(o client.Object) bool {
+		want, err := wanted()
+		return err != nil || want[validating][o.GetName()] != "" || want[mutating][o.GetName()] != ""
+	}),
+	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetAnnotations()[digestKey] != e.ObjectNew.GetAnnotations()[digestKey]
+	}},
+)
 
 // Policies names the policies of this version, such as ValidatingAdmissionPolicy fonster-gates, that are not installed, and those that
 // are not as this version has them. The reader is a cache with the transform Digest. Without MutatingAdmissionPolicy v1 those are not

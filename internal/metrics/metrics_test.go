@@ -15,6 +15,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/release"
 )
@@ -102,6 +103,25 @@ fonster_window_opens_timestamp_seconds{window="later"} 1.7787492e+09
 	}
 	if problems, err := testutil.CollectAndLint(m); err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
+	}
+}
+
+// TestEnforced: what is missing, changed or could not be written is counted.
+func TestEnforced(t *testing.T) {
+	s := snapshot()
+	s.Enforced = enforced.Report{
+		Missing: []string{"a", "b"}, Changed: []string{"c"}, Bindings: map[string]string{"d": "forbidden"}, Gates: map[string]string{"g": "too large", "h": "too large"},
+	}
+	m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })
+	for name, want := range map[string]string{"fonster_policies_missing": "4", "fonster_gates_unwritten": "2"} {
+		for _, d := range Definitions {
+			if d.Name == name {
+				text := "# HELP " + name + " " + d.Help + "\n# TYPE " + name + " gauge\n" + name + " " + want + "\n"
+				if err := testutil.CollectAndCompare(m, strings.NewReader(text), name); err != nil {
+					t.Error(err)
+				}
+			}
+		}
 	}
 }
 
