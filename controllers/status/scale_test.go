@@ -50,10 +50,12 @@ func TestWindowsTimesNamespaces(t *testing.T) {
 		})
 	}
 	for i := range namespaces {
-		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("ns%03d", i), Labels: map[string]string{"team": fmt.Sprintf("t%d", i%10)}}})
+		labels := map[string]string{"team": fmt.Sprintf("t%d", i%10)}
+		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("ns%03d", i), Labels: labels}})
 	}
 	var readWindows, readNamespaces, writes atomic.Int64
-	c := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.MaintenanceWindow{}).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
+	builder := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.MaintenanceWindow{}).WithObjects(objects...)
+	c := builder.WithInterceptorFuncs(interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
 			switch l := list.(type) {
 			case *v1alpha1.MaintenanceWindowList:

@@ -259,7 +259,7 @@ func clean(text string, limit int) string {
 // schedule with very many costs no more, and past what it has found.
 func upcoming(s *schedule.Schedule, from, to time.Time, limit int, budget *int) []schedule.Occurrence {
 	var list []schedule.Occurrence
-	for at := from; at.Before(to) && len(list) < limit && *budget > 0; {
+	for at, step := from, firstStep; at.Before(to) && len(list) < limit && *budget > 0; step *= 2 {
 		next := earliest(at.Add(step), to)
 		found, _ := s.Within(at, next, budget)
 		if n := len(list); n > 0 && len(found) > 0 && list[n-1].Start.Equal(found[0].Start) {
@@ -279,7 +279,7 @@ func upcoming(s *schedule.Schedule, from, to time.Time, limit int, budget *int) 
 // recent are the last occurrences of a schedule in [from, to), at most limit, in order, as far as the budget goes.
 func recent(s *schedule.Schedule, from, to time.Time, limit int, budget *int) []schedule.Occurrence {
 	var list []schedule.Occurrence
-	for at := to; at.After(from) && len(list) < limit && *budget > 0; {
+	for at, step := to, firstStep; at.After(from) && len(list) < limit && *budget > 0; step *= 2 {
 		next := later(from, at.Add(-step))
 		found, all := s.Within(next, at, budget)
 		if !all {
@@ -298,5 +298,5 @@ func recent(s *schedule.Schedule, from, to time.Time, limit int, budget *int) []
 	return list[max(len(list)-limit, 0):]
 }
 
-// step is how much of a schedule is looked at at once.
-const step = 31 * 24 * time.Hour
+// firstStep is how much of a schedule is looked at at once at first; then twice as much each time, as there is little in it.
+const firstStep = 31 * 24 * time.Hour

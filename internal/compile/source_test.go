@@ -25,7 +25,8 @@ func daily(name string, entries int) *v1alpha1.MaintenanceWindow {
 		},
 	}
 	for i := range entries {
-		mw.Spec.Schedules = append(mw.Spec.Schedules, v1alpha1.Schedule{RRule: new("FREQ=DAILY"), StartTime: new(fmt.Sprintf("%02d:00", i)), EndTime: new(fmt.Sprintf("%02d:30", i))})
+		start, end := fmt.Sprintf("%02d:00", i), fmt.Sprintf("%02d:30", i)
+		mw.Spec.Schedules = append(mw.Spec.Schedules, v1alpha1.Schedule{RRule: new("FREQ=DAILY"), StartTime: &start, EndTime: &end})
 	}
 	return mw
 }

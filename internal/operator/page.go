@@ -49,7 +49,7 @@ func addPage(ctx context.Context, mgr ctrl.Manager, source *compile.Source, work
 		if err != nil {
 			return err
 		}
-		if _, err := informer.AddEventHandler(whenChanged(pages.Changed)); err != nil {
+		if _, err := informer.AddEventHandler(whenChanged(source.Tell, pages.Changed)); err != nil {
 			return err
 		}
 	}
@@ -99,13 +99,23 @@ func announcedInput(ctx context.Context, reader client.Reader, source *compile.S
 
 // whenChanged calls back when an object comes, goes, or says something else to people: its spec, a record, or that an occurrence
 // was closed early or came at short notice. Other status is not announced.
-func whenChanged(changed func()) toolscache.ResourceEventHandler {
+// What it is compiled to is told first, so that whoever draws finds it.
+func whenChanged(tell func(object client.Object, gone bool), changed func()) toolscache.ResourceEventHandler {
+	heard := func(object any, gone bool) {
+		if last, missed := object.(toolscache.DeletedFinalStateUnknown); missed {
+			object = last.Obj
+		}
+		if o, is := object.(client.Object); is {
+			tell(o, gone)
+		}
+		changed()
+	}
 	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { changed() },
-		DeleteFunc: func(any) { changed() },
+		AddFunc:    func(object any) { heard(object, false) },
+		DeleteFunc: func(object any) { heard(object, true) },
 		UpdateFunc: func(before, after any) {
 			if says(before) != says(after) {
-				changed()
+				heard(after, false)
 			}
 		},
 	}

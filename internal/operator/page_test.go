@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/announce/web"
@@ -54,7 +55,7 @@ func TestWhenChanged(t *testing.T) {
 		"a resync": {&corev1.ConfigMap{}, &corev1.ConfigMap{}, false},
 	} {
 		changed := false
-		handler := whenChanged(func() { changed = true })
+		handler := whenChanged(func(client.Object, bool) {}, func() { changed = true })
 		if handler.OnUpdate(tc.before, tc.after); changed != tc.want {
 			t.Errorf("%s: changed %t", title, changed)
 		}

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -111,6 +112,11 @@ func FuzzState(f *testing.F) {
 			if before.Open != now.Open || before.Accepting != now.Accepting || after.Open == now.Open && after.Accepting == now.Accepting {
 				t.Fatalf("State(%v) = %+v, just before its Until %+v, then %+v", at, now, before, after)
 			}
+		}
+		from := max(at.Unix(), firstSecond+4*secondsPerYear) // in the first years not all of what lasts has begun
+		got, _ := s.coverage(from, from+40*secondsPerDay)
+		if want, _ := uncombined(t, spec).coverage(from, from+40*secondsPerDay); !slices.Equal(got, want) {
+			t.Fatalf("combined, it is open in %v; as it is written, in %v", got, want)
 		}
 		if again := parse(t, spec).State(at); again != now {
 			t.Fatalf("State(%v) = %+v, of a fresh schedule %+v", at, now, again)

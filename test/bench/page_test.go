@@ -138,7 +138,7 @@ func pageOf(n int) http.Handler {
 
 // BenchmarkDraw draws everything anew, as each edge and each change of an object does once, whatever the number of readers.
 func BenchmarkDraw(b *testing.B) {
-	for _, n := range []int{100, 1000} {
+	for _, n := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("%d-windows", n), func(b *testing.B) {
 			for b.Loop() {
 				w := httptest.NewRecorder()

@@ -60,12 +60,12 @@ func measureScale(b *testing.B, windows int) scale {
 	const namespaces, targets = 2000, 50
 	c := start(b, fmt.Sprintf("scale-%d", windows), cluster.Start)
 	defer func() { _ = c.Stop() }()
-	concurrently(namespaces, func(i int) {
-		create(b, c, namespace(fmt.Sprintf("ns-%04d", i), map[string]string{"team": fmt.Sprintf("t%02d", i%targets)}))
-	})
+	team := func(i int) map[string]string { return map[string]string{"team": fmt.Sprintf("t%02d", i%targets)} }
+	concurrently(namespaces, func(i int) { create(b, c, namespace(fmt.Sprintf("ns-%04d", i), team(i))) })
 	concurrently(windows, func(i int) {
-		w := window(fmt.Sprintf("w%05d", i), metav1.LabelSelector{MatchLabels: map[string]string{"team": fmt.Sprintf("t%02d", i%targets)}})
-		w.Spec.Schedules = []v1alpha1.Schedule{{RRule: new(fmt.Sprintf("FREQ=MONTHLY;BYDAY=%dSA,%dSU", i%4+1, i%4+1)), StartTime: new("09:00"), EndTime: new("20:00")}}
+		w := window(fmt.Sprintf("w%05d", i), metav1.LabelSelector{MatchLabels: team(i)})
+		weekend := fmt.Sprintf("FREQ=MONTHLY;BYDAY=%dSA,%dSU", i%4+1, i%4+1)
+		w.Spec.Schedules = []v1alpha1.Schedule{{RRule: &weekend, StartTime: new("09:00"), EndTime: new("20:00")}}
 		create(b, c, w)
 	})
 	b.Setenv("GOMEMLIMIT", "220MiB") // as in config/manager
@@ -93,7 +93,8 @@ func measureScale(b *testing.B, windows int) scale {
 	s.page = firstPage(b, operator.PageURL)
 	s.peakMiB = statusMiB(b, operator.PID(), "VmHWM")
 	s.restCPU = restCPU(b, operator.PID())
-	b.Logf("%d windows: gates after %.1f s, all status after %.1f s (%.1f s of CPU), all records after %.1f s; the page in %.1f s; %.0f MiB at most; %.1f s of CPU in a minute at rest",
+	b.Logf("%d windows: gates after %.1f s, all status after %.1f s (%.1f s of CPU), all records after %.1f s; the page in %.1f s; "+
+		"%.0f MiB at most; %.1f s of CPU in a minute at rest",
 		windows, s.gates.Seconds(), s.all.Seconds(), s.startCPU, s.records.Seconds(), s.page.Seconds(), s.peakMiB, s.restCPU)
 	return s
 }
