@@ -26,6 +26,12 @@ A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + `
 		if f.ByNamespace {
 			b.WriteString("These requests carry no labels of the workload. Where a window has an `objectSelector`, they are held against it for\nall workloads of the namespace, and another window's `objectSelector` opens nothing for them.\n\n")
 		}
+		if f.OfWorkload != "" {
+			b.WriteString("A ReplicaSet carries the labels of the pods, not those of its Deployment. So where a window has an `objectSelector`, the ReplicaSets and\nControllerRevisions of all workloads of the namespace are held against it, and so is a ReplicaSet that is new, gets other owners or, without\ncontroller, other labels. What belongs to no workload goes by its own labels.\n\n")
+		}
+		if f.Name == pods.Name {
+			b.WriteString("A pod goes by its own labels, which are those of the template. Where a window's `objectSelector` matches the labels of a workload, but not\nthose of its template, deleting its pods passes; whoever writes the workload is warned (policy `" + podLabels + "`): give the template the same\nlabels.\n\n")
+		}
 		b.WriteString("| door | disruption | request | disruptive is |\n|---|---|---|---|\n")
 		for _, d := range f.Doors {
 			disruption := string(d.Disruption)
@@ -53,8 +59,29 @@ Labels, annotations and other metadata (but for the labels and owners above); fi
 workload that has no pods; a new template of a Deployment that is paused, of a StatefulSet or DaemonSet under ` + "`OnDelete`" + `,
 or of a StatefulSet whose partition lies past its last pod; whatever happens to a pod that has ended.
 
-Databases mark their leader by a label, and a failover must not wait for a window: a pod's own service account may change
-the labels of the pod. Where an operator elsewhere does it, let that operator pass (` + "`--exempt-users`" + `, below).
+### Leader labels
+
+Databases mark their leader by a label, and a failover must not wait for a window. So a pod's own service account may change these labels of
+it, and ` + "`--leader-labels`" + ` of the operator adds more; but only where the pod has a controller that is no ReplicaSet,
+ReplicationController or DaemonSet, as those start another pod where a label no longer fits:
+` + leaderLabels() + `.
+
+ClusterRole ` + "`edit`" + `, and so ` + "`admin`" + `, contains impersonation of the service accounts of its namespace, and tokens of theirs: whoever
+has it can do what such an account can. So it may do nothing else here than everybody. The same holds for every account named in
+` + "`--exempt-users`" + ` that lives in a tenant's namespace: its admin then passes every gate in it. Name accounts in namespaces of the platform only.
+
+### Accounts to exempt
+
+What takes down pods by itself, without being a controller of Kubernetes, is refused like everybody else. Where it must go on in closed
+windows, name its account in ` + "`--exempt-users`" + `: operators that set leader labels from outside the pods (CloudNativePG, KubeBlocks), a second
+scheduler (it deletes pods to preempt), virtual kubelets with a service account, cert-manager (its HTTP01 solver pods), CI runners, notebooks and
+workflow engines with pods that have no controller.
+
+### Refused, though harmless
+
+The API server does not tell a policy enough to let these pass: a label that was added to a pod a moment ago is taken away again (a Service may
+select by it by now); replicas taken back from 5 to the 4 of a moment ago (all five may serve by now); the eviction of a pod that has ended (an eviction
+tells nothing of its pod: delete it, which passes); a tracking label on a ReplicaSet without a controller (a Deployment adopts by labels).
 
 ## Held
 
@@ -83,7 +110,8 @@ of a StatefulSet, other nodes of a DaemonSet.
 | impersonation of one of the identities below | admission sees only the impersonated: keep the right to impersonate narrow, and read the audit log |
 | a DELETE or a Scale after closing time, while no operator runs | such a request carries no time: the gate as last written decides |
 | a change that only takes fields away, or that empties managedFields, after closing time, while no operator runs | it leaves no time either. Every other change is refused from that second on |
-| the token of the operator's own service account, in the hands of somebody else | it passes as the operator does: keep its namespace closed to everybody who need not be there |
+| the token of the operator's own service account, in the hands of somebody else | it writes Gates and bindings: [security.md](security.md) tells what it can do, and what it cannot |
+| a new label on a pod whose workload selects by its absence (` + "`DoesNotExist`, `NotIn`" + `) | the pod does not tell by what its workload selects; such selectors are rare |
 | nothing, but for up to 30 s after the start of an API server | until it has found the CRD of the Gates ([kubernetes#124237](https://github.com/kubernetes/kubernetes/issues/124237)) it *refuses* all that the doors watch, in every namespace but the four that are never governed, to everybody, controllers too, which try again. Other API servers of the cluster go on |
 | priority preemption, node failure, kubelet restart, static pods, etcd, the cloud's API | no request, or the scheduler's own |
 
@@ -101,4 +129,13 @@ more pass, by exact names too: ` + "`--exempt-users` and `--exempt-groups`" + ` 
 		fmt.Fprintf(&b, "- `%s`\n", namespace)
 	}
 	return b.String()
+}
+
+// leaderLabels lists them for readers.
+func leaderLabels() string {
+	quoted := make([]string, len(LeaderLabels))
+	for i, label := range LeaderLabels {
+		quoted[i] = "`" + label + "`"
+	}
+	return strings.Join(quoted, ", ")
 }

@@ -425,6 +425,7 @@ func TestControlCharacters(t *testing.T) {
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	window(t, ns, ns, nextYear())
-	wantRefused(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1\x1b[31m"), "without control characters")
+	escape := mergePatch(`{"metadata":{"annotations":{%q:"INC-1\u001b[31m"}}}`, override.Reason)
+	wantRefused(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), escape), "without control characters")
 	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1 övrigt"))
 }
