@@ -129,6 +129,7 @@ uninstall: undeploy ## Remove everything from the cluster; bindings first, so th
 	@$(delete-bindings)
 	@! $(knows-mutating) || kubectl delete --ignore-not-found -k config/mutating
 	@kubectl delete --ignore-not-found -k config/policies
+	@sleep 2 # the API server rereads policies each second, and one of them keeps the CRDs
 	@kubectl delete --ignore-not-found -k config/crd
 	@$(delete-bindings) # what an operator that still ran wrote meanwhile
 	@kubectl delete --ignore-not-found -k config/rbac

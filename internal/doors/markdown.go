@@ -28,6 +28,12 @@ A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + `
 		if f.ByNamespace {
 			b.WriteString("These requests carry no labels of the workload. Where a window has an `objectSelector`, they are held against it for\nall workloads of the namespace, and another window's `objectSelector` opens nothing for them.\n\n")
 		}
+		if f.OfWorkload != "" {
+			b.WriteString("A ReplicaSet carries the labels of the pods, not those of its Deployment. So where a window has an `objectSelector`, the ReplicaSets and\nControllerRevisions of all workloads of the namespace are held against it, and so is a ReplicaSet that is new, gets other owners or, without\ncontroller, other labels. What belongs to no workload goes by its own labels.\n\n")
+		}
+		if f.Name == pods.Name {
+			b.WriteString("A pod goes by its own labels, which are those of the template. Where a window's `objectSelector` matches the labels of a workload, but not\nthose of its template, deleting its pods passes; whoever writes the workload is warned (policy `" + podLabels + "`): give the template the same\nlabels.\n\n")
+		}
 		b.WriteString("| door | disruption | request | disruptive is |\n|---|---|---|---|\n")
 		for _, d := range f.Doors {
 			disruption := string(d.Disruption)
@@ -55,8 +61,29 @@ Labels, annotations and other metadata (but for those above); finalizers; status
 workload that has no pods; a new template of a Deployment that is paused, of a StatefulSet or DaemonSet under ` + "`OnDelete`" + `,
 or of a StatefulSet whose partition lies past its last pod; whatever happens to a pod that has ended.
 
-Databases mark their leader by a label, and a failover must not wait for a window: a pod's own service account may change
-the labels of the pod. Where an operator elsewhere does it, let that operator pass (` + "`--exempt-users`" + `, below).
+### Leader labels
+
+Databases mark their leader by a label, and a failover must not wait for a window. So a pod's own service account may change these labels of
+it, and ` + "`--leader-labels`" + ` of the operator adds more; but only where the pod has a controller that is no ReplicaSet,
+ReplicationController or DaemonSet, as those start another pod where a label no longer fits:
+` + leaderLabels() + `.
+
+ClusterRole ` + "`edit`" + `, and so ` + "`admin`" + `, contains impersonation of the service accounts of its namespace, and tokens of theirs: whoever
+has it can do what such an account can. So it may do nothing else here than everybody. The same holds for every account named in
+` + "`--exempt-users`" + ` that lives in a tenant's namespace: its admin then passes every gate in it. Name accounts in namespaces of the platform only.
+
+### Accounts to exempt
+
+What takes down pods by itself, without being a controller of Kubernetes, is refused like everybody else. Where it must go on in closed
+windows, name its account in ` + "`--exempt-users`" + `: operators that set leader labels from outside the pods (CloudNativePG, KubeBlocks), a second
+scheduler (it deletes pods to preempt), virtual kubelets with a service account, cert-manager (its HTTP01 solver pods), CI runners, notebooks and
+workflow engines with pods that have no controller.
+
+### Refused, though harmless
+
+The API server does not tell a policy enough to let these pass: a label that was added to a pod a moment ago is taken away again (a Service may
+select by it by now); replicas taken back from 5 to the 4 of a moment ago (all five may serve by now); the eviction of a pod that has ended (an eviction
+tells nothing of its pod: delete it, which passes); a tracking label on a ReplicaSet without a controller (a Deployment adopts by labels).
 
 Argo Rollouts makes and scales its own ReplicaSets: whoever may update ` + "`rollouts/finalizers`" + ` passes for those that name a Rollout
 or Experiment as their controller. Its service account has that right, its users have not. Whatever else makes ReplicaSets, or scales workloads to
@@ -101,7 +128,7 @@ What a platform team should know, and may want to hold by other means: by rights
 | Forged status: a pod is said to have failed, and its controller replaces it | every kubelet and controller writes status, and must be able to. Not part of ` + "`edit`" + `: keep it so |
 | Impersonation of one of the identities below, by a right to impersonate, or by a token of theirs | admission sees only the impersonated: keep those rights narrow, and read the audit log |
 | An account of ` + "`--exempt-users`" + ` lives in a tenant's namespace | whoever has ` + "`edit`" + ` there may impersonate every service account of the namespace, or ask for its token, and passes every gate. Keep such accounts in namespaces of the platform team |
-| The token of the operator's own service account, in the hands of somebody else | it may write Gates, and so open what they close: keep its namespace closed to everybody who need not be there |
+| The token of the operator's own service account, in the hands of somebody else | it writes Gates and bindings: [security.md](security.md) tells what it can do, and what it cannot |
 | A policy or a binding of Fonster's is deleted or changed by whoever may | the API server exempts policies from policies. Keep the right to write them with the platform team |
 | A finalizer is dropped outside the window from what was deleted inside it | healing must never be blocked |
 | A DELETE or a Scale after closing time, while no operator runs | such a request carries no time: the gate as last written decides |
@@ -125,17 +152,8 @@ policy" or "failed to find resource referenced by paramKind".
 
 ## When the CRDs are gone
 
-With Fonster's CRDs go all windows, freezes and Gates, for good: save them first (` + "`kubectl get mw,cf -o yaml > windows.yaml`" + `). The
-bindings that are left refuse what they bind; and once an API server starts again without the CRDs, nobody in the whole cluster may create
-or change a Namespace, or what the doors watch where bindings are left. Nothing ends that by itself. Either install again (` + "`make install`" + `, and
-apply what was saved), or take the policies away too; no policy stands in the way of that:
-
-` + "```sh" + `
-kubectl delete validatingadmissionpolicybindings,validatingadmissionpolicies -l app.kubernetes.io/managed-by=fonster
-kubectl delete mutatingadmissionpolicybindings,mutatingadmissionpolicies -l app.kubernetes.io/managed-by=fonster   # from Kubernetes 1.36 on
-` + "```" + `
-
-An operator that still runs writes bindings again; without their policies they do nothing. ` + "`make uninstall`" + ` deletes the CRDs last.
+A policy refuses to delete them. Where they are gone all the same, [security.md](security.md#the-crds) tells what is refused then, and the two
+lines that end it.
 
 ## Who always passes
 
@@ -167,4 +185,13 @@ func controlPlaneDoors() []string {
 		}
 	}
 	return names
+}
+
+// leaderLabels lists them for readers.
+func leaderLabels() string {
+	quoted := make([]string, len(LeaderLabels))
+	for i, label := range LeaderLabels {
+		quoted[i] = "`" + label + "`"
+	}
+	return strings.Join(quoted, ", ")
 }

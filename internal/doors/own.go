@@ -59,8 +59,7 @@ const (
 	oldAnnotations = `oldObject.metadata.?annotations.orValue({})`
 
 	// ownSpec: the spec stays; or, of what is held or has been let go, all of it but what holding and releasing change.
-	ownSpec = `(request.resource.resource == 'namespaces' ? dyn(object).spec == dyn(oldObject).spec : object.metadata.generation == oldObject.metadata.generation` +
-		` || variables.held && ` + heldAfter + ` != '' && dyn(object).spec.all(k, ` + specKept + `) && dyn(oldObject).spec.all(k, ` + specKept + `)` +
+	ownSpec = `(dyn(object).spec == dyn(oldObject).spec || variables.held && ` + heldAfter + ` != '' && dyn(object).spec.all(k, ` + specKept + `) && dyn(oldObject).spec.all(k, ` + specKept + `)` +
 		` && (` + isDeployment + ` || dyn(object).spec.updateStrategy.all(k, ` + strategyKept + `) && dyn(oldObject).spec.updateStrategy.all(k, ` + strategyKept + `)` +
 		` && (` + isDaemonSet + ` || dyn(object).spec.updateStrategy.?rollingUpdate.?maxUnavailable == dyn(oldObject).spec.updateStrategy.?rollingUpdate.?maxUnavailable)))`
 

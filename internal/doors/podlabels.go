@@ -24,9 +24,11 @@ func podLabelsPolicy() *admissionv1.ValidatingAdmissionPolicy {
 			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{writtenWorkloads}},
 			MatchConditions: []admissionv1.MatchCondition{{
 				Name: "selected-without-its-pods",
+				// Of a Deployment the generation tells of other annotations too.
 				Expression: `(oldObject == null || object.metadata.generation != oldObject.metadata.generation || ` + labelsChanged + `) && ` +
 					matchesLabels("params.spec.objectSelector", newLabels) + ` && !(` +
-					matchesLabels("params.spec.objectSelector", "object.spec.template.metadata.?labels.orValue({})") + `) && ` + notExempt(),
+					matchesLabels("params.spec.objectSelector", "object.spec.template.metadata.?labels.orValue({})") + `) && ` +
+					`(oldObject == null || ` + labelsChanged + ` || object.spec != oldObject.spec) && ` + notExempt(),
 			}},
 			Variables: []admissionv1.Variable{
 				{Name: "windows", Expression: `params.spec.?disruptions.orValue([]).filter(d, d.?windows.orValue([]).size() > 0).map(d, d.windows[0])`},

@@ -294,7 +294,7 @@ func TestAttackByPlantedTimes(t *testing.T) {
 	// One planted entry for each second after the closing.
 	entry := func(manager string, at time.Time) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply, APIVersion: "apps/v1", Time: &metav1.Time{Time: at},
-			FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:labels":{"f:app":{}}}}`)}}
+			FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{"f:app":{}}}}`)}
 	}
 	get(t, d)
 	for i := range 6 {
@@ -425,6 +425,7 @@ func TestControlCharacters(t *testing.T) {
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	window(t, ns, ns, nextYear())
-	wantRefused(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1\x1b[31m"), "without control characters")
+	escape := mergePatch(`{"metadata":{"annotations":{%q:"INC-1\u001b[31m"}}}`, override.Reason)
+	wantRefused(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), escape), "without control characters")
 	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1 övrigt"))
 }

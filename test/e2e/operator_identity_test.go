@@ -74,7 +74,7 @@ func TestOperatorIdentity(t *testing.T) {
 		"fewer replicas":                     {d, `{"spec":{"replicas":0}}`, spec},
 		"fewer replicas of what is held":     {held, `{"metadata":{"labels":{"maintenance.fonster.dev/held":"releasing"}},"spec":{"replicas":0}}`, spec},
 		"pausing what is not held":           {d, `{"spec":{"paused":true}}`, spec},
-		"another strategy":                   {d, `{"spec":{"strategy":{"type":"Recreate"}}}`, spec},
+		"another strategy":                   {d, `{"spec":{"strategy":{"rollingUpdate":{"maxUnavailable":"100%"}}}}`, spec},
 		"a StatefulSet's template":           {db, `{"spec":{"template":{"metadata":{"annotations":{"note":"x"}}}}}`, spec},
 		"a StatefulSet's partition":          {db, `{"spec":{"updateStrategy":{"rollingUpdate":{"partition":1}}}}`, spec},
 		"a DaemonSet's type":                 {agent, `{"spec":{"updateStrategy":{"type":"OnDelete"}}}`, spec},
