@@ -18,6 +18,8 @@ type Source struct {
 	Reader client.Reader
 
 	cache Cache
+	// reading lets one read at a time: whoever waits finds what it has read.
+	reading sync.Mutex
 
 	mu sync.Mutex
 	// told is what events have said of each object; nil while nobody listens to any. changes counts what was new of it.
@@ -31,11 +33,13 @@ type Source struct {
 // Compiled returns all windows and freezes as the cache has them now. As long as no event that Changes has passed says otherwise, it
 // is what was compiled before, which costs nothing however many they are.
 func (s *Source) Compiled(ctx context.Context) (*Compiled, error) {
-	s.mu.Lock()
-	last, changes, listening := s.last, s.changes, s.told != nil
-	upToDate := listening && last != nil && !last.Pending && s.lastChanges == changes
-	s.mu.Unlock()
-	if upToDate {
+	if last, _ := s.upToDate(); last != nil {
+		return last, nil
+	}
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	last, changes := s.upToDate()
+	if last != nil {
 		return last, nil
 	}
 	var windows v1alpha1.MaintenanceWindowList
@@ -49,10 +53,18 @@ func (s *Source) Compiled(ctx context.Context) (*Compiled, error) {
 	compiled := s.cache.Compile(windows.Items, freezes.Items)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if changes >= s.lastChanges {
-		s.last, s.lastChanges = compiled, changes
-	}
+	s.last, s.lastChanges = compiled, changes
 	return compiled, nil
+}
+
+// upToDate is what was compiled last, nil where something may have changed since, and how many changes have been told of by now.
+func (s *Source) upToDate() (*Compiled, uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.told == nil || s.last == nil || s.last.Pending || s.lastChanges != s.changes {
+		return nil, s.changes
+	}
+	return s.last, s.changes
 }
 
 // Changes passes the events of a window or freeze that change what it is compiled to: its spec, or that an occurrence is
