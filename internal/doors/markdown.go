@@ -163,7 +163,7 @@ Some programs need it where a window governs ` + "`Delete`" + `: those that take
 (cert-manager's HTTP01 solver, CI runners, notebooks, workflow engines), a second scheduler, and a virtual kubelet that is a service account.
 
 `)
-	fmt.Fprintf(&b, "Of the control plane, nobody but whom `--exempt-users` names passes %s, where nothing heals: the autoscaler would scale\nagainst a Deployment, and the garbage collector would leave a ReplicaSet to one.\n\n", strings.Join(controlPlaneDoors(), " and "))
+	fmt.Fprintf(&b, "Of the control plane, nobody but whom `--exempt-users` names passes %s, where nothing heals: the autoscaler would scale\nagainst a Deployment, and the garbage collector would leave a ReplicaSet or pod to a workload that it fits.\n\n", strings.Join(controlPlaneDoors(), ", "))
 	for _, user := range ExemptUsers() {
 		fmt.Fprintf(&b, "- `%s`\n", user)
 	}

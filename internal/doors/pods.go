@@ -43,8 +43,16 @@ var pods = Family{
 		{
 			Name: "pod-owner", Disruption: gate.Delete, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
 			Summary:  "another controller among its ownerReferences, or none any more; ownerReferences where there were none, or in the place of one",
-			Disrupts: running + ` && ` + ownersChanged + ` && (` + ownersReplaced + ` || ` + controllerOf("object") + ` != ` + controllerOf("oldObject") + `)`,
+			Disrupts: running + ` && ` + ownersChanged + ` && (` + ownersReplaced + ` || ` + controllerChanged + `)`,
 			Because:  "by other owner references, which may make the garbage collector or a workload delete it",
+		},
+		{
+			// Not what a workload's own controller lets go, which it does when the pod's labels no longer fit.
+			Name: "pod-released", Disruption: gate.Delete, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
+			Summary:      "let go by the garbage collector (--cascade=orphan): a ReplicaSet that it fits adopts the pod, and deletes an older one as one too many",
+			Disrupts:     running + ` && ` + ownersChanged + ` && ` + byCollector + ` && ` + hasController + ` && ` + controllerChanged,
+			Because:      "by letting it go, for which a workload may adopt it, and delete another pod as one too many",
+			ControlPlane: true,
 		},
 		{
 			Name: "pod-deadline", Disruption: gate.Delete, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
@@ -78,6 +86,14 @@ const (
 
 	hasController = `oldObject.metadata.?ownerReferences.orValue([]).exists(o, o.?controller.orValue(false))`
 )
+
+// byCollector is CEL that says whether the garbage collector asks, of a pod that has a controller. Where all controllers are one user, the
+// kind of the pod's own tells: workloads let their pods go themselves.
+const byCollector = `(request.userInfo.username == 'system:serviceaccount:kube-system:generic-garbage-collector' || request.userInfo.username == 'system:kube-controller-manager'` +
+	` && !oldObject.metadata.?ownerReferences.orValue([]).exists(o, o.?controller.orValue(false) && o.kind in ['ReplicaSet', 'ReplicationController', 'StatefulSet', 'DaemonSet', 'Job']))`
+
+// controllerChanged is CEL that says whether a request gives the object another controller, or none.
+var controllerChanged = controllerOf("object") + " != " + controllerOf("oldObject")
 
 // workloadLabels are by which workloads know their pods. One that gains or changes such a label may be adopted, released or taken for
 // outdated, and is then replaced, whoever writes it.

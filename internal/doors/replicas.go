@@ -51,8 +51,8 @@ var replicas = Family{
 		},
 		{
 			Name: "replicaset-owner", Disruption: gate.Delete, Group: "apps", Resource: "replicasets", Kind: "ReplicaSet", Operation: "UPDATE",
-			Summary:  "with pods: changed ownerReferences, unless all of them go",
-			Disrupts: podsExist + ` && ` + ownersChanged + ` && object.metadata.?ownerReferences.orValue([]).size() > 0`,
+			Summary:  "with pods: other ownerReferences in the place of one, or where there were none",
+			Disrupts: podsExist + ` && ` + ownersChanged + ` && ` + ownersReplaced,
 			Because:  "by other owner references, which may make the garbage collector delete it",
 		},
 		{
@@ -138,8 +138,6 @@ func byArgoRollouts(object string) string {
 	return `(` + object + `.metadata.?ownerReferences.orValue([]).exists(o, o.?controller.orValue(false) && o.apiVersion.startsWith('argoproj.io/') && o.kind in ['Rollout', 'Experiment'])` +
 		` && ` + mayFinalizeRollouts + `)`
 }
-
-var controllerChanged = controllerOf("object") + " != " + controllerOf("oldObject")
 
 const mayFinalizeRollouts = `authorizer.group('argoproj.io').resource('rollouts').subresource('finalizers').namespace(request.namespace).check('update').allowed()`
 

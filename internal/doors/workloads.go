@@ -29,7 +29,7 @@ var workloads = Family{
 		},
 		{
 			Name: "statefulset-rollout", Disruption: gate.Rollout, Group: "apps", Resource: "statefulsets", Kind: "StatefulSet", Operation: "UPDATE",
-			Summary:  "a changed pod template; with a change to roll out: a lower partition, RollingUpdate instead of OnDelete, another maxUnavailable; other ordinals",
+			Summary:  "a changed pod template; with a change to roll out: a lower partition, another type of updateStrategy than OnDelete, another maxUnavailable; other ordinals",
 			Disrupts: statefulSetRollout,
 		},
 		{
@@ -172,7 +172,7 @@ const (
 
 	statefulSetRollout = replicasExist + ` && (object.spec.?ordinals != oldObject.spec.?ordinals || !` + newParked + ` && (` +
 		templateChanged +
-		` || (` + oldParked + ` || ` + newPartition + ` < ` + oldPartition +
+		` || (` + oldParked + ` || object.spec.updateStrategy.?type != oldObject.spec.updateStrategy.?type || ` + newPartition + ` < ` + oldPartition +
 		` || object.spec.updateStrategy.?rollingUpdate.?maxUnavailable != oldObject.spec.updateStrategy.?rollingUpdate.?maxUnavailable) && ` + statefulSetUnfinished +
 		`))`
 )

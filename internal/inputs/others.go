@@ -17,9 +17,8 @@ var pods = []Input{
 	},
 	{
 		What: "a pod that is created with a foreign controller, and let go by the deletion of that with `--cascade=orphan`", Reader: "garbage collector: orphanDependents; replicaset: claimPods, getPodsToDelete",
-		Does: "runs beside the pods of a ReplicaSet, with any image, until the garbage collector, which always passes, takes its controller away; the ReplicaSet adopts it and deletes one of its own. " +
-			"Tried: three pods of a ConfigMap, `kubectl delete configmap --cascade=orphan`, and all three pods of a Deployment were replaced by them",
-		Rest: "Open: nothing holds it. Whoever may create pods in a namespace may so replace the pods of a ReplicaSet, one by one",
+		Does:  "runs beside the pods of a ReplicaSet, with any image, until the garbage collector, which otherwise always passes, takes its controller away; the ReplicaSet adopts it and deletes one of its own",
+		Doors: []string{"pod-released"}, Rest: "Also to the garbage collector, which tries again",
 	},
 	{
 		What: "annotation `controller.kubernetes.io/pod-deletion-cost`", Reader: "controller: ActivePodsWithRanks.Less", Does: "which pod goes first where some go in any case",

@@ -129,6 +129,42 @@ func TestAttackByOwnAccount(t *testing.T) {
 	}
 }
 
+// TestAttackByReleasedPods: a ReplicaSet would adopt pods of any image that the garbage collector lets go, on behalf of whoever deletes
+// their controller, and delete its own.
+func TestAttackByReleasedPods(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	web := deployment(t, ns, "web", 2)
+	window(t, ns, ns, nextYear())
+	eve := newTenant(t, "eve-"+ns, ns)
+	own := uids(t, ns)
+	eve.wantAnswer(t, "", nil, "-n", ns, "create", "configmap", "boss")
+	boss := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "boss"}}
+	get(t, boss)
+	var pods corev1.PodList
+	if err := shared.Admin.List(t.Context(), &pods, client.InNamespace(ns)); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range pods.Items {
+		decoy := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+			Namespace: ns, Name: fmt.Sprintf("decoy-%d", i), Labels: p.Labels, Annotations: map[string]string{"controller.kubernetes.io/pod-deletion-cost": "2147483647"},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: "boss", UID: boss.UID, Controller: new(true)}},
+		}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "app:666"}}}}
+		if err := eve.Create(t.Context(), decoy); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 60*time.Second, func() error { return isSettled(t.Context(), decoy) })
+	}
+	eve.wantAnswer(t, "", nil, "-n", ns, "delete", "configmap", "boss", "--cascade=orphan", "--wait=false")
+	time.Sleep(8 * time.Second) // the collector is told at once, and tries again
+	after := uids(t, ns)
+	for uid, name := range own {
+		if after[uid] == "" {
+			t.Errorf("%s of Deployment %s is gone", name, web.Name)
+		}
+	}
+}
+
 // podTemplate is the template in a workload.
 func podTemplate(o client.Object) *corev1.PodTemplateSpec {
 	switch w := o.(type) {
