@@ -125,8 +125,10 @@ const (
 
 	settled = `oldObject.status.?observedGeneration.orValue(0) >= oldObject.metadata.generation`
 
-	// replicasExist: pods are there, or will be before the controller has looked again.
-	replicasExist = `(oldObject.status.?replicas.orValue(0) > 0 || oldObject.spec.?replicas.orValue(1) > 0 && !(` + settled + `))`
+	// replicasExist: pods are there, or will be. A controller that says that it has seen the spec may yet have to count the pods that it has
+	// started by then, so none are believed only of who wants none, or says that it cannot start any.
+	replicasExist = `(oldObject.status.?replicas.orValue(0) > 0 || oldObject.spec.?replicas.orValue(1) > 0 && !(` + settled + ` && ` + startsNone + `))`
+	startsNone    = `oldObject.status.?conditions.orValue([]).exists(c, c.type == 'ReplicaFailure' && c.status == 'True')`
 )
 
 const (
@@ -178,7 +180,7 @@ const (
 )
 
 const (
-	daemonPodsExist = `(oldObject.status.?currentNumberScheduled.orValue(0) + oldObject.status.?numberMisscheduled.orValue(0) > 0 || !(` + settled + `))`
+	daemonPodsExist = `(oldObject.status.?desiredNumberScheduled.orValue(0) + oldObject.status.?currentNumberScheduled.orValue(0) + oldObject.status.?numberMisscheduled.orValue(0) > 0 || !(` + settled + `))`
 
 	daemonSetUnfinished = `(!(` + settled + `) || oldObject.status.?updatedNumberScheduled.orValue(0) < oldObject.status.?desiredNumberScheduled.orValue(0))`
 

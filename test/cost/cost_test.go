@@ -29,7 +29,7 @@ import (
 const (
 	// share is the part of a limit that the expressions of a policy may use, somewhat more than they do; the evaluator itself
 	// ends a call that goes over its limit.
-	share = 0.25
+	share = 0.35
 	// rights is what a request with an override adds to all: it asks for a right on each of eight windows. One is priced at
 	// 0.35 of a call's limit, a tenth of that of all, and asked for in a call of its own.
 	rights = 8 * 0.035

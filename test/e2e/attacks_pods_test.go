@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -375,10 +376,14 @@ func TestHarmlessOwners(t *testing.T) {
 	controller := pod.OwnerReferences[0]
 	dry := client.NewDryRunClient(shared.Admin)
 	change := func(o client.Object, owners ...metav1.OwnerReference) error {
-		copied := o.DeepCopyObject().(client.Object)
-		eventually(t, 5*time.Second, func() error { return shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(copied), copied) })
-		copied.SetOwnerReferences(owners)
-		return dry.Update(t.Context(), copied)
+		return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+			copied := o.DeepCopyObject().(client.Object)
+			if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(copied), copied); err != nil {
+				return err
+			}
+			copied.SetOwnerReferences(owners)
+			return dry.Update(t.Context(), copied)
+		})
 	}
 	with := func(o metav1.OwnerReference, f func(*metav1.OwnerReference)) metav1.OwnerReference { f(&o); return o }
 	blocking := func(o *metav1.OwnerReference) { o.BlockOwnerDeletion = new(true) }

@@ -196,6 +196,7 @@ var attempts = map[string]attempt{
 	"pod: tolerating a taint for longer passes":               beside("pod-toleration", newPod(), nil, update(tolerateFor(600, "node.kubernetes.io/not-ready"))),
 	"pod: tolerating another taint for a time passes":         beside("pod-toleration", newPod(), nil, update(tolerateFor(1, "example.com/other"))),
 	"pod: let go by its controller's deletion":                strict(through("pod-released", newPod(), steps(foreignController), update(noOwner), "Delete of Pod")),
+	"pod: an owner beside a foreign controller passes":        beside("pod-released", newPod(), steps(foreignController), update(oneMoreOwner)),
 	"pod: an owner that does not exist":                       through("pod-owner", newPod(), nil, update(deadOwner), "Delete of Pod", "garbage collector"),
 	"pod: a deadline":                                         through("pod-deadline", newPod(), nil, update(onPod(func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(1)) })), "Delete of Pod", "by a deadline"),
 	"pod: a resize that restarts":                             through("pod-resize", newPod(corev1.RestartContainer), steps(resizable), resize, "Rollout of Pod", "by a resize that restarts a container"),
