@@ -270,10 +270,10 @@ func (s *Stage) setUp(ctx context.Context) error {
 		return err
 	}
 	begin := func() error {
-		if err := s.reported(ctx); err != nil {
+		if err := s.witness.begin(pods, 3, uids); err != nil {
 			return err
 		}
-		return s.witness.begin(pods, 3, uids)
+		return s.reported(ctx)
 	}
 	if err := until(ctx, 60*time.Second, begin); err != nil {
 		return err
@@ -305,7 +305,9 @@ func (s *Stage) setUp(ctx context.Context) error {
 // reported tells whether the status of each workload has its pods: until then the doors take it for one that has none.
 func (s *Stage) reported(ctx context.Context) error {
 	for _, o := range s.workloads {
-		var w struct{ Status struct{ ReadyReplicas, NumberReady int } }
+		var w struct {
+			Status struct{ ReadyReplicas, NumberReady int }
+		}
 		if err := s.read(ctx, path(s.Name, o.resource, o.name, ""), &w); err != nil {
 			return err
 		}
