@@ -269,7 +269,12 @@ func (s *Stage) setUp(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	begin := func() error { return s.witness.begin(pods, 3, uids) }
+	begin := func() error {
+		if err := s.witness.begin(pods, 3, uids); err != nil {
+			return err
+		}
+		return s.reported(ctx)
+	}
 	if err := until(ctx, 60*time.Second, begin); err != nil {
 		return err
 	}
@@ -293,6 +298,22 @@ func (s *Stage) setUp(ctx context.Context) error {
 	}
 	if s.Regime == Hold {
 		return s.hold(ctx)
+	}
+	return nil
+}
+
+// reported tells whether the status of each workload has its pods: until then the doors take it for one that has none.
+func (s *Stage) reported(ctx context.Context) error {
+	for _, o := range s.workloads {
+		var w struct {
+			Status struct{ ReadyReplicas, NumberReady int }
+		}
+		if err := s.read(ctx, path(s.Name, o.resource, o.name, ""), &w); err != nil {
+			return err
+		}
+		if w.Status.ReadyReplicas+w.Status.NumberReady != o.pods {
+			return fmt.Errorf("%s: %+v", o.name, w.Status)
+		}
 	}
 	return nil
 }
