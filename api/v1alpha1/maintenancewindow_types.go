@@ -18,7 +18,7 @@ type MaintenanceWindowSpec struct {
 	// title is shown to people, on the page and in calendars. Default: the name of the window.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
-	// +kubebuilder:validation:XValidation:rule="!self.matches('\\\\p{Cc}')",message="must be one line without control characters"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[^\\\\P{Cc}\\\\n\\\\r\\\\t]')",message="must not contain control characters, but for line breaks and tabs"
 	Title string `json:"title,omitempty"`
 
 	// description tells people what to expect during the window.

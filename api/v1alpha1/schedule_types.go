@@ -82,7 +82,7 @@ type Exclusion struct {
 	// reason says to people why, such as: Annandag jul.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule="!self.matches('\\\\p{Cc}')",message="must be one line without control characters"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[^\\\\P{Cc}\\\\n\\\\r\\\\t]')",message="must not contain control characters, but for line breaks and tabs"
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -136,6 +136,6 @@ type OverridePolicy struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="''.matches(self) in [true, false]",message="must be a regular expression of RE2, such as ^INC-[0-9]+"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('\\\\p{Cc}')",message="must be one line without control characters"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[^\\\\P{Cc}\\\\n\\\\r\\\\t]')",message="must not contain control characters, but for line breaks and tabs"
 	ReasonPattern string `json:"reasonPattern,omitempty"`
 }
