@@ -343,7 +343,7 @@ func TestBindingThatCannotBeRestored(t *testing.T) {
 	}()
 	b := doors.StaticBindings()[0]
 	eventually(t, 10*time.Second, func() error { // the authorizer learns of the change a little later
-		if err := shared.Admin.Delete(t.Context(), b.DeepCopy()); client.IgnoreNotFound(err) != nil {
+		if err := client.IgnoreNotFound(shared.Admin.Delete(t.Context(), b.DeepCopy())); err != nil {
 			return err
 		}
 		time.Sleep(200 * time.Millisecond)

@@ -737,7 +737,7 @@ func TestASlowDrawingKeepsNobody(t *testing.T) {
 	s := newSite(at(5, 1, 12, 0), window("w", "Som förut", "2026-05-13"))
 	load := s.load
 	s.do(t, http.MethodGet, "/sv/")
-	s.Server.load = func(ctx context.Context) (announce.Input, error) {
+	s.load = func(ctx context.Context) (announce.Input, error) {
 		loaded <- struct{}{}
 		<-release
 		return load(ctx)
