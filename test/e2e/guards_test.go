@@ -173,7 +173,7 @@ func TestReservedKeys(t *testing.T) {
 		t.Errorf("the note is lost with the other annotations: %v", replaced.Annotations)
 	}
 	wantPassed(t, dry.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"annotations":{"note":"seen"}}}`)))
-	wantPassed(t, own.Patch(t.Context(), d, mergePatch(`{"metadata":{"annotations":{%q:null}}}`, prefix+"override-spent")))
+	wantRefused(t, own.Patch(t.Context(), d, mergePatch(`{"metadata":{"annotations":{%q:null}}}`, prefix+"override-spent")), "never fewer annotations")
 }
 
 // TestStatusGuard: metadata that the doors and guards watch is not changed through a status, or finalizers of a namespace; a
