@@ -167,11 +167,10 @@ func openNow(t *testing.T, mw *v1alpha1.MaintenanceWindow, _ holdable) {
 	})
 }
 
-// overrideNow lets an override stand for an hour, as the operator and its policies note it.
+// overrideNow lets an override stand.
 func overrideNow(t *testing.T, o client.Object) {
 	t.Helper()
-	wantPassed(t, as(t, doors.OperatorUser).Patch(t.Context(), o, mergePatch(`{"metadata":{"labels":{%q:"true"},"annotations":{%q:"INC-1",%q:"alice",%q:%q}}}`,
-		doors.OverriddenLabel, override.Reason, override.By, override.Until, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))))
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, o, override.Reason, "INC-1"))
 }
 
 // undeploy does what make undeploy does.
