@@ -51,6 +51,9 @@ func (r *Freezes) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	if req == everyone {
 		return ctrl.Result{RequeueAfter: maxWait}, r.lookOver(ctx)
 	}
+	if _, known := r.Enforced.Report(); !known {
+		return ctrl.Result{}, nil // the first report wakes everyone, so that each status is written once
+	}
 	var cf v1alpha1.ChangeFreeze
 	if err := r.Client.Get(ctx, req.NamespacedName, &cf, &client.GetOptions{UnsafeDisableDeepCopy: new(true)}); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)

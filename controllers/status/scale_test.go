@@ -74,10 +74,11 @@ func TestWindowsTimesNamespaces(t *testing.T) {
 	}).Build()
 	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer q.ShutDown()
+	told := &enforced.State{}
+	told.Tell(enforced.Report{})
 	r := &Windows{
 		Common: Common{
-			Enforced: &enforced.State{},
-			Client:   c, Source: &compile.Source{Reader: c}, Recorder: events.NewFakeRecorder(10_000), Now: func() time.Time { return now }, View: &View{},
+			Enforced: told, Client: c, Source: &compile.Source{Reader: c}, Recorder: events.NewFakeRecorder(10_000), Now: func() time.Time { return now }, View: &View{},
 		},
 		Support: held.Support{Reader: c}, queue: q,
 	}

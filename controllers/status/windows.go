@@ -79,6 +79,9 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	if req == everyone {
 		return ctrl.Result{RequeueAfter: maxWait}, r.lookOver(ctx, now)
 	}
+	if _, known := r.Enforced.Report(); !known {
+		return ctrl.Result{}, nil // the first report wakes everyone, so that each status is written once
+	}
 	var mw v1alpha1.MaintenanceWindow
 	if err := r.Client.Get(ctx, req.NamespacedName, &mw, &client.GetOptions{UnsafeDisableDeepCopy: new(true)}); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
