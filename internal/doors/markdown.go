@@ -59,7 +59,8 @@ None of it needs a running operator.
 
 Labels, annotations and other metadata (but for those above); finalizers; status; scaling up a workload; any change of a
 workload that has no pods; a new template of a Deployment that is paused, of a StatefulSet or DaemonSet under ` + "`OnDelete`" + `,
-or of a StatefulSet whose partition lies past its last pod; whatever happens to a pod that has ended.
+or of a StatefulSet whose partition lies past its last pod; whatever happens to a pod that has ended. Where such a template is accepted, the
+pods that there are stay; one that is started later, by healing or scaling up, may run it (under ` + "`OnDelete`" + ` it does).
 
 ### Leader labels
 

@@ -150,10 +150,8 @@ func (g *generator) strategy() object {
 	}}
 }
 
+// statefulStrategy is never OnDelete, which is left out (see Sequence).
 func (g *generator) statefulStrategy() object {
-	if g.chance(0.3) {
-		return object{"type": "OnDelete", "rollingUpdate": nil}
-	}
 	return object{"type": "RollingUpdate", "rollingUpdate": object{
 		"partition": one(g, 0, 1, 2, 5, 2147483647), "maxUnavailable": one[any](g, 1, 2, "100%"),
 	}}
