@@ -194,7 +194,12 @@ restart() {
       done
     fi
   done
-  running || { echo "cluster: $name did not come back" >&2; exit 1; }
+  for _ in $(seq 50); do # on a busy machine the last of them may not have begun yet
+    running && return
+    sleep 0.2
+  done
+  echo "cluster: $name did not come back" >&2
+  exit 1
 }
 
 "$verb" "$@"
