@@ -19,9 +19,17 @@ put() {
 for part in crd rbac; do kubectl apply --server-side --force-conflicts -k "$root/config/$part"; done
 put "$root/config/policies"
 kubectl wait --for=condition=Established --timeout=60s -f "$root/config/crd/bases"
+parts=("$root/config/policies") kinds=validatingadmissionpolicies,validatingadmissionpolicybindings
 # Below Kubernetes 1.36 there are no mutating policies.
 if kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'; then
   put "$root/config/mutating"
+  parts+=("$root/config/mutating") kinds+=,mutatingadmissionpolicies,mutatingadmissionpolicybindings
+fi
+# What another version has left is told, and not deleted: it may be what holds a rollout. The bindings of gates are the operator's.
+left=$(comm -13 <(for part in "${parts[@]}"; do kubectl get -k "$part" -o name; done | sort) \
+  <(kubectl get "$kinds" -l 'app.kubernetes.io/managed-by=fonster,!maintenance.fonster.dev/gate' -o name | sort))
+if [[ -n $left ]]; then
+  printf 'Not of this version, and left as it is (docs/upgrade.md tells what to do):\n%s\n' "$left" >&2
 fi
 for _ in $(seq 60); do
   answer=$(kubectl create namespace fonster-install --dry-run=server 2>&1) || true

@@ -599,6 +599,28 @@ func TestGatesOfOldNames(t *testing.T) {
 	}
 }
 
+// TestInstallTellsWhatIsLeft: what carries the label and is not of this version is named, and left; the bindings of gates are not named.
+func TestInstallTellsWhatIsLeft(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	window(t, ns, ns, nextYear())
+	create(t, &admissionv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "fonster-of-another-version", Labels: map[string]string{doors.ManagedByLabel: doors.ManagedBy}},
+		Spec:       admissionv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: "fonster-of-another-version", ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny}},
+	})
+	install := exec.Command("hack/install.sh")
+	install.Dir = cluster.Root()
+	install.Env = append(os.Environ(), "KUBECONFIG="+shared.Kubeconfig)
+	out, err := install.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	const want = "Not of this version, and left as it is (docs/upgrade.md tells what to do):\nvalidatingadmissionpolicybinding.admissionregistration.k8s.io/fonster-of-another-version\n"
+	if _, after, found := strings.Cut(string(out), want); !found || strings.Contains(after, "fonster-") {
+		t.Errorf("it should say %q alone:\n%s", want, out)
+	}
+}
+
 // TestUninstall: nothing is left, also where an operator runs that make does not know of, and restores what it misses.
 func TestUninstall(t *testing.T) {
 	c, err := cluster.Start(fmt.Sprintf("fonster-gone-%d", os.Getpid()))
