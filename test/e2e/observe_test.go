@@ -77,6 +77,12 @@ func TestObserve(t *testing.T) {
 	s.checkMetrics()
 	s.picture(started, work.closes.Add(-3*time.Second))
 
+	t.Log("a policy is gone")
+	wantPassed(t, shared.Admin.Delete(t.Context(), &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "fonster-pod-labels"}}))
+	s.want("a policy is gone", "FonsterNotEnforced")
+	wantPassed(t, shared.Install())
+	policiesRead(t)
+
 	t.Log("the operator is killed")
 	operator.Kill()
 	s.want("killed", "FonsterDown")
