@@ -166,6 +166,37 @@ func TestAttackByReleasedPods(t *testing.T) {
 	}
 }
 
+// TestPodsThatAreNotYetCounted: a controller says that it has seen the spec before its status counts the pods that it has started. They
+// are not taken for none in between.
+func TestPodsThatAreNotYetCounted(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	web := deployment(t, ns, "web", 0)
+	window(t, ns, ns, nextYear(), everyDisruption)
+	controller := as(t, "system:serviceaccount:kube-system:deployment-controller")
+	scaled := func(c client.Client, n int32) {
+		t.Helper()
+		wantPassed(t, c.Patch(t.Context(), web, mergePatch(`{"spec":{"replicas":%d}}`, n)))
+	}
+	tries := 0
+	for range 10 {
+		scaled(shared.Admin, 2)
+		for ready := false; !ready; tries++ {
+			wantRefused(t, setImage(t.Context(), client.NewDryRunClient(shared.Admin), web, "app:2"), "Rollout of Deployment")
+			get(t, web)
+			ready = web.Status.ReadyReplicas == 2
+		}
+		scaled(controller, 0)
+		eventually(t, 30*time.Second, func() error {
+			if get(t, web); web.Status.Replicas != 0 || web.Status.ObservedGeneration < web.Generation {
+				return fmt.Errorf("%d replicas", web.Status.Replicas)
+			}
+			return nil
+		})
+	}
+	t.Logf("refused %d times while the pods were starting", tries)
+}
+
 // podTemplate is the template in a workload.
 func podTemplate(o client.Object) *corev1.PodTemplateSpec {
 	switch w := o.(type) {
