@@ -32,8 +32,8 @@ type target struct{ resource, name, app string }
 //   - a pod without an owner that is created with labels by which a ReplicaSet or ReplicationController takes it over: creating pods is how the
 //     cluster heals, and is never looked at. The newest goes first of those that are too many, but where it runs before its controller has
 //     counted, and costs more to delete. What is created has no such labels; that it is given them later is played.
-//   - OnDelete for a StatefulSet: whoever sets it parks what is held, which is then no longer held; the pods that there are stay, and one that is
-//     started later, as by scaling up, runs the new template (docs/doors.md, "Never gated").
+//   - a StatefulSet that its user parks, by OnDelete or a partition past its last pod: it is then no longer held; the pods that there are stay, and
+//     one that is started later, as by scaling up, may run the new template (docs/doors.md, "Never gated").
 //   - Under the default disruptions, evictions, and fewer replicas, though not none (Move.Drains): they are a choice that a window makes.
 //
 // Everything that a namespace admin may do besides is played.
