@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -501,6 +502,15 @@ func keepRunning(t *testing.T) {
 // TestTrainAPIServerRestarts: the same with the API server killed and started again in the middle, twice.
 func TestTrainAPIServerRestarts(t *testing.T) {
 	tr := newTrain(t, trainSize{60, 10, 3}, 4)
+	t.Cleanup(func() { // for the tests that follow: what has just started refuses what it cannot judge yet
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "admitted"}}
+		for range 90 {
+			if shared.Admin.Create(context.Background(), ns.DeepCopy(), client.DryRunAll) == nil {
+				return
+			}
+			time.Sleep(time.Second)
+		}
+	})
 	keepRunning(t)
 	tr.open()
 	for range 2 {
