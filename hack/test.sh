@@ -14,7 +14,7 @@ status=0
 # run FOLDER PACKAGE...: two packages at a time; two cores bear one control plane, the one of test/e2e, beside a package that
 # needs none.
 run() {
-  (cd "$1" && "$root/.local/tools/gotestsum" --jsonfile "$report.part" -- -count=1 -p 2 -timeout "${TEST_TIMEOUT:-45m}" "${@:2}") || status=$?
+  (cd "$1" && "$root/.local/tools/gotestsum" --jsonfile "$report.part" -- -count=1 -p 2 -timeout "${TEST_TIMEOUT:-60m}" "${@:2}") || status=$?
   cat "$report.part" >>"$report"
 }
 
