@@ -92,6 +92,9 @@ func (g *generator) finish(m Move) Move {
 		}
 	}
 	m.Wait = one(g, 0, 0, 0, 30, 60, 150, 300)
+	if m.Verb == "apply" && !slices.ContainsFunc(m.Does, func(d string) bool { return strings.HasSuffix(d, "/replicas") }) {
+		m.Drains = true // what its manager has applied before, and does not now, goes: spec.replicas too
+	}
 	return m
 }
 
