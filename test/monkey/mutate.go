@@ -153,7 +153,7 @@ func (g *generator) strategy() object {
 // statefulStrategy never parks, which is left out (see Sequence).
 func (g *generator) statefulStrategy() object {
 	return object{"type": "RollingUpdate", "rollingUpdate": object{
-		"partition": one(g, 0, 1, 2), "maxUnavailable": one[any](g, 1, 2, "100%"),
+		"partition": one(g, 0, 1), "maxUnavailable": one[any](g, 1, 2, "100%"),
 	}}
 }
 
