@@ -14,12 +14,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -29,6 +26,7 @@ import (
 	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/gather"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/parallel"
 )
@@ -65,8 +63,8 @@ const (
 	outlive = 2 * time.Second
 	// again is when to look again at what is still being worked out.
 	again = 50 * time.Millisecond
-	// gather lets what changes at once be written at once; an edge never waits for it.
-	gather = 20 * time.Millisecond
+	// settle lets what changes at once be written at once; an edge never waits for it.
+	settle = 20 * time.Millisecond
 	// firstRetry and lastRetry bound the wait before trying again what could not be written.
 	firstRetry, lastRetry = 10 * time.Millisecond, 5 * time.Second
 	// writers bounds the writes in flight at an edge.
@@ -82,14 +80,7 @@ var everything = reconcile.Request{NamespacedName: types.NamespacedName{Name: "g
 
 // SetupWithManager registers the reconciler.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-	soon := func(q queue) { q.AddAfter(everything, gather) }
-	all := handler.Funcs{
-		CreateFunc:  func(_ context.Context, _ event.CreateEvent, q queue) { soon(q) },
-		UpdateFunc:  func(_ context.Context, _ event.UpdateEvent, q queue) { soon(q) },
-		DeleteFunc:  func(_ context.Context, _ event.DeleteEvent, q queue) { soon(q) },
-		GenericFunc: func(_ context.Context, _ event.GenericEvent, q queue) { soon(q) },
-	}
+	all := gather.Into(everything, settle)
 	changed := builder.WithPredicates(r.Source.Changes()) // of a gate: its generation
 	b := ctrl.NewControllerManagedBy(mgr).Named("gates").
 		Watches(&v1alpha1.MaintenanceWindow{}, all, changed).

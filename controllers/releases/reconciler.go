@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -30,6 +29,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/gather"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/release"
@@ -92,8 +92,8 @@ const (
 	// overdue is how long other namespaces wait for one that was let go, and never gets done: as long as a Deployment has for
 	// progress, if its owner says nothing. StatefulSets and DaemonSets have no such time, and owners may say 68 years.
 	overdue = 10 * time.Minute
-	// gather lets what happens at once be planned at once.
-	gather = 20 * time.Millisecond
+	// settle lets what happens at once be planned at once.
+	settle = 20 * time.Millisecond
 	// parallelism bounds the requests in flight.
 	parallelism = 16
 )
@@ -106,14 +106,7 @@ var train = reconcile.Request{NamespacedName: types.NamespacedName{Name: "train"
 // SetupWithManager registers the reconciler, which works while this replica leads.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.forget()
-	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-	soon := func(q queue) { q.AddAfter(train, gather) }
-	all := handler.Funcs{
-		CreateFunc:  func(_ context.Context, _ event.CreateEvent, q queue) { soon(q) },
-		UpdateFunc:  func(_ context.Context, _ event.UpdateEvent, q queue) { soon(q) },
-		DeleteFunc:  func(_ context.Context, _ event.DeleteEvent, q queue) { soon(q) },
-		GenericFunc: func(_ context.Context, _ event.GenericEvent, q queue) { soon(q) },
-	}
+	all := gather.Into(train, settle)
 	b := ctrl.NewControllerManagedBy(mgr).Named("releases").
 		Watches(&v1alpha1.MaintenanceWindow{}, all, builder.WithPredicates(predicate.Or(r.Source.Changes(), accountChanged))).
 		Watches(&v1alpha1.ChangeFreeze{}, all, builder.WithPredicates(r.Source.Changes())).
@@ -189,7 +182,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	err = run.execute(ctx, release.Next(objects, rules))
 	next := wait(r.lookAgain(compiled.Set.Until(now)), r.Now())
 	if run.replan {
-		next = gather
+		next = settle
 	}
 	return ctrl.Result{RequeueAfter: next}, errors.Join(checkErr, err)
 }

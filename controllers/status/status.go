@@ -29,6 +29,7 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/gather"
 	"fonster.dev/fonster/internal/schedule"
 )
 
@@ -85,20 +86,7 @@ func result(until, now time.Time) ctrl.Result {
 }
 
 // enqueueEveryone asks, a little later and once for many events, to look over every object, of which it tells first.
-func enqueueEveryone(tell func()) handler.EventHandler { return enqueueEveryoneAfter(settle, tell) }
-
-func enqueueEveryoneAfter(wait time.Duration, tell func()) handler.EventHandler {
-	enqueue := func(q queue) {
-		tell()
-		q.AddAfter(everyone, wait)
-	}
-	return handler.Funcs{
-		CreateFunc:  func(_ context.Context, _ event.CreateEvent, q queue) { enqueue(q) },
-		UpdateFunc:  func(_ context.Context, _ event.UpdateEvent, q queue) { enqueue(q) },
-		DeleteFunc:  func(_ context.Context, _ event.DeleteEvent, q queue) { enqueue(q) },
-		GenericFunc: func(_ context.Context, _ event.GenericEvent, q queue) { enqueue(q) },
-	}
-}
+func enqueueEveryone(tell func()) handler.EventHandler { return gather.Into(everyone, settle, tell) }
 
 // enqueueNamespaces is enqueueEveryone for the namespaces, which are counted.
 func (c *Common) enqueueNamespaces() handler.EventHandler {
@@ -107,7 +95,7 @@ func (c *Common) enqueueNamespaces() handler.EventHandler {
 
 // enforcement looks over every object at once when something else than before keeps what they say from being enforced.
 func (c *Common) enforcement() source.Source {
-	return source.Channel(c.Enforced.Changes(), enqueueEveryoneAfter(0, func() {}))
+	return source.Channel(c.Enforced.Changes(), gather.Into(everyone, 0))
 }
 
 // setEnforced sets the condition Enforced of what has a gate, as soon as it is known; then whoever waits for it is woken.

@@ -13,7 +13,9 @@ import (
 	"sync"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -125,23 +127,18 @@ func Policies(ctx context.Context, reader client.Reader, knowsMutating bool) (mi
 
 // installed are the hashes of the policies that a cache has, by name.
 func installed(ctx context.Context, reader client.Reader, kind string) (map[string]string, error) {
-	hashes := map[string]string{}
+	var list client.ObjectList = &admissionv1.MutatingAdmissionPolicyList{}
 	if kind == validating {
-		var list admissionv1.ValidatingAdmissionPolicyList
-		if err := reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("listing policies: %w", err)
-		}
-		for i := range list.Items {
-			hashes[list.Items[i].Name] = list.Items[i].Annotations[digestKey]
-		}
-		return hashes, nil
+		list = &admissionv1.ValidatingAdmissionPolicyList{}
 	}
-	var list admissionv1.MutatingAdmissionPolicyList
-	if err := reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+	if err := reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing policies: %w", err)
 	}
-	for i := range list.Items {
-		hashes[list.Items[i].Name] = list.Items[i].Annotations[digestKey]
-	}
-	return hashes, nil
+	hashes := map[string]string{}
+	err := meta.EachListItem(list, func(o runtime.Object) error {
+		policy := o.(client.Object)
+		hashes[policy.GetName()] = policy.GetAnnotations()[digestKey]
+		return nil
+	})
+	return hashes, err
 }
