@@ -97,11 +97,6 @@ type ChangeFreezeStatus struct {
 	// namespaces is the number of namespaces that the freeze governs.
 	// +optional
 	Namespaces int32 `json:"namespaces"`
-
-	// gate is the name of the Gate that the freeze is compiled into.
-	// +optional
-	// +kubebuilder:validation:MaxLength=253
-	Gate string `json:"gate,omitempty"`
 }
 
 // ChangeFreeze stops disruption of the workloads it selects, also inside open windows.
@@ -116,7 +111,6 @@ type ChangeFreezeStatus struct {
 // +kubebuilder:printcolumn:name="Enforcement",type=string,JSONPath=`.spec.enforcement`
 // +kubebuilder:printcolumn:name="Namespaces",type=integer,JSONPath=`.status.namespaces`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`
-// +kubebuilder:printcolumn:name="Gate",type=string,JSONPath=`.status.gate`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type ChangeFreeze struct {
 	metav1.TypeMeta `json:",inline"`

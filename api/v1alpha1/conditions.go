@@ -9,6 +9,8 @@ const (
 	ConditionEnforced = "Enforced"
 	// ConditionOpen says whether a window lets disruption pass now.
 	ConditionOpen = "Open"
+	// ConditionAccepting says whether something new may begin now: Open, and not in the cutoff. Scripts wait for it.
+	ConditionAccepting = "Accepting"
 	// ConditionActive says whether a freeze is in force now.
 	ConditionActive = "Active"
 	// ConditionGoverning says whether any namespace matches the selector.
@@ -61,6 +63,11 @@ const (
 	ReasonFrozen = "Frozen"
 	// ReasonNotReady: not Open or not Active, because not Ready.
 	ReasonNotReady = "NotReady"
+
+	// ReasonAccepting: Accepting.
+	ReasonAccepting = "Accepting"
+	// ReasonCutoff: not Accepting, the occurrence in progress lets nothing new begin any more.
+	ReasonCutoff = "Cutoff"
 
 	// ReasonFreezeActive: Active.
 	ReasonFreezeActive = "FreezeActive"

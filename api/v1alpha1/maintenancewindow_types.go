@@ -142,10 +142,6 @@ type ReleasePolicy struct {
 	EarlyClose string `json:"earlyClose,omitempty"`
 }
 
-// ClosedAnnotation on a MaintenanceWindow ends an occurrence early: "FROM/UNTIL", instants of RFC 3339; in between the window is
-// closed. kubectl window close writes it.
-const ClosedAnnotation = "maintenance.fonster.dev/closed"
-
 // MaintenanceWindowStatus is what the operator has seen of the window. It decides nothing, but for closedEarly and, of a train of
 // releases, currentOccurrence.
 type MaintenanceWindowStatus struct {
@@ -170,6 +166,11 @@ type MaintenanceWindowStatus struct {
 	// +optional
 	ClosesAt *metav1.Time `json:"closesAt,omitempty"`
 
+	// nothingNewFrom is when the cutoff of the occurrence in progress begins, or began: from then on nothing new may begin until the
+	// window closes. Absent while closed, and without a cutoff.
+	// +optional
+	NothingNewFrom *metav1.Time `json:"nothingNewFrom,omitempty"`
+
 	// upcoming lists the next occurrences, the one that is open included; at most 8.
 	// +optional
 	// +listType=atomic
@@ -183,11 +184,6 @@ type MaintenanceWindowStatus struct {
 	// held is the number of rollouts that wait for the window.
 	// +optional
 	Held int32 `json:"held,omitempty"`
-
-	// gate is the name of the Gate that the window is compiled into.
-	// +optional
-	// +kubebuilder:validation:MaxLength=253
-	Gate string `json:"gate,omitempty"`
 
 	// overrides lists the last emergency overrides that passed the window, newest first; at most 20.
 	// +optional
@@ -316,9 +312,6 @@ type OccurrenceSummary struct {
 	Turn string `json:"turn,omitempty"`
 }
 
-// MaxStopped is how many namespaces an account lists of which nothing more is released.
-const MaxStopped = 64
-
 // StoppedNamespace is a namespace of which nothing more is released in an occurrence.
 type StoppedNamespace struct {
 	// namespace is its name.
@@ -347,7 +340,6 @@ type StoppedNamespace struct {
 // +kubebuilder:printcolumn:name="Time Zone",type=string,JSONPath=`.spec.timeZone`,priority=1
 // +kubebuilder:printcolumn:name="Opens At",type=string,JSONPath=`.status.opensAt`,priority=1
 // +kubebuilder:printcolumn:name="Closes At",type=string,JSONPath=`.status.closesAt`,priority=1
-// +kubebuilder:printcolumn:name="Gate",type=string,JSONPath=`.status.gate`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type MaintenanceWindow struct {
 	metav1.TypeMeta `json:",inline"`
