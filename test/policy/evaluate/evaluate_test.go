@@ -85,8 +85,8 @@ func TestEvaluate(t *testing.T) {
 		},
 		"with the right": {
 			func(r *Request) {
-				r.Rights = func(verb, group, resource, name string) bool {
-					return verb+" "+group+" "+resource+" "+name == "override maintenance.fonster.dev maintenancewindows night"
+				r.Rights = func(right Right) bool {
+					return right == Right{Verb: "override", Group: v1alpha1.GroupName, Resource: "maintenancewindows", Name: "night"}
 				}
 			}, "allowed", 0,
 		},

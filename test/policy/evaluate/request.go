@@ -29,7 +29,7 @@ type Request struct {
 	User   string
 	Groups []string
 	// Rights says whether the user may do something; nil: nothing.
-	Rights func(verb, group, resource, name string) bool
+	Rights func(Right) bool
 
 	// NamespaceObject is the namespace that the request is in, as it is stored; nil: one without labels.
 	NamespaceObject *corev1.Namespace
@@ -39,6 +39,9 @@ type Request struct {
 	// Now, when it is set, has the API server stamp the request into the object's managedFields, and count its generation up.
 	Now time.Time
 }
+
+// Right is what a policy asks for.
+type Right struct{ Verb, Group, Resource, Subresource, Namespace, Name string }
 
 // Denial is a refusal by one policy, or a warning.
 type Denial struct{ Policy, Message, Reason string }

@@ -134,7 +134,7 @@ func (s *Server) begin(r *Request) *evaluation {
 		e.params.gate = Unstructured(r.Gate)
 	}
 	object, old := e.stored(r.Object), e.stored(r.Old)
-	if object != nil && !r.Now.IsZero() && r.Subresource != "scale" && r.Subresource != "eviction" { // which have no time
+	if object != nil && !r.Now.IsZero() && r.Subresource != "scale" { // which has no time
 		Stamp(object, old, r.Now)
 	}
 	e.object, e.old = e.shown(object), e.shown(old)
@@ -181,7 +181,8 @@ func (e *evaluation) attributes() admission.Attributes {
 
 // Authorize lets the policies ask for rights.
 func (e *evaluation) Authorize(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
-	if e.request.Rights != nil && e.request.Rights(a.GetVerb(), a.GetAPIGroup(), a.GetResource(), a.GetName()) {
+	right := Right{a.GetVerb(), a.GetAPIGroup(), a.GetResource(), a.GetSubresource(), a.GetNamespace(), a.GetName()}
+	if e.request.Rights != nil && e.request.Rights(right) {
 		return authorizer.DecisionAllow, "", nil
 	}
 	return authorizer.DecisionNoOpinion, "", nil
