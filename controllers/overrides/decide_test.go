@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -18,7 +17,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func object(annotations ...string) *metav1.PartialObjectMetadata {
 	o := metadata(kinds[0])
 	o.Namespace, o.Name, o.Generation = "a", "web", 3
-	o.Annotations, o.Labels = map[string]string{}, map[string]string{doors.OverriddenLabel: "true"}
+	o.Annotations, o.Labels = map[string]string{}, map[string]string{v1alpha1.OverriddenLabel: "true"}
 	for i := 0; i+1 < len(annotations); i += 2 {
 		o.Annotations[annotations[i]] = annotations[i+1]
 	}

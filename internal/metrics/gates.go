@@ -9,8 +9,8 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // collectGates tells what the Gates of the cluster say, which is what is enforced, and for how long it has not been what windows
@@ -34,7 +34,7 @@ func (m *Metrics) collectGates(ch chan<- prometheus.Metric, s *Snapshot, now tim
 		gauge(ch, gateLate, now.Sub(since).Seconds(), g.Name)
 		n := 0
 		for name, labels := range s.Namespaces {
-			if g.Target.Namespaces.Matches(labels) && !doors.Protected(name) {
+			if g.Target.Namespaces.Matches(labels) && !policy.Protected(name) {
 				n++
 			}
 		}

@@ -32,12 +32,12 @@ import (
 	"fonster.dev/fonster/controllers/announcements"
 	"fonster.dev/fonster/controllers/overrides"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/metrics"
 	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // Options are the operator's flags.
@@ -50,7 +50,7 @@ type Options struct {
 	ProbeAddress string
 	// ExemptUsers and ExemptGroups pass every gate, besides the control plane; exact names.
 	ExemptUsers, ExemptGroups []string
-	// LeaderLabels are keys of labels that a pod's own service account may change, besides doors.LeaderLabels.
+	// LeaderLabels are keys of labels that a pod's own service account may change, besides policy.LeaderLabels.
 	LeaderLabels []string
 	// PageAddress is where the page and its feeds are served over HTTP, such as :8090; 0 turns them off.
 	PageAddress string
@@ -122,7 +122,7 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, err
 	}
-	managed, err := labels.Parse(doors.ManagedByLabel + "=" + doors.ManagedBy)
+	managed, err := labels.Parse(v1alpha1.ManagedByLabel + "=" + v1alpha1.ManagedBy)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 		&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
 		namespaces: {Transform: onlyLabels},
 		&corev1.ConfigMap{}: {
-			Namespaces: map[string]cache.Config{doors.OperatorNamespace: {}},
+			Namespaces: map[string]cache.Config{policy.OperatorNamespace: {}},
 			Label:      labels.SelectorFromSet(labels.Set{announcements.Label: "true"}),
 		},
 	}
@@ -142,7 +142,7 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 	for _, policy := range (held.Support{Mutating: mutating}).Policies() {
 		byObject[policy] = cache.ByObject{Transform: enforced.Digest}
 	}
-	marked, err := labels.Parse(doors.HeldLabel)
+	marked, err := labels.Parse(v1alpha1.HeldLabel)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ func addLease(mgr ctrl.Manager, lease *leader.Lease, config *rest.Config, option
 			return nil
 		}
 		return lease.Run(ctx, leader.Config{
-			Rest: config, Namespace: doors.OperatorNamespace, Name: "fonster", Identity: identity,
+			Rest: config, Namespace: policy.OperatorNamespace, Name: "fonster", Identity: identity,
 			Duration: options.LeaseDuration, RenewDeadline: options.RenewDeadline, RetryPeriod: options.RetryPeriod,
 		})
 	}))
@@ -223,7 +223,7 @@ func onlyOurs(object any) (any, error) {
 func ours(annotations map[string]string) map[string]string {
 	var kept map[string]string
 	for key, value := range annotations {
-		if strings.HasPrefix(key, override.Prefix) {
+		if strings.HasPrefix(key, v1alpha1.GroupName+"/") {
 			if kept == nil {
 				kept = map[string]string{}
 			}
