@@ -97,7 +97,7 @@ func gateTarget(s gate.TargetState) v1alpha1.GateTarget {
 func gateFreeze(s gate.FreezeState) v1alpha1.GateFreeze {
 	f := v1alpha1.GateFreeze{
 		Name:           s.Name,
-		Reason:         clip(s.Reason, v1alpha1.MaxOverrideReason),
+		Reason:         clip(s.Reason, maxReason),
 		ObjectSelector: objectSelector(s.Objects),
 		Disruptions:    apiDisruptions(s.Disruptions),
 		Enforcement:    v1alpha1.Enforcement(s.Enforcement),
@@ -111,6 +111,9 @@ func gateFreeze(s gate.FreezeState) v1alpha1.GateFreeze {
 	}
 	return f
 }
+
+// maxReason is how many characters a Gate has room for of the reason of a freeze: as many as that may have.
+const maxReason = 256
 
 // clip shortens a text to n characters.
 func clip(text string, n int) string {

@@ -88,7 +88,7 @@ func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, set *gate.Set,
 		w.Overridden = w.Overridden || override.Parse(namespace).Stands(now)
 	}
 	if !policy.Protected(w.Meta.Namespace) {
-		w.Verdict = set.Governing(namespaceLabels, labels, gate.Rollout, now)
+		w.Verdict = set.Verdict(namespaceLabels, labels, gate.Rollout, now)
 	}
 	w.Windows, w.Open, w.Accepting, w.Frozen = w.Verdict.Windows, w.Verdict.Open, w.Verdict.Accepting, w.Verdict.Freeze != ""
 }
