@@ -101,13 +101,13 @@ func TestNote(t *testing.T) {
 		other.Name = string(rune('a' + i))
 		list, _ = note(list, *decide(other, governed{longest: time.Hour}, noon).record, other, noon)
 	}
-	if len(list) != maxRecords {
+	if len(list) != v1alpha1.MaxOverrideRecords {
 		t.Errorf("%d records", len(list))
 	}
 	if open := standing(list); !slices.Equal(open, []string{"Deployment a/web"}) {
 		t.Errorf("standing %q, want what stands kept before what has ended", open)
 	}
-	if closed := closeAll(list, "Deployment a/web", v1alpha1.OverrideDeleted, noon.Add(time.Minute)); closed[maxRecords-1].Ended != v1alpha1.OverrideDeleted {
+	if closed := closeAll(list, "Deployment a/web", v1alpha1.OverrideDeleted, noon.Add(time.Minute)); closed[v1alpha1.MaxOverrideRecords-1].Ended != v1alpha1.OverrideDeleted {
 		t.Errorf("gone with its object: %+v", closed[0])
 	}
 }

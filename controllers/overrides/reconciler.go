@@ -244,25 +244,29 @@ func governing(
 			g.longest = d
 		}
 	}
-	for _, name := range compiled.Names("MaintenanceWindow") {
-		w := compiled.Windows[name]
-		if w.Enforcement != gate.Warn && w.Problems.HasTarget() && w.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || w.Target.Objects.Matches(objectLabels)) {
-			var mw v1alpha1.MaintenanceWindow
-			if err := reader.Get(ctx, types.NamespacedName{Name: name}, &mw); apierrors.IsNotFound(err) { // gone a moment ago
-				continue
-			} else if err != nil {
-				return governed{}, err
-			}
-			if created := mw.CreationTimestamp.Time; len(g.windows) == 0 || created.Before(g.since) {
-				g.since = created
-			}
-			g.windows = append(g.windows, name)
-			shorten(w.MaxOverride)
-		}
+	all := compiled.Set.Of(namespaceLabels)
+	if all == nil {
+		return g, nil
 	}
-	for _, name := range compiled.Names("ChangeFreeze") {
-		f := compiled.Freezes[name]
-		if f.Overridable && f.Enforcement != gate.Warn && f.Problems.HasTarget() && f.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || f.Target.Objects.Matches(objectLabels)) {
+	selects := func(t gate.Target) bool { return o.Namespace == "" || t.Objects.Matches(objectLabels) }
+	for _, w := range all.Windows {
+		if w.Enforcement == gate.Warn || !selects(w.Target) {
+			continue
+		}
+		var mw v1alpha1.MaintenanceWindow
+		if err := reader.Get(ctx, types.NamespacedName{Name: w.Name}, &mw); apierrors.IsNotFound(err) { // gone a moment ago
+			continue
+		} else if err != nil {
+			return governed{}, err
+		}
+		if created := mw.CreationTimestamp.Time; len(g.windows) == 0 || created.Before(g.since) {
+			g.since = created
+		}
+		g.windows = append(g.windows, w.Name)
+		shorten(w.MaxOverride)
+	}
+	for _, f := range all.Freezes {
+		if f.Overridable && f.Enforcement != gate.Warn && selects(f.Target) {
 			shorten(f.MaxOverride)
 		}
 	}

@@ -51,7 +51,7 @@ func areas(s *Snapshot, now time.Time) map[string]*area {
 		}
 	}
 	for name, f := range s.Compiled.Freezes {
-		state, _, _, found := s.Compiled.Set.Freeze(name, now)
+		state, _, found := s.Compiled.Set.Freeze(name, now)
 		if found && state.Active && f.Enforcement == gate.Deny && len(f.Target.Objects) == 0 {
 			at(f.Target).stopped[kindsOf(f.Disruptions)] = true
 		}

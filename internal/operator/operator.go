@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -122,25 +121,17 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, err
 	}
-	managed, err := labels.Parse(v1alpha1.ManagedByLabel + "=" + v1alpha1.ManagedBy)
-	if err != nil {
-		return nil, err
-	}
 	namespaces := &metav1.PartialObjectMetadata{}
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	byObject := map[client.Object]cache.ByObject{
-		&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
 		namespaces: {Transform: onlyLabels},
 		&corev1.ConfigMap{}: {
 			Namespaces: map[string]cache.Config{policy.OperatorNamespace: {}},
 			Label:      labels.SelectorFromSet(labels.Set{announcements.Label: "true"}),
 		},
 	}
-	if mutating {
-		byObject[&admissionv1.MutatingAdmissionPolicyBinding{}] = cache.ByObject{Label: managed}
-	}
-	for _, policy := range (held.Support{Mutating: mutating}).Policies() {
-		byObject[policy] = cache.ByObject{Transform: enforced.Digest}
+	for _, installed := range enforced.Kinds(mutating) {
+		byObject[installed] = cache.ByObject{Transform: enforced.Digest}
 	}
 	marked, err := labels.Parse(v1alpha1.HeldLabel)
 	if err != nil {
@@ -287,7 +278,7 @@ func snapshot(ctx context.Context, source *compile.Source, work *work, state *en
 		Namespaces: make(map[string]map[string]string, len(namespaces.Items)),
 	}
 	for i := range gates.Items {
-		s.Gates[gates.Items[i].Name] = &gates.Items[i]
+		s.Gates[gates.Items[i].Namespace] = &gates.Items[i]
 	}
 	for _, o := range standing {
 		s.Overrides = append(s.Overrides, o.Windows)

@@ -23,11 +23,11 @@ func TestSpend(t *testing.T) {
 		}
 	}
 	o := parse(annotations)
-	if len(o.Spent) != maxSpent || o.Spent[0] != "INC-11" || o.Spent[7] != "INC-4" {
+	if len(o.Spent) != v1alpha1.MaxSpentReasons || o.Spent[0] != "INC-11" || o.Spent[7] != "INC-4" {
 		t.Errorf("remembered %q", o.Spent)
 	}
 	annotations[Reason] = "INC-5"
-	if o := parse(map[string]string{Spent: parse(annotations).Spend()}); len(o.Spent) != maxSpent || o.Spent[0] != "INC-5" || o.Spent[7] != "INC-4" {
+	if o := parse(map[string]string{Spent: parse(annotations).Spend()}); len(o.Spent) != v1alpha1.MaxSpentReasons || o.Spent[0] != "INC-5" || o.Spent[7] != "INC-4" {
 		t.Errorf("remembered %q, want INC-5 first and once", o.Spent)
 	}
 	for _, reason := range []string{strings.Repeat("x", 257), "two\nlines"} {
