@@ -14,7 +14,6 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/release"
@@ -189,7 +188,7 @@ func TestHeldOpens(t *testing.T) {
 		s := &Snapshot{Windows: windows, Compiled: compiled}
 		for _, l := range tc.held {
 			w := held.Workload{Meta: held.Metadata("Deployment"), Kind: "Deployment"}
-			w.Meta.Labels = labels{doors.HeldLabel: doors.HeldWaiting}
+			w.Meta.Labels = labels{v1alpha1.HeldLabel: v1alpha1.HeldWaiting}
 			namespace := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Labels: l}}
 			w.Judge(namespace, compiled.Set, noon)
 			s.Held = append(s.Held, w)
