@@ -79,6 +79,10 @@ const (
 
 	// ReasonHoldNotSupported: not HoldSupported; Hold is enforced as Deny.
 	ReasonHoldNotSupported = "HoldNotSupported"
+	// ReasonNothingToHold: not HoldSupported, as the window does not govern rollouts; Hold is enforced as Deny.
+	ReasonNothingToHold = "NothingToHold"
+	// ReasonOverruledByDeny: not HoldSupported, as somewhere a window with enforcement Deny refuses what this one would hold.
+	ReasonOverruledByDeny = "OverruledByDeny"
 	// ReasonHoldSupported: HoldSupported.
 	ReasonHoldSupported = "HoldSupported"
 	// ReasonRolloutsHeld: Holding.
