@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/api/v1alpha1"
 )
 
 // kinds are what can carry an override.
@@ -35,29 +35,18 @@ type Store struct {
 
 // NewStore returns a store that the manager runs.
 func NewStore(mgr ctrl.Manager, config *rest.Config) (*Store, error) {
-	marked, err := labels.Parse(doors.OverriddenLabel)
+	marked, err := labels.Parse(v1alpha1.OverriddenLabel)
 	if err != nil {
 		return nil, err
 	}
 	c, err := cache.New(config, cache.Options{
 		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient(),
-		DefaultLabelSelector: marked, DefaultTransform: onlyTimes,
+		DefaultLabelSelector: marked, DefaultTransform: reduceFields,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &Store{cache: c}, mgr.Add(c)
-}
-
-// onlyTimes keeps of the managed fields who wrote when.
-func onlyTimes(object any) (any, error) {
-	if o, ok := object.(metav1.Object); ok {
-		fields := o.GetManagedFields()
-		for i := range fields {
-			fields[i].FieldsV1 = nil
-		}
-	}
-	return object, nil
 }
 
 // list returns the metadata of everything that carries an override.

@@ -62,9 +62,9 @@ func (r *Freezes) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	if err != nil || !ready {
 		return ctrl.Result{RequeueAfter: again}, err
 	}
-	status, until := freezeStatus(&cf, view.compiled, view.namespaces, now)
+	status, until := freezeStatus(&cf, view, now)
 	keepsBack(&cf, &status, view.waiting, now)
-	r.setEnforced(&status.Conditions, cf.Generation, status.Gate, now)
+	r.setEnforced(&status.Conditions, cf.Generation, view.governs, now)
 	if equality.Semantic.DeepEqual(cf.Status, status) {
 		return result(until, now), nil
 	}
@@ -89,19 +89,18 @@ func (r *Freezes) lookOver(ctx context.Context) error {
 }
 
 // freezeStatus is the status of a freeze at now, and when it changes by itself.
-func freezeStatus(cf *v1alpha1.ChangeFreeze, compiled *compile.Compiled, namespaces int32, now time.Time) (v1alpha1.ChangeFreezeStatus, time.Time) {
-	freeze := compiled.Freezes[cf.Name]
-	state, gateName, until, _ := compiled.Set.Freeze(cf.Name, now)
+func freezeStatus(cf *v1alpha1.ChangeFreeze, view glance, now time.Time) (v1alpha1.ChangeFreezeStatus, time.Time) {
+	freeze := view.compiled.Freezes[cf.Name]
+	state, until, _ := view.compiled.Set.Freeze(cf.Name, now)
 	status := *cf.Status.DeepCopy()
 	status.ObservedGeneration = cf.Generation
-	status.Gate = gateName
-	status.Namespaces = namespaces
+	status.Namespaces = int32(view.namespaces.n)
 	status.StartsAt, status.EndsAt = apiTime(state.StartsAt), apiTime(state.EndsAt)
-	status.Upcoming = occurrences(gate.Upcoming(freeze.Schedule, now, maxUpcoming), cf.CreationTimestamp)
+	status.Upcoming = occurrences(gate.Upcoming(freeze.Schedule, now, v1alpha1.MaxUpcoming), cf.CreationTimestamp)
 	setConditions(&status.Conditions, cf.Generation, now,
-		ready(freeze.Problems, freeze.Schedule, now, "; the freeze is in force until this is corrected"),
-		activeCondition(state),
-		governing(freeze.Target, namespaces),
+		ready(freeze.Problems, freeze.Schedule, now, "; the freeze is in force until this is corrected", "read", everybody(freeze.Target, cf.Spec.Audiences)...),
+		activeCondition(freeze, state),
+		governing(freeze.Target, view.namespaces),
 	)
 	return status, until
 }
@@ -116,9 +115,13 @@ func keepsBack(cf *v1alpha1.ChangeFreeze, status *v1alpha1.ChangeFreezeStatus, n
 	setConditions(&status.Conditions, cf.Generation, now, holding(names))
 }
 
-func activeCondition(state gate.FreezeState) metav1.Condition {
+func activeCondition(freeze compile.CompiledFreeze, state gate.FreezeState) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionActive}
 	switch {
+	case !freeze.Problems.HasTarget():
+		c.Status, c.Reason, c.Message = metav1.ConditionFalse, v1alpha1.ReasonNotReady, "nothing is governed: "+unread(freeze.Problems)
+	case len(freeze.Problems) > 0:
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonFreezeActive, "in force: "+unread(freeze.Problems)
 	case state.Active && state.EndsAt.IsZero():
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonFreezeActive, "in force until changed or deleted"
 	case state.Active:

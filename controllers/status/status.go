@@ -6,6 +6,7 @@ package status
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,6 @@ const (
 	// settle gathers the events of many namespaces that come at once.
 	settle = time.Second
 
-	maxUpcoming = 8
 	// writers bounds the writes in flight. A write waits for the disk of etcd, which takes many at once in hardly more time than one.
 	writers = 32
 )
@@ -98,10 +98,10 @@ func (c *Common) enforcement() source.Source {
 	return source.Channel(c.Enforced.Changes(), gather.Into(everyone, 0))
 }
 
-// setEnforced sets the condition Enforced of what has a gate, as soon as it is known; then whoever waits for it is woken.
-func (c *Common) setEnforced(conditions *[]metav1.Condition, generation int64, gate string, now time.Time) {
+// setEnforced sets the condition Enforced of what governs some namespaces, as soon as it is known; then whoever waits for it is woken.
+func (c *Common) setEnforced(conditions *[]metav1.Condition, generation int64, governs func(namespace string) bool, now time.Time) {
 	if report, known := c.Enforced.Report(); known {
-		setConditions(conditions, generation, now, report.Condition(gate))
+		setConditions(conditions, generation, now, report.Condition(governs))
 	}
 }
 
@@ -120,7 +120,7 @@ func (c *Common) enqueueOf(names func(gate.Verdict) []string) handler.EventHandl
 			if err := c.Client.Get(ctx, client.ObjectKey{Name: o.GetNamespace()}, ns); err != nil {
 				continue // it comes by itself, and then every object
 			}
-			for _, name := range names(compiled.Set.Governing(ns.Labels, o.GetLabels(), gate.Rollout, c.Now())) {
+			for _, name := range names(compiled.Set.Verdict(ns.Labels, o.GetLabels(), gate.Rollout, c.Now())) {
 				q.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, settle)
 			}
 		}
@@ -178,33 +178,59 @@ func (c *Common) emitTurn(object client.Object, before, after []metav1.Condition
 	}
 }
 
-// ready is the Ready condition of something with these problems and notes.
-func ready(problems compile.Problems, s *schedule.Schedule, now time.Time, closed string) metav1.Condition {
-	condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonCompiled, Message: "in force"}
+// ready is the Ready condition of something with these problems, or else what was read and remarks on it.
+func ready(problems compile.Problems, s *schedule.Schedule, now time.Time, closed, read string, remarks ...string) metav1.Condition {
+	condition := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonCompiled}
 	if len(problems) > 0 {
 		condition.Status, condition.Reason, condition.Message = metav1.ConditionFalse, problems[0].Reason, problems.Error()+closed
 		return condition
 	}
-	if state := s.State(now); !state.Open && state.Next.Start.IsZero() {
-		condition.Reason, condition.Message = v1alpha1.ReasonNoFurtherOccurrence, "in force, but every occurrence lies in the past"
+	said := []string{read}
+	state := s.State(now)
+	switch next := state.Next.Start; {
+	case !state.Open && next.IsZero():
+		condition.Reason, said = v1alpha1.ReasonNoFurtherOccurrence, []string{"read, but every occurrence lies in the past"}
+	case !state.Open && next.After(now.AddDate(farYears, 0, 0)):
+		said = append(said, "the next occurrence is far away: "+compile.Human(next))
 	}
-	for _, note := range s.Notes() {
-		condition.Message += "; " + note
-	}
+	condition.Message = strings.Join(slices.Concat(said, s.Notes(), remarks), "; ")
 	return condition
 }
 
-// governing is the condition that says whether any namespace matches.
-func governing(target gate.Target, n int32) metav1.Condition {
-	if n > 0 {
-		return metav1.Condition{
-			Type: v1alpha1.ConditionGoverning, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNamespacesMatch, Message: "some namespace matches namespaceSelector",
-		}
+// farYears is from how many years on an occurrence is far away: probably another one was meant.
+const farYears = 2
+
+// everybody remarks that everybody is told of what concerns some namespaces only; nothing where audiences are named, or all concerned.
+func everybody(target gate.Target, audiences []string) []string {
+	narrow := slices.ContainsFunc(target.Namespaces, func(r gate.Requirement) bool { return r.Operator == gate.In })
+	if len(audiences) > 0 || !narrow {
+		return nil
 	}
-	return metav1.Condition{
-		Type: v1alpha1.ConditionGoverning, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoNamespaceMatches,
-		Message: "no namespace matches namespaceSelector (" + target.Namespaces.String() + "): nothing is governed until one does",
+	return []string{"it has no audiences, so everybody is told of it, though it governs " + target.Namespaces.String() + " only"}
+}
+
+// unread says of something that could not be read why, as short as a column of kubectl get is: InvalidSchedule, schedules[0].rrule.
+func unread(problems compile.Problems) string {
+	return problems[0].Reason + ", " + strings.TrimPrefix(problems[0].Path, "spec.")
+}
+
+// governing is the condition that says which namespaces match.
+func governing(target gate.Target, matching governed) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionGoverning, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNamespacesMatch}
+	selector := target.Namespaces.String()
+	switch {
+	case matching.n > 0 && len(target.Namespaces) == 0:
+		c.Message = fmt.Sprintf("every namespace (%d)", matching.n)
+	case matching.n > 0:
+		c.Message = matching.String()
+	case len(matching.protected) > 0:
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonNoNamespaceMatches
+		c.Message = fmt.Sprintf("namespaceSelector (%s) matches only what is never governed: %s", selector, strings.Join(matching.protected, ", "))
+	default:
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonNoNamespaceMatches
+		c.Message = fmt.Sprintf("no namespace matches namespaceSelector (%s): nothing is governed until one does", selector)
 	}
+	return c
 }
 
 // setConditions merges conditions into a list, as of a generation and an instant.

@@ -27,7 +27,7 @@ func TestUpcomingWithoutBeginning(t *testing.T) {
 			}},
 		},
 	}
-	status, _ := windowStatus(&mw, (&compile.Cache{}).Compile([]v1alpha1.MaintenanceWindow{mw}, nil), 0, now)
+	status, _ := windowStatus(&mw, glance{compiled: (&compile.Cache{}).Compile([]v1alpha1.MaintenanceWindow{mw}, nil)}, now)
 	if len(status.Upcoming) != 1 || !status.Upcoming[0].Start.Equal(&mw.CreationTimestamp) || status.Upcoming[0].End.Format(time.DateOnly) != "2026-12-24" {
 		t.Errorf("upcoming %+v", status.Upcoming)
 	}
@@ -45,7 +45,7 @@ func TestHoldingNamesWhatWaits(t *testing.T) {
 	}
 	mw := &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: "w"}, Spec: v1alpha1.MaintenanceWindowSpec{Enforcement: v1alpha1.Hold}}
 	waits := newWaitlist(all, gate.NewSet(nil, nil), now)
-	holds(mw, &mw.Status, waits.windows["w"], "", now)
+	holds(mw, &mw.Status, glance{waiting: waits.windows["w"]}, "", now)
 	cf := &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "f"}}
 	keepsBack(cf, &cf.Status, waits.freezes["f"], now)
 	for want, conditions := range map[string][]metav1.Condition{

@@ -12,13 +12,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/held"
 )
 
-// View is what all windows and freezes share: how many namespaces there are of each kind, and what waits. It is read once after a
-// change, however many ask. The zero View is ready.
+// View is what all windows and freezes share: which namespaces there are, who refuses what others would hold, and what waits. It is read
+// once after a change, however many ask. The zero View is ready.
 type View struct {
 	// namespaces and workloads count the events of either.
 	namespaces, workloads atomic.Uint64
@@ -26,7 +25,8 @@ type View struct {
 	mu       sync.Mutex
 	compiled *compile.Compiled
 	asOf     counts
-	census   *gate.Census
+	all      *roster
+	overrule overrules
 	waiting  waitlist
 }
 
@@ -43,8 +43,12 @@ type waitlist struct {
 // glance is what the status of one window or freeze needs of a View.
 type glance struct {
 	compiled   *compile.Compiled
-	namespaces int32
-	waiting    []string
+	namespaces governed
+	// governs says whether it governs a namespace.
+	governs func(namespace string) bool
+	// overruled says, of a window with enforcement Hold, who refuses what it would hold; empty: nobody does.
+	overruled string
+	waiting   []string
 }
 
 // refresh reads what has changed. The caller holds the lock.
@@ -54,10 +58,14 @@ func (v *View) refresh(ctx context.Context, reader client.Reader, source *compil
 	if err != nil {
 		return err
 	}
-	if v.census == nil || v.asOf.namespaces != asOf.namespaces || compiled != v.compiled && !v.census.Covers(compiled.Set.Keys()) {
-		if v.census, err = count(ctx, reader, compiled.Set.Keys()); err != nil {
+	if v.all == nil || v.asOf.namespaces != asOf.namespaces || compiled != v.compiled && !v.all.covers(compiled.Set.Keys()) {
+		if v.all, err = call(ctx, reader, compiled.Set.Keys()); err != nil {
 			return err
 		}
+		v.overrule = newOverrules()
+	}
+	if compiled != v.compiled {
+		v.overrule = newOverrules()
 	}
 	if compiled != v.compiled || v.asOf != asOf || !v.waiting.holds(now) {
 		all, err := held.List(ctx, reader, compiled.Set, now)
@@ -78,7 +86,12 @@ func (v *View) window(ctx context.Context, c *Common, name string, now time.Time
 		return glance{}, false, err
 	}
 	w, found := v.compiled.Windows[name]
-	return glance{v.compiled, v.count(w.Target, w.Problems), v.waiting.windows[name]}, found && !w.Pending, nil
+	g := v.glance(w.Target, w.Problems)
+	g.waiting = v.waiting.windows[name]
+	if found && w.Enforcement == gate.Hold && w.Problems.HasTarget() {
+		g.overruled = v.overrule.of(v.compiled.Set, v.all, w.Target)
+	}
+	return g, found && !w.Pending, nil
 }
 
 // freeze is window for a freeze.
@@ -89,31 +102,31 @@ func (v *View) freeze(ctx context.Context, c *Common, name string, now time.Time
 		return glance{}, false, err
 	}
 	f, found := v.compiled.Freezes[name]
-	return glance{v.compiled, v.count(f.Target, f.Problems), v.waiting.freezes[name]}, found && !f.Pending, nil
+	g := v.glance(f.Target, f.Problems)
+	g.waiting = v.waiting.freezes[name]
+	return g, found && !f.Pending, nil
 }
 
-// count is the number of namespaces of a target; none when its selectors could not be read.
-func (v *View) count(target gate.Target, problems compile.Problems) int32 {
+// glance is what concerns a target; it governs nothing when its selectors could not be read.
+func (v *View) glance(target gate.Target, problems compile.Problems) glance {
 	if !problems.HasTarget() {
-		return 0
+		return glance{compiled: v.compiled, governs: func(string) bool { return false }}
 	}
-	return int32(v.census.Count(target.Namespaces))
+	return glance{compiled: v.compiled, namespaces: v.all.of(target.Namespaces), governs: v.all.governs(target.Namespaces)}
 }
 
-// count reads the labels of all namespaces that may be governed.
-func count(ctx context.Context, reader client.Reader, keys []string) (*gate.Census, error) {
+// call reads the labels of all namespaces.
+func call(ctx context.Context, reader client.Reader, keys []string) (*roster, error) {
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
 	if err := reader.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	census := gate.NewCensus(keys)
+	all := newRoster(keys)
 	for i := range namespaces.Items {
-		if ns := &namespaces.Items[i]; !doors.Protected(ns.Name) {
-			census.Add(ns.Labels)
-		}
+		all.add(namespaces.Items[i].Name, namespaces.Items[i].Labels)
 	}
-	return census, nil
+	return all, nil
 }
 
 func newWaitlist(all []held.Workload, set *gate.Set, now time.Time) waitlist {

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -50,7 +51,8 @@ type basis struct {
 	anew       uint64
 	schedule   *schedule.Schedule
 	state      gate.WindowState
-	namespaces int32
+	namespaces string
+	overruled  string
 	waiting    string
 	missing    string
 	enforced   string
@@ -95,9 +97,9 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		return ctrl.Result{RequeueAfter: again}, err
 	}
 	on := r.basis(&mw, view, missing, now)
-	status, until := windowStatus(&mw, view.compiled, view.namespaces, now)
-	holds(&mw, &status, view.waiting, missing, now)
-	r.setEnforced(&status.Conditions, mw.Generation, status.Gate, now)
+	status, until := windowStatus(&mw, view, now)
+	holds(&mw, &status, view, missing, now)
+	r.setEnforced(&status.Conditions, mw.Generation, view.governs, now)
 	if equality.Semantic.DeepEqual(mw.Status, status) {
 		r.remember(mw.Name, on)
 		return result(until, now), nil
@@ -142,13 +144,14 @@ func (r *Windows) lookOver(ctx context.Context, now time.Time) error {
 }
 
 func (r *Windows) basis(mw *v1alpha1.MaintenanceWindow, view glance, missing string, now time.Time) basis {
+	window := view.compiled.Windows[mw.Name]
 	b := basis{
-		version: mw.ResourceVersion, anew: r.anew.Load(), schedule: view.compiled.Windows[mw.Name].Schedule, namespaces: view.namespaces, missing: missing,
-		waiting: holding(view.waiting).Message,
+		version: mw.ResourceVersion, anew: r.anew.Load(), schedule: window.Schedule, missing: missing, overruled: view.overruled,
+		namespaces: governing(window.Target, view.namespaces).Message, waiting: holding(view.waiting).Message,
 	}
 	b.state, _ = view.compiled.Set.Window(mw.Name, now)
 	if report, known := r.Enforced.Report(); known {
-		b.enforced = report.Condition(b.state.Gate).Message
+		b.enforced = report.Condition(view.governs).Message
 	}
 	return b
 }
@@ -170,19 +173,22 @@ func (r *Windows) remember(name string, b basis) {
 }
 
 // windowStatus is the status of a window at now, and when it changes by itself.
-func windowStatus(mw *v1alpha1.MaintenanceWindow, compiled *compile.Compiled, namespaces int32, now time.Time) (v1alpha1.MaintenanceWindowStatus, time.Time) {
-	window := compiled.Windows[mw.Name]
-	state, _ := compiled.Set.Window(mw.Name, now)
+func windowStatus(mw *v1alpha1.MaintenanceWindow, view glance, now time.Time) (v1alpha1.MaintenanceWindowStatus, time.Time) {
+	window := view.compiled.Windows[mw.Name]
+	state, _ := view.compiled.Set.Window(mw.Name, now)
+	if !state.NothingNewFrom.Before(state.ClosesAt) { // a freeze closes it before
+		state.NothingNewFrom = time.Time{}
+	}
 	status := *mw.Status.DeepCopy()
 	status.ObservedGeneration = mw.Generation
-	status.Gate = state.Gate
-	status.Namespaces = namespaces
-	status.OpensAt, status.ClosesAt = apiTime(state.OpensAt), apiTime(state.ClosesAt)
-	status.Upcoming = upcoming(mw, gate.Upcoming(window.Schedule, now, maxUpcoming), now)
+	status.Namespaces = int32(view.namespaces.n)
+	status.OpensAt, status.ClosesAt, status.NothingNewFrom = apiTime(state.OpensAt), apiTime(state.ClosesAt), apiTime(state.NothingNewFrom)
+	status.Upcoming = upcoming(mw, gate.Upcoming(window.Schedule, now, v1alpha1.MaxUpcoming), now)
 	setConditions(&status.Conditions, mw.Generation, now,
-		ready(window.Problems, window.Schedule, now, "; the window stays closed"),
+		ready(window.Problems, window.Schedule, now, "; the window stays closed", "read; opens and closes as scheduled", everybody(window.Target, mw.Spec.Audiences)...),
 		openCondition(window, state),
-		governing(window.Target, namespaces),
+		acceptingCondition(window, state),
+		governing(window.Target, view.namespaces),
 	)
 	return status, state.Until
 }
@@ -200,8 +206,8 @@ func upcoming(mw *v1alpha1.MaintenanceWindow, list []schedule.Occurrence, now ti
 			u.AnnouncedAt = before[known].AnnouncedAt
 		case mw.Status.ObservedGeneration == 0: // the first look: known since the window was created
 			u.AnnouncedAt = &metav1.Time{Time: mw.CreationTimestamp.UTC()}
-		case len(before) == maxUpcoming && u.Start.After(before[maxUpcoming-1].Start.Time):
-			u.AnnouncedAt = before[maxUpcoming-1].AnnouncedAt
+		case len(before) == v1alpha1.MaxUpcoming && u.Start.After(before[v1alpha1.MaxUpcoming-1].Start.Time):
+			u.AnnouncedAt = before[v1alpha1.MaxUpcoming-1].AnnouncedAt
 		default:
 			u.AnnouncedAt = &metav1.Time{Time: now.UTC().Truncate(time.Second)}
 		}
@@ -213,8 +219,9 @@ func upcoming(mw *v1alpha1.MaintenanceWindow, list []schedule.Occurrence, now ti
 	return result
 }
 
-// holds tells what waits for a window, and what is missing to hold anything.
-func holds(mw *v1alpha1.MaintenanceWindow, status *v1alpha1.MaintenanceWindowStatus, names []string, missing string, now time.Time) {
+// holds tells what waits for a window, and what keeps it from holding anything.
+func holds(mw *v1alpha1.MaintenanceWindow, status *v1alpha1.MaintenanceWindowStatus, view glance, missing string, now time.Time) {
+	names := view.waiting
 	status.Held = int32(len(names))
 	if mw.Spec.Enforcement != v1alpha1.Hold && len(names) == 0 {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHolding)
@@ -230,27 +237,54 @@ func holds(mw *v1alpha1.MaintenanceWindow, status *v1alpha1.MaintenanceWindowSta
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionHoldSupported)
 		return
 	}
-	supported := metav1.Condition{Type: v1alpha1.ConditionHoldSupported, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonHoldSupported, Message: "rollouts are held outside the window"}
-	if missing != "" {
-		supported.Status, supported.Reason, supported.Message = metav1.ConditionFalse, v1alpha1.ReasonHoldNotSupported, missing+"; Hold is enforced as Deny"
-	}
-	setConditions(&status.Conditions, mw.Generation, now, supported)
+	setConditions(&status.Conditions, mw.Generation, now, holdSupported(mw.Spec.Disruptions, view.overruled, missing))
 }
 
+// holdSupported says, of a window with enforcement Hold, whether rollouts are held.
+func holdSupported(disruptions []v1alpha1.Disruption, overruled, missing string) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionHoldSupported, Status: metav1.ConditionFalse}
+	switch {
+	case missing != "":
+		c.Reason, c.Message = v1alpha1.ReasonHoldNotSupported, missing+"; Hold is enforced as Deny"
+	case len(disruptions) > 0 && !slices.Contains(disruptions, v1alpha1.Rollout):
+		c.Reason, c.Message = v1alpha1.ReasonNothingToHold, "only a Rollout can be held, and disruptions does not list it: Hold is enforced as Deny"
+	case overruled != "":
+		c.Reason, c.Message = v1alpha1.ReasonOverruledByDeny, overruled
+	default:
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonHoldSupported, "rollouts are held outside the window"
+	}
+	return c
+}
+
+// openCondition is the condition Open. Its message is what kubectl get prints as WHEN.
 func openCondition(window compile.CompiledWindow, state gate.WindowState) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionOpen, Status: metav1.ConditionFalse}
 	switch {
 	case len(window.Problems) > 0:
-		c.Reason, c.Message = v1alpha1.ReasonNotReady, "closed: see condition Ready"
+		c.Reason, c.Message = v1alpha1.ReasonNotReady, "closed: "+unread(window.Problems)
 	case state.Open:
-		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonWindowOpen, "no end is known"
-		if !state.ClosesAt.IsZero() {
-			c.Message = "closes " + compile.Human(state.ClosesAt)
-		}
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonWindowOpen, compile.WhenOpen(state)
 	case state.Freeze != "":
 		c.Reason, c.Message = v1alpha1.ReasonFrozen, "frozen by "+state.Freeze+", "+opens(state.OpensAt)
 	default:
 		c.Reason, c.Message = v1alpha1.ReasonWindowClosed, opens(state.OpensAt)
+	}
+	return c
+}
+
+// acceptingCondition is the condition Accepting: where the window is closed, it says what Open says.
+func acceptingCondition(window compile.CompiledWindow, state gate.WindowState) metav1.Condition {
+	c := openCondition(window, state)
+	c.Type = v1alpha1.ConditionAccepting
+	switch {
+	case c.Status != metav1.ConditionTrue:
+	case !state.Accepting:
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonCutoff
+	default:
+		c.Reason, c.Message = v1alpha1.ReasonAccepting, "no end is known"
+		if until := cmp.Or(state.NothingNewFrom, state.ClosesAt); !until.IsZero() {
+			c.Message = "until " + compile.Human(until)
+		}
 	}
 	return c
 }
@@ -267,6 +301,9 @@ func (r *Windows) emit(mw *v1alpha1.MaintenanceWindow, after v1alpha1.Maintenanc
 	before := mw.Status.Conditions
 	r.emitFalse(mw, before, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionEnforced, v1alpha1.ConditionGoverning, v1alpha1.ConditionHoldSupported)
 	r.emitTurn(mw, before, after.Conditions, v1alpha1.ConditionOpen)
+	if c, turned := changed(before, after.Conditions, v1alpha1.ConditionAccepting); turned && c.Reason == v1alpha1.ReasonCutoff {
+		r.emitTurn(mw, before, after.Conditions, v1alpha1.ConditionAccepting)
+	}
 	for _, u := range after.Upcoming {
 		if u.ShortNotice && !slices.ContainsFunc(mw.Status.Upcoming, func(b v1alpha1.UpcomingOccurrence) bool { return b.ShortNotice && b.Start.Equal(&u.Start) }) {
 			r.Recorder.Eventf(mw, nil, corev1.EventTypeWarning, v1alpha1.ReasonShortNotice, "Schedule", "the occurrence of %s became known later than %s before its start",

@@ -14,7 +14,7 @@ const (
 	maxNotesPerList = 5
 )
 
-// checkOccurs refuses a rule that has no occurrence, and notes dates that lose theirs when clocks go forward.
+// checkOccurs refuses a rule that has no occurrence, and notes dates that lose theirs, or start later, when clocks go forward.
 func (p *parser) checkOccurs(path string, entry Rule, r *rule, zone *time.Location) {
 	field, value := path+".dates", ""
 	switch {
@@ -25,7 +25,7 @@ func (p *parser) checkOccurs(path string, entry Rule, r *rule, zone *time.Locati
 	}
 	c := newClock(zone)
 	origin := r.days.origin()
-	tried, lost := 0, 0
+	tried, lost, moved := 0, 0, 0
 	occurs := false
 	for d, ok := r.days.next(origin, origin+daysPerCycle); ok && tried < daysTried; d, ok = r.days.next(d+1, origin+daysPerCycle) {
 		tried++
@@ -33,6 +33,11 @@ func (p *parser) checkOccurs(path string, entry Rule, r *rule, zone *time.Locati
 			occurs = true
 			if value != "" {
 				break
+			}
+			wall := int64(d)*secondsPerDay + r.starts[0]
+			if at := c.resolve(wall); at+offsetAt(at, zone) != wall && moved < maxNotesPerList {
+				moved++
+				p.note("%s: %s does not exist on %s, as clocks go forward: it starts at %s", path, entry.StartTime, dateText(d), time.Unix(at, 0).In(zone).Format("15:04"))
 			}
 			continue
 		}

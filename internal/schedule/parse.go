@@ -164,6 +164,9 @@ func (p *parser) cron(path string, entry Rule, r *rule) {
 		p.fail(InvalidSchedule, path+".cron", entry.Cron, err.Error())
 		return
 	}
+	if days.mday&star == 0 && days.weekday&star == 0 {
+		p.note("%s.cron: day of month OR day of week, whichever matches; for the first Saturday write the rrule FREQ=MONTHLY;BYDAY=1SA", path)
+	}
 	r.days = days
 	r.setElapsed(clocks, int64(entry.Duration/time.Second))
 }
@@ -223,13 +226,28 @@ func (p *parser) clockTimes(path string, entry Rule, r *rule) {
 	if err != nil || endErr != nil {
 		return
 	}
-	if start == end {
+	switch {
+	case start == end:
 		p.note("%s: endTime equals startTime: each occurrence lasts until %s the next day", path, entry.EndTime)
+	case end < start && end+secondsPerDay-start > secondsPerDay/2: // longer than a night: the two may have been exchanged
+		p.note("%s: endTime is before startTime: each occurrence ends on the next day, after %s", path, brief(end+secondsPerDay-start))
 	}
 	if end <= start {
 		end += secondsPerDay
 	}
 	r.setClock(start, end)
+}
+
+// brief writes seconds as a duration of whole units, such as 13h or 7h30m.
+func brief(sec int64) string {
+	text := (time.Duration(sec) * time.Second).String()
+	if short, found := strings.CutSuffix(text, "m0s"); found {
+		text = short + "m"
+	}
+	if short, found := strings.CutSuffix(text, "h0m"); found {
+		text = short + "h"
+	}
+	return text
 }
 
 // parseDate reads YYYY-MM-DD.

@@ -232,6 +232,18 @@ func TestNotes(t *testing.T) {
 			Spec{TimeZone: "Europe/Stockholm", Schedules: []Rule{{Dates: []string{"2021-03-27", "2021-03-28"}, StartTime: "02:30", EndTime: "03:00"}}},
 			[]string{"schedules[0]: no occurrence on 2021-03-28: clocks go forward over it"},
 		},
+		"the times exchanged": {
+			Spec{TimeZone: "UTC", Schedules: []Rule{{RRule: "FREQ=DAILY", StartTime: "20:00", EndTime: "09:30"}}},
+			[]string{"schedules[0]: endTime is before startTime: each occurrence ends on the next day, after 13h30m"},
+		},
+		"both day fields of a cron": {
+			Spec{TimeZone: "UTC", Schedules: []Rule{{Cron: "0 9 1-7 * 6", Duration: time.Hour}}},
+			[]string{"schedules[0].cron: day of month OR day of week, whichever matches; for the first Saturday write the rrule FREQ=MONTHLY;BYDAY=1SA"},
+		},
+		"one of two dates is moved by the clock": {
+			Spec{TimeZone: "Europe/Stockholm", Schedules: []Rule{{Dates: []string{"2021-03-27", "2021-03-28"}, StartTime: "02:15", EndTime: "09:00"}}},
+			[]string{"schedules[0]: 02:15 does not exist on 2021-03-28, as clocks go forward: it starts at 03:15"},
+		},
 		"a zone with its sign reversed": {
 			Spec{TimeZone: "Etc/GMT+1", Schedules: []Rule{{RRule: "FREQ=DAILY", StartTime: "22:00", EndTime: "04:00"}}},
 			[]string{"timeZone: Etc/GMT+1 has its sign reversed: Etc/GMT+1 is one hour behind UTC"},
