@@ -47,6 +47,7 @@ func TestCases(t *testing.T) {
 }
 
 func (a attempt) try(t *testing.T) {
+	a.made = a.request(t)
 	versions := a.Versions
 	if len(versions) == 0 {
 		versions = caseVersions
@@ -128,8 +129,11 @@ func (a attempt) clocked() bool { return !a.Delete && !a.Unstamped && a.Subresou
 
 func (a attempt) check(t *testing.T, version string, gate json.RawMessage, user string, w want) {
 	t.Helper()
-	a.User = user
-	r := a.request(t)
+	r := a.made
+	if user != a.User {
+		p := personCalled(t, user)
+		r.User, r.Groups, r.Rights = p.Name, p.Groups, p.may
+	}
 	if r.Gate = gateOf(t, gate); r.Gate != nil {
 		evaluate.Label(r.Gate, evaluate.CanHold(version))
 	}

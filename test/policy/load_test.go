@@ -83,6 +83,9 @@ type attempt struct {
 	After map[string]any `json:"after"`
 	// Versions are the only ones that the attempt is made in; all, where there are none.
 	Versions []string `json:"versions"`
+
+	// made is the request, without its Gate.
+	made evaluate.Request
 }
 
 // want is one of: allow, hold, {deny: TEXT}, {warn: TEXT}.
@@ -108,12 +111,20 @@ type file struct {
 	Attempts []attempt `json:"attempts"`
 }
 
+// contents are the files that were read before.
+var contents sync.Map
+
 func readYAML(t testing.TB, path string, into any) {
 	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	known, found := contents.Load(path)
+	if !found {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, _ = contents.LoadOrStore(path, content)
 	}
+	content := known.([]byte)
 	if err := yaml.UnmarshalStrict(content, into); err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
