@@ -145,8 +145,15 @@ func (r *Request) namespaceObject(name string) *corev1.Namespace {
 	if r.NamespaceObject != nil {
 		return r.NamespaceObject
 	}
-	if old, ok := r.Old.(*corev1.Namespace); ok {
-		return old
+	if r.Resource == "namespaces" && r.Old != nil {
+		if old, ok := r.Old.(*corev1.Namespace); ok {
+			return old
+		}
+		old, err := Typed(Unstructured(r.Old))
+		if err != nil {
+			panic(err)
+		}
+		return old.(*corev1.Namespace)
 	}
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 }
