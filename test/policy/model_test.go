@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ func TestModel(t *testing.T) {
 
 func compare(t *testing.T, version string, n int) {
 	s := server(t, version)
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // much is made and dropped at once
 	var next, wrong atomic.Int64
 	var seen sync.Map // one example of each kind is enough
 	var all sync.WaitGroup

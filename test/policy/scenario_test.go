@@ -391,7 +391,7 @@ func newScenario(bytes []byte, version string) *scenario {
 
 	s.request.Object, s.request.Old = c.make(m)
 	s.request.Resource, s.request.Subresource, s.request.Now = c.resource, c.subresource, now
-	s.request.Namespace, s.request.Name = team, m.Name
+	s.request.Namespace, s.request.Name, s.request.Order = team, m.Name, 1+d.roll(8)
 	s.world.Attempt = model.Attempt{Kind: c.kind, Does: c.does, Holdable: c.holdable, Deletes: c.deletes}
 	switch {
 	case s.request.Object == nil:

@@ -38,6 +38,8 @@ type Request struct {
 
 	// Now, when it is set, has the API server stamp the request into the object's managedFields, and count its generation up.
 	Now time.Time
+	// Order, when it is set, has the mutating policies asked in one order alone, another for each number; else in every one.
+	Order int
 }
 
 // Right is what a policy asks for.

@@ -86,6 +86,9 @@ func Decide(w World) Verdict {
 		return Verdict{"deny", names(frozen)}
 	}
 	if overridden {
+		if warning := w.frozen(v1alpha1.Warn); len(warning) > 0 && !w.mayPass(warning) && w.Attempt.Kind != Namespace {
+			return Verdict{Word: "warn"}
+		}
 		return Verdict{Word: "allow"}
 	}
 	held := w.holds()
