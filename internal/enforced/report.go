@@ -60,8 +60,8 @@ func (r Report) Condition(governs func(namespace string) bool) metav1.Condition 
 		for _, namespace := range list {
 			most = max(most, r.Omitted[namespace])
 		}
-		said = append(said, fmt.Sprintf("The Gate has no room for all windows and freezes in %s: up to %d of them stay closed there. Give more of them the same objectSelector.",
-			namespaces(list), most))
+		said = append(said, fmt.Sprintf("The Gate has no room for all windows and freezes in %s: up to %d of them stay closed there."+
+			" Give more of them the same objectSelector.", namespaces(list), most))
 	}
 	if len(said) == 0 {
 		said = []string{"The API server holds requests against what this says."}
