@@ -64,7 +64,7 @@ leave nothing of is listed as frozen, as cancelled in iCalendar. What has no kno
 in iCalendar it is left out.`,
 		Example: `  kubectl window calendar -f config/samples/itcentrum-2021.yaml --from 2021-05-01 --to 2022-01-01
   kubectl window calendar --all -o ics > windows.ics`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.validate(); err != nil {
 				return err
@@ -312,7 +312,7 @@ func writeText(w io.Writer, entries []entry) error {
 
 // length writes a duration for people: 11h, 1h30m, 45m.
 func length(d time.Duration) string {
-	text := d.String()
+	text := d.Round(time.Second).String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
 	}
