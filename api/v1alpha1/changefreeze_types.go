@@ -61,9 +61,8 @@ type ChangeFreezeSpec struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
-	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
-	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')",message="an audience has small letters a-z, digits and - only, such as osthammar; the name that people read is set by the operator's flag --page-audiences"
 	Audiences []string `json:"audiences,omitempty"`
 }
 
