@@ -72,7 +72,8 @@ type ChangeFreezeStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready (the freeze could be read), Enforced (the API server has all that it takes), Active (it is in force now), Governing (some namespace matches).
+	// conditions are Ready (the freeze could be read), Enforced (the API server has all that it takes), Active (it is in force now),
+	// Governing (some namespace matches the selector), Holding (rollouts wait for its end).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -152,9 +152,9 @@ type MaintenanceWindowStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready (the window could be read and is in force), Enforced (the
-	// API server has all that it takes), Open (disruption is allowed now), Governing (some
-	// namespace matches the selector), Holding (rollouts wait), HoldSupported (rollouts can be held).
+	// conditions are Ready (the window could be read), Enforced (the API server has all that it takes), Open (an occurrence is in
+	// progress and no freeze keeps it shut), Accepting (something new may begin now: scripts wait for it), Governing (some namespace
+	// matches the selector), Holding (rollouts wait), HoldSupported (rollouts can be held).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -169,7 +169,11 @@ func TestValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
+	apart, err := filepath.Glob(filepath.Join(root, "config/samples/*/*.yaml"))
+	if err != nil || len(apart) == 0 {
+		t.Fatalf("no samples: %v", err)
+	}
+	for _, file := range append(files, apart...) {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
