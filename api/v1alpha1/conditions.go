@@ -5,7 +5,7 @@ const (
 	// ConditionReady says whether the object could be read. Its message remarks on what is probably not meant.
 	ConditionReady = "Ready"
 	// ConditionEnforced says whether the API server has all that it takes to hold requests against what the object says: every policy
-	// and static binding of the operator's version, unchanged, and its Gate as last written.
+	// and binding of the operator's version, unchanged, and the Gate of each namespace as last written.
 	ConditionEnforced = "Enforced"
 	// ConditionOpen says whether an occurrence is in progress, the cutoff counted, and no freeze keeps the window shut.
 	ConditionOpen = "Open"
@@ -46,13 +46,11 @@ const (
 
 	// ReasonEnforced: Enforced.
 	ReasonEnforced = "Enforced"
-	// ReasonPoliciesMissing: not Enforced, policies are not installed, and what they refuse passes.
+	// ReasonPoliciesMissing: not Enforced, policies or bindings are not installed, and what they refuse passes.
 	ReasonPoliciesMissing = "PoliciesMissing"
-	// ReasonPoliciesChanged: not Enforced, policies are not as the operator's version has them.
+	// ReasonPoliciesChanged: not Enforced, policies or bindings are not as the operator's version has them.
 	ReasonPoliciesChanged = "PoliciesChanged"
-	// ReasonBindingsMissing: not Enforced, static bindings are missing or changed, and the operator could not restore them.
-	ReasonBindingsMissing = "BindingsMissing"
-	// ReasonGateNotWritten: not Enforced, the operator could not write the Gate or its bindings.
+	// ReasonGateNotWritten: not Enforced, the operator could not write the Gate of some namespace that it governs.
 	ReasonGateNotWritten = "GateNotWritten"
 
 	// ReasonWindowOpen: Open.

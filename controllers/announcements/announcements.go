@@ -29,7 +29,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
 	"fonster.dev/fonster/internal/record"
 )
 
@@ -161,7 +161,7 @@ func (r *Reconciler) ReconcileFreeze(ctx context.Context, req ctrl.Request) (ctr
 // not zero says when to try again.
 func (r *Reconciler) keep(ctx context.Context, k kind, name string, next func(client.Reader, *record.Record) (*record.Record, error)) (*record.Record, ctrl.Result, error) {
 	stored := &corev1.ConfigMap{}
-	key := types.NamespacedName{Namespace: doors.OperatorNamespace, Name: k.objectName(name)}
+	key := types.NamespacedName{Namespace: policy.OperatorNamespace, Name: k.objectName(name)}
 	if err := client.IgnoreNotFound(r.Client.Get(ctx, key, stored)); err != nil {
 		return nil, ctrl.Result{}, err
 	}
@@ -224,8 +224,8 @@ func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, k kind
 	}
 	object := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: doors.OperatorNamespace, Name: k.objectName(name),
-			Labels:      map[string]string{Label: "true", doors.ManagedByLabel: doors.ManagedBy},
+			Namespace: policy.OperatorNamespace, Name: k.objectName(name),
+			Labels:      map[string]string{Label: "true", v1alpha1.ManagedByLabel: v1alpha1.ManagedBy},
 			Annotations: map[string]string{k.annotation: name},
 		},
 		Data: map[string]string{dataKey: string(text)},

@@ -17,7 +17,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
 	"fonster.dev/fonster/internal/record"
 )
 
@@ -59,7 +59,7 @@ func bring(t *testing.T, cached client.Client, live client.Reader, name string) 
 func get(t *testing.T, c client.Client, name string) *record.Record {
 	t.Helper()
 	stored := &corev1.ConfigMap{}
-	err := c.Get(t.Context(), types.NamespacedName{Namespace: doors.OperatorNamespace, Name: windows.objectName(name)}, stored)
+	err := c.Get(t.Context(), types.NamespacedName{Namespace: policy.OperatorNamespace, Name: windows.objectName(name)}, stored)
 	if client.IgnoreNotFound(err) != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestACacheThatIsBehind(t *testing.T) {
 			live := fakeClient(t, window("w", "2026-12-05"))
 			bring(t, live, live, "w")
 			stored := &corev1.ConfigMap{}
-			if err := live.Get(t.Context(), types.NamespacedName{Namespace: doors.OperatorNamespace, Name: "announced-w"}, stored); err != nil {
+			if err := live.Get(t.Context(), types.NamespacedName{Namespace: policy.OperatorNamespace, Name: "announced-w"}, stored); err != nil {
 				t.Fatal(err)
 			}
 			stored.ResourceVersion, stored.UID = "", "stored"
@@ -141,7 +141,7 @@ func TestACacheThatIsBehindOnFreezes(t *testing.T) {
 			live := fakeClient(t, append(tc.live, window("w", "2026-12-05"))...)
 			first, _ := bring(t, live, live, "w")
 			stored := &corev1.ConfigMap{}
-			if err := live.Get(t.Context(), types.NamespacedName{Namespace: doors.OperatorNamespace, Name: "announced-w"}, stored); err != nil {
+			if err := live.Get(t.Context(), types.NamespacedName{Namespace: policy.OperatorNamespace, Name: "announced-w"}, stored); err != nil {
 				t.Fatal(err)
 			}
 			stored.ResourceVersion = ""
@@ -186,7 +186,7 @@ func TestAnotherReplicaWasFirst(t *testing.T) {
 
 func TestARecordThatCannotBeRead(t *testing.T) {
 	broken := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: doors.OperatorNamespace, Name: "announced-w", UID: "x", Labels: map[string]string{Label: "true"}, Annotations: map[string]string{windowAnnotation: "w"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: "announced-w", UID: "x", Labels: map[string]string{Label: "true"}, Annotations: map[string]string{windowAnnotation: "w"}},
 		Data:       map[string]string{dataKey: "{"},
 	}
 	c := fakeClient(t, broken.DeepCopy(), window("w", "2026-12-05"))

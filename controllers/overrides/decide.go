@@ -130,10 +130,7 @@ func writers(o *metav1.PartialObjectMetadata, since time.Time) []string {
 	return names[:min(len(names), maxWriters)]
 }
 
-const (
-	maxRecords = 20
-	maxWriters = 8
-)
+const maxWriters = 8
 
 // note merges a record into a window's list, newest first. It returns nil where nothing changes, and whether the record is a
 // new one.
@@ -166,7 +163,7 @@ func note(list []v1alpha1.OverrideRecord, r v1alpha1.OverrideRecord, o *metav1.P
 
 // shorten drops records from the end of a list that is too long: first of what has ended, as what stands would come again.
 func shorten(list []v1alpha1.OverrideRecord) []v1alpha1.OverrideRecord {
-	for len(list) > maxRecords {
+	for len(list) > v1alpha1.MaxOverrideRecords {
 		last := len(list) - 1
 		for i := range list {
 			if list[i].EndedAt != nil {

@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -18,7 +17,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func object(annotations ...string) *metav1.PartialObjectMetadata {
 	o := metadata(kinds[0])
 	o.Namespace, o.Name, o.Generation = "a", "web", 3
-	o.Annotations, o.Labels = map[string]string{}, map[string]string{doors.OverriddenLabel: "true"}
+	o.Annotations, o.Labels = map[string]string{}, map[string]string{v1alpha1.OverriddenLabel: "true"}
 	for i := 0; i+1 < len(annotations); i += 2 {
 		o.Annotations[annotations[i]] = annotations[i+1]
 	}
@@ -102,13 +101,13 @@ func TestNote(t *testing.T) {
 		other.Name = string(rune('a' + i))
 		list, _ = note(list, *decide(other, governed{longest: time.Hour}, noon).record, other, noon)
 	}
-	if len(list) != maxRecords {
+	if len(list) != v1alpha1.MaxOverrideRecords {
 		t.Errorf("%d records", len(list))
 	}
 	if open := standing(list); !slices.Equal(open, []string{"Deployment a/web"}) {
 		t.Errorf("standing %q, want what stands kept before what has ended", open)
 	}
-	if closed := closeAll(list, "Deployment a/web", v1alpha1.OverrideDeleted, noon.Add(time.Minute)); closed[maxRecords-1].Ended != v1alpha1.OverrideDeleted {
+	if closed := closeAll(list, "Deployment a/web", v1alpha1.OverrideDeleted, noon.Add(time.Minute)); closed[v1alpha1.MaxOverrideRecords-1].Ended != v1alpha1.OverrideDeleted {
 		t.Errorf("gone with its object: %+v", closed[0])
 	}
 }

@@ -31,10 +31,10 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/policy"
 )
 
 const fieldManager = apply.FieldManager
@@ -150,7 +150,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request Request) (reconcile.
 	if object == nil {
 		return ctrl.Result{}, r.closeDeleted(ctx, request, compiled, now)
 	}
-	if doors.Protected(cmp.Or(object.Namespace, object.Name)) { // nothing is governed there, and nothing is ours to write
+	if policy.Protected(cmp.Or(object.Namespace, object.Name)) { // nothing is governed there, and nothing is ours to write
 		return ctrl.Result{}, nil
 	}
 	g, err := governing(ctx, r.Client, object, compiled)
@@ -187,7 +187,7 @@ func (r *Reconciler) closeDeleted(ctx context.Context, request Request, compiled
 	case apierrors.IsNotFound(err):
 	case err != nil:
 		return err
-	case live.Labels[doors.OverriddenLabel] != "": // the cache is behind, and will tell
+	case live.Labels[v1alpha1.OverriddenLabel] != "": // the cache is behind, and will tell
 		return nil
 	default:
 		how = v1alpha1.OverrideRemoved
@@ -236,7 +236,7 @@ func governing(
 		}
 		namespace, namespaceLabels, objectLabels = o.Namespace, ns.Labels, o.Labels
 	}
-	if doors.Protected(namespace) {
+	if policy.Protected(namespace) {
 		return g, nil
 	}
 	shorten := func(d time.Duration) {
@@ -244,25 +244,29 @@ func governing(
 			g.longest = d
 		}
 	}
-	for _, name := range compiled.Names("MaintenanceWindow") {
-		w := compiled.Windows[name]
-		if w.Enforcement != gate.Warn && w.Problems.HasTarget() && w.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || w.Target.Objects.Matches(objectLabels)) {
-			var mw v1alpha1.MaintenanceWindow
-			if err := reader.Get(ctx, types.NamespacedName{Name: name}, &mw); apierrors.IsNotFound(err) { // gone a moment ago
-				continue
-			} else if err != nil {
-				return governed{}, err
-			}
-			if created := mw.CreationTimestamp.Time; len(g.windows) == 0 || created.Before(g.since) {
-				g.since = created
-			}
-			g.windows = append(g.windows, name)
-			shorten(w.MaxOverride)
-		}
+	all := compiled.Set.Of(namespaceLabels)
+	if all == nil {
+		return g, nil
 	}
-	for _, name := range compiled.Names("ChangeFreeze") {
-		f := compiled.Freezes[name]
-		if f.Overridable && f.Enforcement != gate.Warn && f.Problems.HasTarget() && f.Target.Namespaces.Matches(namespaceLabels) && (o.Namespace == "" || f.Target.Objects.Matches(objectLabels)) {
+	selects := func(t gate.Target) bool { return o.Namespace == "" || t.Objects.Matches(objectLabels) }
+	for _, w := range all.Windows {
+		if w.Enforcement == gate.Warn || !selects(w.Target) {
+			continue
+		}
+		var mw v1alpha1.MaintenanceWindow
+		if err := reader.Get(ctx, types.NamespacedName{Name: w.Name}, &mw); apierrors.IsNotFound(err) { // gone a moment ago
+			continue
+		} else if err != nil {
+			return governed{}, err
+		}
+		if created := mw.CreationTimestamp.Time; len(g.windows) == 0 || created.Before(g.since) {
+			g.since = created
+		}
+		g.windows = append(g.windows, w.Name)
+		shorten(w.MaxOverride)
+	}
+	for _, f := range all.Freezes {
+		if f.Overridable && f.Enforcement != gate.Warn && selects(f.Target) {
 			shorten(f.MaxOverride)
 		}
 	}
@@ -341,7 +345,7 @@ func (r *Reconciler) patch(ctx context.Context, o *metav1.PartialObjectMetadata,
 		fallthrough
 	case d.clean:
 		annotations[override.Until], annotations[override.By], annotations[override.From] = nil, nil, nil
-		marks[doors.OverriddenLabel] = nil
+		marks[v1alpha1.OverriddenLabel] = nil
 	case !d.until.IsZero():
 		annotations[override.Until] = d.until.UTC().Format(time.RFC3339)
 	default:

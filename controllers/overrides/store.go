@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/api/v1alpha1"
 )
 
 // kinds are what can carry an override.
@@ -35,7 +35,7 @@ type Store struct {
 
 // NewStore returns a store that the manager runs.
 func NewStore(mgr ctrl.Manager, config *rest.Config) (*Store, error) {
-	marked, err := labels.Parse(doors.OverriddenLabel)
+	marked, err := labels.Parse(v1alpha1.OverriddenLabel)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,6 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/parallel"
 	"fonster.dev/fonster/internal/release"
@@ -54,13 +53,13 @@ func (r *Reconciler) check(ctx context.Context, all []held.Workload, now time.Ti
 		if err := r.Reader.Get(ctx, client.ObjectKeyFromObject(w.Meta), o); err != nil {
 			return client.IgnoreNotFound(err)
 		}
-		if o.GetUID() != w.Meta.UID || o.GetLabels()[doors.HeldLabel] != w.Meta.Labels[doors.HeldLabel] {
+		if o.GetUID() != w.Meta.UID || o.GetLabels()[v1alpha1.HeldLabel] != w.Meta.Labels[v1alpha1.HeldLabel] {
 			return nil // the cache is a moment behind, and will say so
 		}
 		// What was found out is of that version, and what is written next must rest on it.
 		w.Meta = w.Meta.DeepCopy()
 		w.Meta.ResourceVersion = o.GetResourceVersion()
-		c := checked{version: o.GetResourceVersion(), parked: parked(o, doors.HeldPartition)}
+		c := checked{version: o.GetResourceVersion(), parked: parked(o, v1alpha1.HeldPartition)}
 		switch before := r.checked[w.Meta.UID]; {
 		case !w.Released:
 			c.told = before.told || now.Sub(w.Since) < time.Minute
@@ -97,7 +96,7 @@ func (r *Reconciler) tellHeld(ctx context.Context, w *held.Workload, now time.Ti
 		note += " until " + compile.Human(w.Verdict.OpensAt) + ", for " + w.Verdict.OpensWindow
 	}
 	event := eventsv1.Event{Type: corev1.EventTypeNormal, Reason: v1alpha1.ReasonHeld, Action: "Hold", Note: note}
-	if err := apply.Event(ctx, r.Client, subject(w), w.Meta.Labels[doors.HeldSinceLabel], event, now); err != nil {
+	if err := apply.Event(ctx, r.Client, subject(w), w.Meta.Labels[v1alpha1.HeldSinceLabel], event, now); err != nil {
 		log.FromContext(ctx).Error(err, "An Event is lost", "object", w.Key)
 	}
 }
@@ -200,29 +199,29 @@ type action struct {
 
 var (
 	let = action{
-		labels: letGo(doors.HeldReleasing), reason: v1alpha1.ReasonReleased, action: "Release", message: whyReleased,
+		labels: letGo(v1alpha1.HeldReleasing), reason: v1alpha1.ReasonReleased, action: "Release", message: whyReleased,
 		count: func(c *change) { c.released++ },
 	}
 	// What has nothing to roll out is let go like the rest: its marks go when its controller has seen it.
-	passed   = action{labels: letGo(doors.HeldLetGo), reason: v1alpha1.ReasonReleased, action: "Release", message: whyReleased}
-	dropped  = action{labels: letGo(doors.HeldLetGo), reason: v1alpha1.ReasonHoldDropped, action: "Release"}
+	passed   = action{labels: letGo(v1alpha1.HeldLetGo), reason: v1alpha1.ReasonReleased, action: "Release", message: whyReleased}
+	dropped  = action{labels: letGo(v1alpha1.HeldLetGo), reason: v1alpha1.ReasonHoldDropped, action: "Release"}
 	finished = action{labels: noMarks, reason: v1alpha1.ReasonRolledOut, action: "Release", outcome: "Done", count: func(c *change) { c.ended = true }}
 	failed   = action{
 		labels: noMarks, reason: v1alpha1.ReasonRolloutFailed, action: "Release", outcome: "Failed", warning: true,
 		count: func(c *change) { c.failed, c.ended = c.failed+1, true },
 	}
 	again = action{
-		labels: map[string]any{doors.HeldLabel: doors.HeldWaiting}, reason: v1alpha1.ReasonHeldAgain, action: "Hold",
+		labels: map[string]any{v1alpha1.HeldLabel: v1alpha1.HeldWaiting}, reason: v1alpha1.ReasonHeldAgain, action: "Hold",
 		outcome: "HeldAgain", warning: true, message: whyHeldAgain,
 	}
 	// What the user has stopped keeps what stops it.
 	yielded = action{labels: noMarks, reason: v1alpha1.ReasonHoldDropped, action: "Hold", outcome: "Stopped"}
 
-	noMarks = map[string]any{doors.HeldLabel: nil, doors.HeldSinceLabel: nil, doors.HeldPartitionLabel: nil}
+	noMarks = map[string]any{v1alpha1.HeldLabel: nil, v1alpha1.HeldSinceLabel: nil, v1alpha1.HeldPartitionLabel: nil}
 )
 
 func letGo(mark string) map[string]any {
-	return map[string]any{doors.HeldLabel: mark, doors.HeldPartitionLabel: nil}
+	return map[string]any{v1alpha1.HeldLabel: mark, v1alpha1.HeldPartitionLabel: nil}
 }
 
 // whyReleased tells people why a rollout begins.
@@ -343,7 +342,7 @@ func (r *run) moved(ctx context.Context, w *held.Workload) bool {
 // where there is none, the rest is written with the labels, so that nobody ever sees the one without the other.
 func (r *run) mark(ctx context.Context, w *held.Workload, labels map[string]any) error {
 	content := map[string]any{"metadata": r.metadata(w, labels)}
-	if labels[doors.HeldLabel] == nil || labels[doors.HeldLabel] == doors.HeldWaiting {
+	if labels[v1alpha1.HeldLabel] == nil || labels[v1alpha1.HeldLabel] == v1alpha1.HeldWaiting {
 		return r.patch(ctx, w, content, nil)
 	}
 	r.mu.Lock()
@@ -353,7 +352,7 @@ func (r *run) mark(ctx context.Context, w *held.Workload, labels map[string]any)
 		content["spec"] = unparked(w)
 	}
 	o := &unstructured.Unstructured{}
-	if err := r.patch(ctx, w, content, o); err != nil || !parked(o, doors.HeldPartition) {
+	if err := r.patch(ctx, w, content, o); err != nil || !parked(o, v1alpha1.HeldPartition) {
 		return err
 	}
 	return r.patch(ctx, w, map[string]any{"spec": unparked(w)}, o) // the policy was taken away this very second
@@ -370,7 +369,7 @@ func unparked(w *held.Workload) map[string]any {
 		return map[string]any{"paused": nil}
 	case "StatefulSet":
 		partition := json.Number("0")
-		if p := w.Meta.Labels[doors.HeldPartitionLabel]; p != "" {
+		if p := w.Meta.Labels[v1alpha1.HeldPartitionLabel]; p != "" {
 			partition = json.Number(p)
 		}
 		return map[string]any{"updateStrategy": map[string]any{"rollingUpdate": map[string]any{"partition": partition}}}
@@ -402,7 +401,7 @@ func (r *run) patch(ctx context.Context, w *held.Workload, content map[string]an
 
 // stamp writes since when a workload waits.
 func (r *run) stamp(ctx context.Context, w *held.Workload, since time.Time, manager string) error {
-	labels := map[string]any{doors.HeldSinceLabel: since.UTC().Format(doors.HeldTime)}
+	labels := map[string]any{v1alpha1.HeldSinceLabel: since.UTC().Format(v1alpha1.HeldTime)}
 	err := r.patch(ctx, w, map[string]any{"metadata": r.metadata(w, labels)}, nil, client.FieldOwner(manager))
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
 		return nil

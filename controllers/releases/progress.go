@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
+	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/apply"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/release"
 )
 
@@ -125,7 +125,7 @@ func nothingToRollOut(o *unstructured.Unstructured) bool {
 		return number(o, "status", "updatedReplicas") >= wanted
 	case "StatefulSet":
 		if text(o, "status", "currentRevision") != text(o, "status", "updateRevision") { // its user's partition keeps some as they are
-			partition, _ := strconv.ParseInt(o.GetLabels()[doors.HeldPartitionLabel], 10, 64)
+			partition, _ := strconv.ParseInt(o.GetLabels()[v1alpha1.HeldPartitionLabel], 10, 64)
 			wanted -= max(0, partition-number(o, "spec", "ordinals", "start"))
 		}
 		return number(o, "status", "updatedReplicas") >= wanted

@@ -28,7 +28,6 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gather"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/leader"
@@ -251,7 +250,7 @@ func (f fresh) List(ctx context.Context, list client.ObjectList, options ...clie
 		} else if have {
 			delete(f.r.written, o.UID)
 		}
-		if o.Labels[doors.HeldLabel] != "" {
+		if o.Labels[v1alpha1.HeldLabel] != "" {
 			kept = append(kept, o)
 		}
 	}

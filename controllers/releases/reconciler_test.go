@@ -21,7 +21,6 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 )
 
 // noon is in the middle of every occurrence of the tests.
@@ -48,7 +47,7 @@ func heldDeployment(name string) (*corev1.Namespace, *appsv1.Deployment) {
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"team": name}}},
 		&appsv1.Deployment{
 			ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "web", UID: types.UID("web-" + name), Labels: map[string]string{
-				doors.HeldLabel: doors.HeldWaiting, doors.HeldSinceLabel: noon.Add(-time.Hour).Format(doors.HeldTime),
+				v1alpha1.HeldLabel: v1alpha1.HeldWaiting, v1alpha1.HeldSinceLabel: noon.Add(-time.Hour).Format(v1alpha1.HeldTime),
 			}},
 			Spec:   appsv1.DeploymentSpec{Replicas: new(int32(1)), Paused: true},
 			Status: appsv1.DeploymentStatus{Replicas: 1},
@@ -77,7 +76,7 @@ func markOf(t *testing.T, r *Reconciler, namespace string) string {
 	if err := r.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "web"}, d); err != nil {
 		t.Fatal(err)
 	}
-	return d.Labels[doors.HeldLabel]
+	return d.Labels[v1alpha1.HeldLabel]
 }
 
 // TestOneAccountCannotBeWritten: the train of that window stands still, and no other does.
@@ -97,17 +96,17 @@ func TestOneAccountCannotBeWritten(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "account of window bad: the disk is full") {
 		t.Errorf("the error is not returned: %v", err)
 	}
-	if got := markOf(t, r, "good"); got != doors.HeldReleasing {
+	if got := markOf(t, r, "good"); got != v1alpha1.HeldReleasing {
 		t.Errorf("the other train stands still too: %q", got)
 	}
-	if got := markOf(t, r, "bad"); got != doors.HeldWaiting {
+	if got := markOf(t, r, "bad"); got != v1alpha1.HeldWaiting {
 		t.Errorf("released without an account: %q", got)
 	}
 	failing = false
 	if _, err := r.Reconcile(t.Context(), train); err != nil {
 		t.Fatal(err)
 	}
-	if got := markOf(t, r, "bad"); got != doors.HeldReleasing {
+	if got := markOf(t, r, "bad"); got != v1alpha1.HeldReleasing {
 		t.Errorf("it is not released once its account can be written: %q", got)
 	}
 }
@@ -116,11 +115,11 @@ func TestOneAccountCannotBeWritten(t *testing.T) {
 // one request: dying between two would leave what looks like its user's own pause.
 func TestReleaseWithoutPolicies(t *testing.T) {
 	ns, d := heldDeployment("w")
-	marks := map[string]string{doors.HeldLabel: doors.HeldWaiting, doors.HeldSinceLabel: noon.Add(-time.Hour).Format(doors.HeldTime), doors.HeldPartitionLabel: "2"}
+	marks := map[string]string{v1alpha1.HeldLabel: v1alpha1.HeldWaiting, v1alpha1.HeldSinceLabel: noon.Add(-time.Hour).Format(v1alpha1.HeldTime), v1alpha1.HeldPartitionLabel: "2"}
 	s := &appsv1.StatefulSet{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "w", Name: "db", UID: "db", Labels: marks},
 		Spec: appsv1.StatefulSetSpec{Replicas: new(int32(3)), UpdateStrategy: appsv1.StatefulSetUpdateStrategy{
-			Type: appsv1.RollingUpdateStatefulSetStrategyType, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: new(int32(doors.HeldPartition))},
+			Type: appsv1.RollingUpdateStatefulSetStrategyType, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: new(int32(v1alpha1.HeldPartition))},
 		}},
 		Status: appsv1.StatefulSetStatus{Replicas: 3},
 	}
@@ -143,7 +142,7 @@ func TestReleaseWithoutPolicies(t *testing.T) {
 		if err := r.Client.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
 			t.Fatal(err)
 		}
-		if got := o.GetLabels()[doors.HeldLabel]; got != doors.HeldReleasing {
+		if got := o.GetLabels()[v1alpha1.HeldLabel]; got != v1alpha1.HeldReleasing {
 			t.Errorf("%s is marked %q", o.GetName(), got)
 		}
 	}

@@ -9,17 +9,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // everybody holds groups that would open every gate to all, or to every administrator.
 var everybody = []string{"system:authenticated", "system:unauthenticated", "system:serviceaccounts", "system:masters"}
-
-// maxExempt and maxName bound the names, as the CRD of the Gates does: each Gate carries them.
-const (
-	maxExempt = 32
-	maxName   = 512
-)
 
 // Exempt reads the names of users and groups that pass every gate, and the keys of labels that mark leaders. It refuses what is no exact
 // name, groups of which everybody or every administrator is a member, and labels by which workloads know their pods.
@@ -31,8 +25,8 @@ func Exempt(users, groups, leaderLabels []string) (*v1alpha1.GateExempt, error) 
 		if name == "" || strings.ContainsAny(name, "* \t") || strings.HasSuffix(name, ":") {
 			return nil, fmt.Errorf("exempt %q: an exact name is needed, such as system:serviceaccount:databases:operator", name)
 		}
-		if utf8.RuneCountInString(name) > maxName {
-			return nil, fmt.Errorf("exempt %.40q...: a name has at most %d characters", name, maxName)
+		if utf8.RuneCountInString(name) > v1alpha1.MaxExemptName {
+			return nil, fmt.Errorf("exempt %.40q...: a name has at most %d characters", name, v1alpha1.MaxExemptName)
 		}
 	}
 	for _, group := range groups {
@@ -44,12 +38,12 @@ func Exempt(users, groups, leaderLabels []string) (*v1alpha1.GateExempt, error) 
 		if problems := validation.IsQualifiedName(label); len(problems) > 0 {
 			return nil, fmt.Errorf("leader label %q: the key of a label is needed, such as example.com/role: %s", label, strings.Join(problems, "; "))
 		}
-		if doors.TellsWorkload(label) {
+		if slices.Contains(policy.WorkloadLabels, label) {
 			return nil, fmt.Errorf("leader label %q: workloads know their pods by it, and replace those that change it", label)
 		}
 	}
-	if len(users) > maxExempt || len(groups) > maxExempt || len(leaderLabels) > maxExempt {
-		return nil, fmt.Errorf("%d exempt users, %d groups and %d leader labels: at most %d of each", len(users), len(groups), len(leaderLabels), maxExempt)
+	if len(users) > v1alpha1.MaxExempt || len(groups) > v1alpha1.MaxExempt || len(leaderLabels) > v1alpha1.MaxExempt {
+		return nil, fmt.Errorf("%d exempt users, %d groups and %d leader labels: at most %d of each", len(users), len(groups), len(leaderLabels), v1alpha1.MaxExempt)
 	}
 	return &v1alpha1.GateExempt{Users: sorted(users), Groups: sorted(groups), LeaderLabels: sorted(leaderLabels)}, nil
 }

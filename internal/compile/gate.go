@@ -5,9 +5,9 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
 )
 
@@ -23,40 +23,133 @@ func Human(t time.Time) string {
 	return t.Format("Mon 2 Jan 2006 15:04 MST")
 }
 
-// Gate writes a gate as the object that the admission policies read.
-func Gate(g gate.Gate, exempt *v1alpha1.GateExempt) *v1alpha1.Gate {
-	object := &v1alpha1.Gate{
+// Gate writes the state of a namespace as the object that the admission policies read. The keys are those of gate.Set.Keys; canHold says
+// whether rollouts can be held here: where not, Hold is enforced as Deny.
+func Gate(namespace string, state gate.State, keys []string, exempt *v1alpha1.GateExempt, canHold bool, owners []metav1.OwnerReference) *v1alpha1.Gate {
+	g := &v1alpha1.Gate{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Gate"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name:   g.Name,
-			Labels: map[string]string{doors.ManagedByLabel: doors.ManagedBy},
+			Namespace: namespace, Name: v1alpha1.GateName, Labels: gateLabels(state, canHold), OwnerReferences: owners,
 		},
-		Spec: v1alpha1.GateSpec{
-			NamespaceSelector: *doors.LabelSelector(g.Target.Namespaces),
-			ObjectSelector:    objectSelector(g.Target.Objects),
-			Exempt:            exempt,
-			AlsoOpen:          overlaps(g.AlsoOpen),
-			AlsoOpenOmitted:   int32(g.Omitted),
-			NextOpenings:      overlaps(g.NextOpenings),
-		},
+		Spec: v1alpha1.GateSpec{Summary: Summary(state), LabelKeys: labelKeys(keys), Exempt: exempt},
 	}
-	if o := g.Overrides; o.MaxDuration > 0 {
-		object.Spec.Overrides = &v1alpha1.GateOverrides{
+	for _, t := range state.Targets {
+		g.Spec.Targets = append(g.Spec.Targets, gateTarget(t))
+	}
+	for _, f := range state.Freezes {
+		g.Spec.Freezes = append(g.Spec.Freezes, gateFreeze(f))
+	}
+	return g
+}
+
+// gateLabels say what a Gate enforces at any time: bindings select by them, so they do not depend on what is open now.
+func gateLabels(state gate.State, canHold bool) map[string]string {
+	labels := map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedBy}
+	mark := func(label string, is bool) {
+		if is {
+			labels[label] = "true"
+		}
+	}
+	for _, t := range state.Targets {
+		mark(v1alpha1.RefusesLabel, t.Enforcement != gate.Warn)
+		mark(v1alpha1.HoldsLabel, t.Enforcement == gate.Hold && canHold)
+		mark(v1alpha1.WarnsLabel, t.Enforcement == gate.Warn)
+	}
+	for _, f := range state.Freezes {
+		mark(v1alpha1.RefusesLabel, f.Enforcement == gate.Deny)
+		mark(v1alpha1.WarnsLabel, f.Enforcement == gate.Warn)
+	}
+	return labels
+}
+
+// labelKeys are the keys that a Gate lists, or that which stands for all where there are too many.
+func labelKeys(keys []string) []string {
+	if len(keys) > v1alpha1.MaxLabelKeys {
+		return []string{v1alpha1.AnyLabelKey}
+	}
+	return keys
+}
+
+func gateTarget(s gate.TargetState) v1alpha1.GateTarget {
+	t := v1alpha1.GateTarget{
+		ObjectSelector: objectSelector(s.Objects),
+		Disruptions:    apiDisruptions(s.Disruptions),
+		Enforcement:    v1alpha1.Enforcement(s.Enforcement),
+		Open:           s.Open,
+		ClosesAt:       apiTime(s.ClosesAt),
+		OpensAt:        apiTime(s.OpensAt),
+		Opens:          Human(s.OpensAt),
+		OpensWindow:    s.OpensWindow,
+		Windows:        s.Windows,
+	}
+	if c := s.Cutoff; c != nil {
+		t.Cutoff = &v1alpha1.GateCutoff{Window: c.Window, Since: Human(c.Since), Ends: Human(c.Ends)}
+	}
+	if o := s.Overrides; o != nil {
+		t.Overrides = &v1alpha1.GateOverrides{
 			MaxDuration: metav1.Duration{Duration: o.MaxDuration}, Windows: o.Windows, ReasonPatterns: o.ReasonPatterns,
 		}
 	}
-	for _, s := range g.Disruptions {
-		object.Spec.Disruptions = append(object.Spec.Disruptions, disruption(s))
-	}
-	return object
+	return t
 }
 
-// WithoutOthers is a Gate without what other targets open, which only closes it: for where the whole cannot be written.
-func WithoutOthers(g *v1alpha1.Gate) *v1alpha1.Gate {
-	alone := g.DeepCopy()
-	alone.Spec.AlsoOpenOmitted += int32(len(g.Spec.AlsoOpen))
-	alone.Spec.AlsoOpen, alone.Spec.NextOpenings = nil, nil
-	return alone
+func gateFreeze(s gate.FreezeState) v1alpha1.GateFreeze {
+	f := v1alpha1.GateFreeze{
+		Name:           s.Name,
+		Reason:         clip(s.Reason, maxReason),
+		ObjectSelector: objectSelector(s.Objects),
+		Disruptions:    apiDisruptions(s.Disruptions),
+		Enforcement:    v1alpha1.Enforcement(s.Enforcement),
+		Active:         s.Active,
+		StartsAt:       apiTime(s.StartsAt),
+		EndsAt:         apiTime(s.EndsAt),
+		Ends:           Human(s.EndsAt),
+	}
+	if s.Overridable {
+		f.Overrides = &v1alpha1.GateFreezeOverrides{MaxDuration: metav1.Duration{Duration: s.MaxOverride}, ReasonPattern: s.ReasonPattern}
+	}
+	return f
+}
+
+// maxReason is how many characters a Gate has room for of the reason of a freeze: as many as that may have.
+const maxReason = 256
+
+// clip shortens a text to n characters.
+func clip(text string, n int) string {
+	if runes := []rune(text); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return text
+}
+
+func apiDisruptions(list []gate.Disruption) []v1alpha1.Disruption {
+	result := make([]v1alpha1.Disruption, len(list))
+	for i, d := range list {
+		result[i] = v1alpha1.Disruption(d)
+	}
+	return result
+}
+
+// objectSelector writes a selector with expressions alone, which policies need not tell from labels; nil selects everything.
+func objectSelector(s gate.Selector) *metav1.LabelSelector {
+	if len(s) == 0 {
+		return nil
+	}
+	selector := &metav1.LabelSelector{}
+	for _, r := range s {
+		selector.MatchExpressions = append(selector.MatchExpressions, metav1.LabelSelectorRequirement{
+			Key: r.Key, Operator: metav1.LabelSelectorOperator(r.Operator), Values: r.Values,
+		})
+	}
+	return selector
+}
+
+// apiTime is an instant as the API has it: whole seconds of UTC, so that the policies can compare it as text.
+func apiTime(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t.UTC().Truncate(time.Second)}
 }
 
 // Overdue is the first of the instants at which a Gate itself says that something will change, where it has passed at now: the
@@ -67,88 +160,147 @@ func Overdue(spec *v1alpha1.GateSpec, now time.Time) (edge time.Time) {
 			edge = t.Time
 		}
 	}
-	for _, d := range spec.Disruptions {
-		due(d.OpensAt)
-		due(d.ClosesAt)
-		for _, f := range d.Freezes {
-			due(f.StartsAt)
-		}
+	for _, t := range spec.Targets {
+		due(t.OpensAt)
+		due(t.ClosesAt)
 	}
-	for _, o := range append(slices.Clone(spec.AlsoOpen), spec.NextOpenings...) {
-		due(o.ClosesAt)
-		due(o.OpensAt)
+	for _, f := range spec.Freezes {
+		due(f.StartsAt)
+		due(f.EndsAt)
 	}
 	return edge
 }
 
-func disruption(s gate.State) v1alpha1.GateDisruption {
-	d := v1alpha1.GateDisruption{
-		Disruption:  v1alpha1.Disruption(s.Disruption),
-		State:       Summary(s),
-		Open:        s.Open,
-		ClosesAt:    apiTime(s.ClosesAt),
-		OpensAt:     apiTime(s.OpensAt),
-		Opens:       Human(s.OpensAt),
-		OpensWindow: s.OpensWindow,
-		Enforcement: v1alpha1.Enforcement(s.Enforcement),
-		Windows:     s.Windows,
+// Owners are the windows and freezes that govern a namespace, as the owners of its Gate: when they are all gone, the garbage collector
+// removes it, also while no operator runs. Where more govern than MaxGateOwners there are none, and the Gate stays until the operator
+// removes it: some of them alone could be deleted while others still govern.
+func (c *Compiled) Owners(g *gate.Governing) []metav1.OwnerReference {
+	if len(g.Windows)+len(g.Freezes) > v1alpha1.MaxGateOwners {
+		return nil
 	}
-	for _, f := range s.Freezes {
-		d.Freezes = append(d.Freezes, v1alpha1.GateFreeze{
-			Enforcement: v1alpha1.Enforcement(f.Enforcement),
-			Name:        f.Name,
-			Reason:      f.Reason,
-			Overridable: f.Overridable,
-			Also:        f.Also,
-			Active:      f.Active,
-			StartsAt:    apiTime(f.StartsAt),
-			Ends:        Human(f.EndsAt),
-		})
+	var owners []metav1.OwnerReference
+	add := func(kind, name string, uid types.UID) {
+		owners = append(owners, metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind, Name: name, UID: uid})
 	}
-	return d
+	for _, w := range g.Windows {
+		add("MaintenanceWindow", w.Name, c.Windows[w.Name].UID)
+	}
+	for _, f := range g.Freezes {
+		add("ChangeFreeze", f.Name, c.Freezes[f.Name].UID)
+	}
+	return owners
 }
 
-// Summary is the state of a disruption in one word.
-func Summary(s gate.State) v1alpha1.GateState {
-	switch {
-	case s.Frozen:
+// Summary says for people what may pass, and when that changes.
+func Summary(state gate.State) v1alpha1.GateSummary {
+	s := v1alpha1.GateSummary{State: sumUp(state)}
+	var next change
+	switch s.State {
+	case v1alpha1.GateFrozen:
+		next = thaw(state)
+		if next.at.IsZero() {
+			next.words = "frozen until it is changed or deleted"
+		}
+	case v1alpha1.GateClosed:
+		next = firstOf(openings(state))
+		if next.at.IsZero() {
+			next.words = "no coming opening"
+		}
+	case v1alpha1.GateOpen:
+		next = firstOf(closings(state))
+		if next.at.IsZero() {
+			next.words = "no coming closing"
+		}
+	case v1alpha1.GateMixed:
+		next = firstOf(slices.Concat(openings(state), closings(state), []change{thaw(state)}))
+	}
+	s.When, s.By = next.words, next.by
+	if !next.at.IsZero() {
+		s.When = next.words + " " + Human(next.at)
+	}
+	return s
+}
+
+// sumUp is the state in one word. What only warns is counted as if it refused, but for freezes.
+func sumUp(state gate.State) v1alpha1.GateState {
+	open, closed, frozen := 0, 0, 0
+	for _, t := range state.Targets {
+		switch {
+		case t.Frozen:
+			frozen++
+		case t.Open:
+			open++
+		default:
+			closed++
+		}
+	}
+	stops, stopsAll := false, false
+	for _, f := range state.Freezes {
+		if f.Active && f.Enforcement == gate.Deny {
+			stops, stopsAll = true, stopsAll || len(f.Objects) == 0
+		}
+	}
+	switch n := len(state.Targets); {
+	case n == 0 && stopsAll, n > 0 && frozen == n:
 		return v1alpha1.GateFrozen
-	case s.Open || s.Enforcement == "":
+	case open == n && !stops:
 		return v1alpha1.GateOpen
+	case n > 0 && open == 0:
+		return v1alpha1.GateClosed
 	}
-	return v1alpha1.GateClosed
+	return v1alpha1.GateMixed
 }
 
-func overlaps(list []gate.Overlap) []v1alpha1.GateOverlap {
-	var result []v1alpha1.GateOverlap
-	for _, o := range list {
-		overlap := v1alpha1.GateOverlap{
-			Window:            o.Window,
-			ClosesAt:          apiTime(o.ClosesAt),
-			OpensAt:           apiTime(o.OpensAt),
-			Opens:             Human(o.OpensAt),
-			NamespaceSelector: *doors.LabelSelector(o.Target.Namespaces),
-			ObjectSelector:    objectSelector(o.Target.Objects),
+// change is something that is to come, in words, without its time.
+type change struct {
+	at        time.Time
+	words, by string
+}
+
+func firstOf(list []change) (first change) {
+	for _, c := range list {
+		if !c.at.IsZero() && (first.at.IsZero() || c.at.Before(first.at)) {
+			first = c
 		}
-		for _, d := range o.Disruptions {
-			overlap.Disruptions = append(overlap.Disruptions, v1alpha1.Disruption(d))
+	}
+	return first
+}
+
+func openings(state gate.State) (list []change) {
+	for _, t := range state.Targets {
+		if !t.Open || t.Frozen {
+			list = append(list, change{t.OpensAt, "opens", t.OpensWindow})
 		}
-		result = append(result, overlap)
 	}
-	return result
+	return list
 }
 
-func objectSelector(s gate.Selector) *metav1.LabelSelector {
-	if len(s) == 0 {
-		return nil
+func closings(state gate.State) (list []change) {
+	for _, t := range state.Targets {
+		if t.Open && !t.Frozen {
+			list = append(list, change{t.ClosesAt, "closes", t.ClosesWindow})
+		}
 	}
-	return doors.LabelSelector(s)
+	for _, f := range state.Freezes {
+		if !f.Active && f.Enforcement == gate.Deny {
+			list = append(list, change{f.StartsAt, "frozen from", f.Name})
+		}
+	}
+	return list
 }
 
-// apiTime is an instant as the API has it: whole seconds of UTC, so that the policies can compare it as text.
-func apiTime(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
+// thaw is when the last of the refusing freezes in force ends; zero when that is not known.
+func thaw(state gate.State) (last change) {
+	for _, f := range state.Freezes {
+		if !f.Active || f.Enforcement != gate.Deny {
+			continue
+		}
+		if f.EndsAt.IsZero() {
+			return change{by: f.Name}
+		}
+		if f.EndsAt.After(last.at) {
+			last = change{f.EndsAt, "frozen until", f.Name}
+		}
 	}
-	return &metav1.Time{Time: t.UTC().Truncate(time.Second)}
+	return last
 }

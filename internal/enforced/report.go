@@ -1,7 +1,6 @@
 package enforced
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,34 +16,26 @@ import (
 
 // Report is what keeps windows and freezes from being enforced; the zero Report: nothing does.
 type Report struct {
-	// Missing and Changed name policies that are not installed, or not as this version has them; only an administrator may write those.
+	// Missing and Changed name policies and bindings that are not installed, or not as this version has them; only an administrator may
+	// write those.
 	Missing, Changed []string
-	// Bindings says of static bindings that are missing or changed why the operator could not restore them.
-	Bindings map[string]string
-	// Gates says of gates why the operator could not write them, or their bindings.
+	// Gates says, by namespace, why the operator could not write its Gate, or the label by which policies look at it.
 	Gates map[string]string
-	// WithoutOthers says of gates why they could only be written without what other targets open, which only closes.
-	WithoutOthers map[string]string
-	// Omitted counts, of gates, the openings of other targets that they have no room for. It only closes.
+	// Omitted counts, by namespace, the windows and freezes for which its Gate has no room, and which stay closed there.
 	Omitted map[string]int
 }
 
-// Deviations is how many policies and static bindings are missing or changed.
-func (r Report) Deviations() int { return len(r.Missing) + len(r.Changed) + len(r.Bindings) }
+// Deviations is how many policies and bindings are missing or changed.
+func (r Report) Deviations() int { return len(r.Missing) + len(r.Changed) }
 
 // Failed says that the operator could not write something that it should have.
-func (r Report) Failed() bool { return len(r.Bindings)+len(r.Gates) > 0 }
+func (r Report) Failed() bool { return len(r.Gates) > 0 }
 
 // WellEnforced says that all is as it should be, and nothing left out.
-func (r Report) WellEnforced() bool {
-	return r.Deviations()+len(r.Gates)+len(r.WithoutOthers)+len(r.Omitted) == 0
-}
+func (r Report) WellEnforced() bool { return r.Deviations()+len(r.Gates)+len(r.Omitted) == 0 }
 
-// Reduced says that some gate could only be written without what other targets open.
-func (r Report) Reduced() bool { return len(r.WithoutOthers) > 0 }
-
-// Condition is the condition Enforced of a window or freeze with a gate.
-func (r Report) Condition(gate string) metav1.Condition {
+// Condition is the condition Enforced of a window or freeze that governs some namespaces.
+func (r Report) Condition(governs func(namespace string) bool) metav1.Condition {
 	c := metav1.Condition{Type: v1alpha1.ConditionEnforced, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonEnforced}
 	var said []string
 	say := func(reason, format string, args ...any) {
@@ -60,23 +51,38 @@ func (r Report) Condition(gate string) metav1.Condition {
 		say(v1alpha1.ReasonPoliciesChanged, "Not as this version of the operator has them: %s. Either an upgrade is under way, and ends with the operator of the version that"+
 			" is installed; or somebody has changed them: run make install.", names(r.Changed))
 	}
-	if len(r.Bindings) > 0 {
-		say(v1alpha1.ReasonBindingsMissing, "Missing or changed, and the operator could not restore them: %s. It tries again: %s", names(slices.Sorted(maps.Keys(r.Bindings))), first(r.Bindings))
+	if list := governed(r.Gates, governs); len(list) > 0 {
+		say(v1alpha1.ReasonGateNotWritten, "The Gate could not be written in %s, and says there what it said before. The operator tries again: %s",
+			namespaces(list), r.Gates[list[0]])
 	}
-	if problem := r.Gates[gate]; problem != "" && gate != "" {
-		say(v1alpha1.ReasonGateNotWritten, "Gate %s or a binding of it could not be written, and says what it said before. The operator tries again: %s", gate, problem)
-	}
-	if problem := r.WithoutOthers[gate]; problem != "" && gate != "" {
-		said = append(said, fmt.Sprintf("Gate %s could only be written without what windows with other targets open. The operator tries again: %s", gate, problem))
-	}
-	if n := r.Omitted[gate]; n > 0 {
-		said = append(said, fmt.Sprintf("%d openings of windows with other targets have no room in Gate %s, and open nothing here: give more of those windows the same selectors.", n, gate))
+	if list := governed(r.Omitted, governs); len(list) > 0 {
+		said = append(said, fmt.Sprintf("The Gate has no room for all windows and freezes in %s: %d of them stay closed there. Give more of them the same objectSelector.",
+			namespaces(list), r.Omitted[list[0]]))
 	}
 	if len(said) == 0 {
 		said = []string{"The API server holds requests against what this says."}
 	}
 	c.Message = strings.Join(said, " ")
 	return c
+}
+
+// governed lists the namespaces of a report that something governs, in order.
+func governed[V any](reported map[string]V, governs func(namespace string) bool) []string {
+	var list []string
+	for namespace := range reported {
+		if governs(namespace) {
+			list = append(list, namespace)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func namespaces(list []string) string {
+	if len(list) == 1 {
+		return "namespace " + list[0]
+	}
+	return fmt.Sprintf("%d namespaces (%s)", len(list), names(list))
 }
 
 // names lists the first of many names.
@@ -146,11 +152,8 @@ func (s *State) Changes() <-chan event.GenericEvent {
 // Ready is nil as long as everything that should be written is.
 func (s *State) Ready() error {
 	r, _ := s.Report()
-	switch {
-	case len(r.Gates) > 0:
-		return fmt.Errorf("%d gates could not be written: %s: %s", len(r.Gates), names(slices.Sorted(maps.Keys(r.Gates))), first(r.Gates))
-	case len(r.Bindings) > 0:
-		return errors.New("static bindings could not be restored: " + names(slices.Sorted(maps.Keys(r.Bindings))) + ": " + first(r.Bindings))
+	if !r.Failed() {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("the gates of %d namespaces could not be written: %s: %s", len(r.Gates), names(slices.Sorted(maps.Keys(r.Gates))), first(r.Gates))
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Census counts namespaces by their labels, as far as the targets of a Set ask for them: thousands of namespaces have few different
+// Census counts namespaces by their labels, as far as the selectors of a Set ask for them: thousands of namespaces have few different
 // sets of those. It is for one goroutine.
 type Census struct {
 	keys    []string
@@ -16,18 +16,6 @@ type Census struct {
 type labelSet struct {
 	labels map[string]string
 	n      int
-}
-
-// Keys are the labels of namespaces that targets ask for, in order.
-func (s *Set) Keys() []string {
-	var keys []string
-	for _, g := range s.groups {
-		for _, r := range g.target.Namespaces {
-			keys = append(keys, r.Key)
-		}
-	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
 }
 
 // NewCensus is a census of no namespace, for selectors that ask for these labels.

@@ -1,5 +1,5 @@
-// Package gate works out, from windows and freezes, what may pass at an instant: one Gate for each distinct target. It is
-// pure: no client, no clock; every answer comes with the instant at which it changes.
+// Package gate works out, from windows and freezes, what may pass in a namespace at an instant. It is pure: no client, no clock; every
+// answer comes with the instant at which it changes.
 package gate
 
 import (
@@ -45,6 +45,13 @@ func (e Enforcement) strictness() int {
 	return 0
 }
 
+func stricter(a, b Enforcement) Enforcement {
+	if b.strictness() > a.strictness() {
+		return b
+	}
+	return a
+}
+
 // Window is a maintenance window as compiled.
 type Window struct {
 	Name        string
@@ -74,121 +81,84 @@ type Freeze struct {
 	Schedule *schedule.Schedule
 }
 
-// Gate is the state of one target at one instant.
-type Gate struct {
-	Name   string
-	Target Target
-	// Windows and Freezes name, in order, what the gate is compiled from.
-	Windows []string
-	Freezes []string
-	// Overrides says how an emergency may pass.
-	Overrides Overrides
-	// Governs lists what is enforced here at any time: it depends on the windows and freezes, not on the instant.
-	Governs []Rule
-	// HoldsNearby says that some window, of this target or one that may overlap, holds rollouts. Like Governs, it does not depend
-	// on the instant.
-	HoldsNearby bool
-	// Disruptions holds a state for each disruption that something of this target governs.
-	Disruptions []State
-	// AlsoOpen are openings of other targets that may overlap, open now, for disruptions for which the gate itself is not.
-	AlsoOpen []Overlap
-	// Omitted counts the openings that AlsoOpen had no room for: they stay closed here. See MaxAlsoOpenBytes.
+// What a namespace's state has room for, whatever the number of windows and freezes: the API server reads it with each request.
+const (
+	// MaxTargets bounds State.Targets, and MaxSelectors their distinct object selectors.
+	MaxTargets   = 128
+	MaxSelectors = 32
+	// MaxFreezes bounds State.Freezes.
+	MaxFreezes = 16
+	// MaxWindowNames bounds the names of windows, and the patterns of reasons, in each target.
+	MaxWindowNames = 8
+)
+
+// State is what the windows and freezes that govern a namespace come to at one instant. Zero times mean: none known.
+type State struct {
+	// Targets are in order of their object selectors. An object is governed by each that selects it, and a disruption passes while any of
+	// those is open that lists it.
+	Targets []TargetState
+	// Freezes are those in force, the strictest first, then those to come, the next first.
+	Freezes []FreezeState
+	// Omitted counts the windows and freezes in force for which there is no room: one target or freeze over everything stands for them,
+	// and stays closed.
 	Omitted int
-	// NextOpenings are openings of other targets that may overlap, to come before the gate's own; soonest first, at most
-	// MaxNextOpenings.
-	NextOpenings []Overlap
+	// Until is the next instant at which any of this changes; zero when nothing ever will.
+	Until time.Time
 }
 
-// Overrides says how an emergency may pass a gate.
+// TargetState is what the windows of one object selector do to some disruptions.
+type TargetState struct {
+	Objects     Selector
+	Disruptions []Disruption
+	// Enforcement is the strictest of the windows.
+	Enforcement Enforcement
+	// Open says that a window lets the disruptions begin; until ClosesAt, in the zone of the window that closes last, ClosesWindow.
+	Open         bool
+	ClosesAt     time.Time
+	ClosesWindow string
+	// OpensAt is the next opening, of an open target the one after it closes, in the zone of the window that opens, OpensWindow. The
+	// refusing freezes are counted that govern the whole target.
+	OpensAt     time.Time
+	OpensWindow string
+	// Frozen says that such a freeze is in force.
+	Frozen bool
+	// Cutoff is a window that is open, but lets nothing new begin any more; nil while the target is open.
+	Cutoff *Cutoff
+	// Windows names the windows, those that do more than warn first; at most MaxWindowNames.
+	Windows []string
+	// Overrides says how an emergency may pass; nil where all windows only warn.
+	Overrides *Overrides
+}
+
+// Cutoff is a window in its cutoff: nothing new begins since Since, and it ends at Ends, both in its own zone.
+type Cutoff struct {
+	Window      string
+	Since, Ends time.Time
+}
+
+// Overrides says how an emergency may pass the windows of a target.
 type Overrides struct {
-	// MaxDuration is the shortest of the target's own windows and overridable freezes; zero when it has neither.
+	// MaxDuration is the shortest of the windows that do more than warn.
 	MaxDuration time.Duration
-	// Windows names the target's own windows, and ReasonPatterns the distinct patterns of all; at most MaxWindowNames each.
+	// Windows names those, and ReasonPatterns has the distinct patterns of all; at most MaxWindowNames each.
 	Windows        []string
 	ReasonPatterns []string
 }
 
-// Rule is a disruption and what happens to it outside a window or inside a freeze.
-type Rule struct {
-	Disruption  Disruption
-	Enforcement Enforcement
-}
-
-// MaxNextOpenings bounds Gate.NextOpenings, and MaxWindowNames State.Windows: a gate stays small whatever the number of
-// windows.
-const (
-	MaxNextOpenings = 8
-	MaxWindowNames  = 8
-
-	// MaxAlsoFrozen bounds FreezeState.Also: the API server's CEL evaluator can be asked for so many rights.
-	MaxAlsoFrozen = 2
-
-	// MaxAlsoOpenBytes and MaxNextOpeningsBytes bound how long they are in JSON, which the API server reads with each request: what
-	// other targets open must never make a Gate too large to be written, or to be evaluated. Enough for some 250 openings that select
-	// by one label each.
-	MaxAlsoOpenBytes     = 64 << 10
-	MaxNextOpeningsBytes = 16 << 10
-)
-
-// State is the state of one disruption at a gate. Zero times mean: none known.
-type State struct {
-	Disruption Disruption
-	// Open says that a window which governs the whole target lets the disruption begin; until ClosesAt.
-	Open     bool
-	ClosesAt time.Time
-	// OpensAt is the next opening, of an open gate the one after it closes, in the zone of the window that opens; freezes are counted.
-	OpensAt time.Time
-	// OpensWindow is the name of the window that opens then.
-	OpensWindow string
-	// Enforcement is the strictest of the target's own windows; empty when it has none for this disruption.
-	Enforcement Enforcement
-	// Windows names the target's own windows, at most MaxWindowNames.
-	Windows []string
-	// Freezes holds, for each enforcement, the target's own freeze in force, or else the next one.
-	Freezes []FreezeState
-	// Frozen says that a refusing freeze which governs the whole target is in force, whatever target it is of.
-	Frozen bool
-}
-
-// FreezeState is a freeze at a gate.
+// FreezeState is a freeze at an instant.
 type FreezeState struct {
 	Name        string
 	Reason      string
+	Objects     Selector
+	Disruptions []Disruption
 	Enforcement Enforcement
-	Overridable bool
-	// Also names the other freezes in force that an override passes, at most MaxAlsoFrozen: it takes the right to each. Where there are
-	// more, Overridable is false.
-	Also   []string
-	Active bool
+	// Overridable says that an override passes, which stands MaxOverride at most, and whose reason matches ReasonPattern.
+	Overridable   bool
+	MaxOverride   time.Duration
+	ReasonPattern string
+	Active        bool
 	// StartsAt is when it comes into force, when not Active.
 	StartsAt time.Time
 	// EndsAt is when it ends, in its own zone, when Active; zero when no end is known.
 	EndsAt time.Time
-}
-
-// Bytes is how long o is in a Gate's JSON, at most.
-func (o Overlap) Bytes() int {
-	const fields, requirement, value = 180, 48, 3
-	bytes := fields + len(o.Window)
-	for _, s := range []Selector{o.Target.Namespaces, o.Target.Objects} {
-		for _, r := range s {
-			bytes += requirement + len(r.Key)
-			for _, v := range r.Values {
-				bytes += value + len(v)
-			}
-		}
-	}
-	return bytes
-}
-
-// Overlap is an opening of another target.
-type Overlap struct {
-	Target      Target
-	Disruptions []Disruption
-	// Window is the name of the window that opens.
-	Window string
-	// ClosesAt ends an opening that is open; zero when no end is known.
-	ClosesAt time.Time
-	// OpensAt begins one to come.
-	OpensAt time.Time
 }

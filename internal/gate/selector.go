@@ -173,20 +173,12 @@ func (r Requirement) negation() Requirement {
 // Covers says whether everything that other matches is matched by s too. It is exact: each key is independent of the
 // others, and values are unbounded.
 func (s Selector) Covers(other Selector) bool {
-	if other.impossible() {
-		return true
-	}
 	for _, r := range s {
 		if !other.domainOf(r.Key).with(r.negation()).empty() {
-			return false
+			return other.impossible()
 		}
 	}
 	return true
-}
-
-// Overlaps says whether some set of labels matches both. It is exact.
-func (s Selector) Overlaps(other Selector) bool {
-	return !slices.Concat(s, other).impossible()
 }
 
 // impossible says that no set of labels matches.

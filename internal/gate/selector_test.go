@@ -2,14 +2,12 @@ package gate
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 func TestNewSelectorRefuses(t *testing.T) {
@@ -31,58 +29,19 @@ func TestNewSelectorRefuses(t *testing.T) {
 	}
 }
 
-// TestNamesOfGates: no two targets share a name, however little of the hash it has, whatever the order; and each is a label value.
-func TestNamesOfGates(t *testing.T) {
-	name := func(digits, n int) map[string]string {
-		groups := map[string]*group{}
-		for i := range n {
-			target := Target{Namespaces: sel(t, Requirement{"team", In, []string{fmt.Sprintf("%s%d", strings.Repeat("a", 50), i)}})}
-			groups[target.key()] = &group{target: target}
-		}
-		nameGroups(groups, digits)
-		names := map[string]string{}
-		for key, g := range groups {
-			if problems := validation.IsValidLabelValue(g.name); len(problems) > 0 {
-				t.Fatalf("%s: %v", g.name, problems)
-			}
-			if other, shared := names[g.name]; shared {
-				t.Fatalf("%s and %s share the name %s", other, key, g.name)
-			}
-			names[g.name] = key
-		}
-		return names
-	}
-	name(1, 200)
-	if again := name(1, 200); !maps.Equal(again, name(1, 200)) {
-		t.Error("the same targets have other names the next time")
-	}
-	for n := range name(hashDigits, 3) {
-		if hash := n[strings.LastIndex(n, "-")+1:]; len(hash) != 16 {
-			t.Errorf("%s: the hash has %d digits", n, len(hash))
-		}
-	}
-	for n := range name(60, 2) {
-		if len(n) > 63 {
-			t.Errorf("%s is too long for a label", n)
-		}
-	}
-}
-
-func TestNormalFormNamesTargets(t *testing.T) {
+// TestNormalForm: the same selector is written in one way.
+func TestNormalForm(t *testing.T) {
 	a := Target{Namespaces: sel(t, Requirement{"b", In, []string{"2", "1", "2"}}, Requirement{"a", Exists, nil})}
 	b := Target{Namespaces: sel(t, Requirement{"a", Exists, nil}, Requirement{"b", In, []string{"1", "2"}}, Requirement{"a", Exists, nil})}
-	if a.Name() != b.Name() {
-		t.Errorf("%s and %s are the same target", a.Name(), b.Name())
+	if a.key() != b.key() {
+		t.Errorf("%q and %q are the same target", a.key(), b.key())
 	}
-	if got := (Target{}).Name(); !strings.HasPrefix(got, "all-namespaces-") {
-		t.Errorf("the name for everything: %s", got)
-	}
-	if (Target{Objects: a.Namespaces}).Name() == a.Name() {
-		t.Error("a selector of objects and one of namespaces must not share a gate")
+	if (Target{Objects: a.Namespaces}).key() == a.key() {
+		t.Error("a selector of objects and one of namespaces are not the same target")
 	}
 }
 
-// TestSelectorsAgainstEverySet compares Matches, Covers and Overlaps with what holds over every set of labels of a small
+// TestSelectorsAgainstEverySet compares Matches and Covers with what holds over every set of labels of a small
 // universe, and Matches with Kubernetes' own selectors.
 func TestSelectorsAgainstEverySet(t *testing.T) {
 	keys, values := []string{"a", "b"}, []string{"1", "2", "3"}
@@ -128,7 +87,7 @@ func TestSelectorsAgainstEverySet(t *testing.T) {
 	}
 	for range 5000 {
 		s, other := draw(), draw()
-		covers, overlaps := true, false
+		covers := true
 		for _, set := range universe {
 			if s.Matches(set) != kubernetes(t, s).Matches(labels.Set(set)) {
 				t.Fatalf("[%s] and Kubernetes disagree about %v", s, set)
@@ -136,15 +95,9 @@ func TestSelectorsAgainstEverySet(t *testing.T) {
 			if other.Matches(set) && !s.Matches(set) {
 				covers = false
 			}
-			if other.Matches(set) && s.Matches(set) {
-				overlaps = true
-			}
 		}
 		if got := s.Covers(other); got != covers {
 			t.Fatalf("[%s] covers [%s]: %t, want %t", s, other, got, covers)
-		}
-		if got := s.Overlaps(other); got != overlaps {
-			t.Fatalf("[%s] overlaps [%s]: %t, want %t", s, other, got, overlaps)
 		}
 	}
 }

@@ -4,571 +4,230 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
-
-	"fonster.dev/fonster/internal/schedule"
 )
 
-// Set is all windows and freezes of a cluster, grouped by target. It is immutable: build one when they change, and ask it
-// at many instants. Safe for concurrent use.
+// Set is all windows and freezes of a cluster, by whom they govern. It is immutable: build one when they change, and ask it of many
+// namespaces at many instants. Safe for concurrent use.
 type Set struct {
-	groups  []*group
 	windows map[string]*windowEntry
-	freezes map[string]*freezeEntry
+	freezes map[string]*Freeze
+	// refusing are the freezes that refuse, in order of name.
+	refusing []*Freeze
+
+	// keys are the labels of namespaces that selectors ask for, in order; asked is the set of them.
+	keys  []string
+	asked map[string]bool
+	// reaches are the distinct namespace selectors, with what has them.
+	reaches []reach
+	// byLabel has those that ask for one of some values of a label, each under "key=value" of each; others the rest.
+	byLabel map[string][]int
+	others  []int
+
+	mu sync.Mutex
+	// byLabels is what governs namespaces with the same labels, as far as those are asked for; byReaches where the same selectors match.
+	byLabels, byReaches map[string]*Governing
 }
 
-// group is what shares a target, and how it relates to the other groups.
-type group struct {
-	target  Target
-	name    string
-	windows []Window
-	freezes []Freeze
-	// governed are the windows for each of disruptions, and blocked the refusing freezes that govern the whole target for it.
-	governed [4][]Window
-	blocked  [4][]Freeze
-	// covering are the other groups that govern this whole target; overlapping those that may govern a part of it.
-	covering    []*group
-	overlapping []*group
+// reach is a namespace selector, with the windows and freezes that have it.
+type reach struct {
+	namespaces Selector
+	windows    []*Window
+	freezes    []*Freeze
 }
 
 type windowEntry struct {
 	window Window
-	group  *group
+	target *targetEntry
 }
 
-type freezeEntry struct {
-	freeze Freeze
-	group  *group
+// targetEntry has the refusing freezes that govern a whole target, worked out when first asked for.
+type targetEntry struct {
+	once     sync.Once
+	blocking []*Freeze
 }
 
-// NewSet groups windows and freezes by target. The order in which they are given does not matter.
+// NewSet groups windows and freezes. The order in which they are given does not matter.
 func NewSet(windows []Window, freezes []Freeze) *Set {
-	byTarget := map[string]*group{}
-	groupOf := func(t Target) *group {
-		key := t.key()
-		g, found := byTarget[key]
-		if !found {
-			g = &group{target: t}
-			byTarget[key] = g
-		}
-		return g
+	s := &Set{
+		windows: make(map[string]*windowEntry, len(windows)), freezes: make(map[string]*Freeze, len(freezes)),
+		byLabel: map[string][]int{}, asked: map[string]bool{},
+		byLabels: map[string]*Governing{}, byReaches: map[string]*Governing{},
 	}
-	s := &Set{windows: make(map[string]*windowEntry, len(windows)), freezes: make(map[string]*freezeEntry, len(freezes))}
+	reaches, targets := map[string]*reach{}, map[string]*targetEntry{}
+	reachOf := func(namespaces Selector) *reach {
+		key := namespaces.String()
+		if reaches[key] == nil {
+			reaches[key] = &reach{namespaces: namespaces}
+		}
+		return reaches[key]
+	}
 	for _, w := range windows {
-		g := groupOf(w.Target)
-		g.windows = append(g.windows, w)
-		s.windows[w.Name] = &windowEntry{w, g}
+		key := w.Target.key()
+		if targets[key] == nil {
+			targets[key] = &targetEntry{}
+		}
+		entry := &windowEntry{window: w, target: targets[key]}
+		s.windows[w.Name] = entry
+		r := reachOf(w.Target.Namespaces)
+		r.windows = append(r.windows, &entry.window)
 	}
 	for _, f := range freezes {
-		g := groupOf(f.Target)
-		g.freezes = append(g.freezes, f)
-		s.freezes[f.Name] = &freezeEntry{f, g}
-	}
-	nameGroups(byTarget, hashDigits)
-	s.groups = slices.SortedFunc(maps.Values(byTarget), func(a, b *group) int { return cmp.Compare(a.name, b.name) })
-	for _, g := range s.groups {
-		slices.SortFunc(g.windows, func(a, b Window) int { return cmp.Compare(a.Name, b.Name) })
-		slices.SortFunc(g.freezes, func(a, b Freeze) int { return cmp.Compare(a.Name, b.Name) })
-		for _, other := range s.groups {
-			switch {
-			case other == g || !other.target.Overlaps(g.target):
-			case other.target.Covers(g.target):
-				g.covering = append(g.covering, other)
-			default:
-				g.overlapping = append(g.overlapping, other)
-			}
+		s.freezes[f.Name] = &f
+		r := reachOf(f.Target.Namespaces)
+		r.freezes = append(r.freezes, &f)
+		if f.Enforcement == Deny {
+			s.refusing = append(s.refusing, &f)
 		}
 	}
-	for _, g := range s.groups {
-		g.divide()
+	slices.SortFunc(s.refusing, byFreezeName)
+	for i, key := range slices.Sorted(maps.Keys(reaches)) {
+		s.reaches = append(s.reaches, *reaches[key])
+		s.index(i)
 	}
+	s.keys = slices.Sorted(maps.Keys(s.asked))
 	return s
 }
 
-// divide works out what depends on no instant: what governs and what blocks each disruption.
-func (g *group) divide() {
-	for i, d := range disruptions {
-		for _, w := range g.windows {
-			if slices.Contains(w.Disruptions, d) {
-				g.governed[i] = append(g.governed[i], w)
+func byWindowName(a, b *Window) int { return cmp.Compare(a.Name, b.Name) }
+func byFreezeName(a, b *Freeze) int { return cmp.Compare(a.Name, b.Name) }
+
+// index makes a reach be found by a namespace's labels: under the fewest values that one of its requirements asks for, if any does.
+func (s *Set) index(i int) {
+	best := -1
+	selector := s.reaches[i].namespaces
+	for j, r := range selector {
+		s.asked[r.Key] = true
+		if r.Operator == In && (best < 0 || len(r.Values) < len(selector[best].Values)) {
+			best = j
+		}
+	}
+	if best < 0 {
+		s.others = append(s.others, i)
+		return
+	}
+	for _, value := range selector[best].Values {
+		label := selector[best].Key + "=" + value
+		s.byLabel[label] = append(s.byLabel[label], i)
+	}
+}
+
+// Keys are the labels of namespaces that windows and freezes ask for, in order.
+func (s *Set) Keys() []string { return slices.Clone(s.keys) }
+
+// maxKnown bounds what is remembered of namespaces: their labels come and go.
+const maxKnown = 1 << 15
+
+// Of returns what governs a namespace with these labels; nil when nothing does. Namespaces that the same windows and freezes govern share
+// one answer. Whoever must never be governed is not known here.
+func (s *Set) Of(namespace map[string]string) *Governing {
+	labels := s.project(namespace)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, known := s.byLabels[labels]
+	if known {
+		return g
+	}
+	if len(s.byLabels) >= maxKnown {
+		clear(s.byLabels)
+		clear(s.byReaches)
+	}
+	matching := s.matching(namespace)
+	if len(matching) > 0 {
+		key := reachKey(matching)
+		if g = s.byReaches[key]; g == nil {
+			g = s.governing(matching)
+			s.byReaches[key] = g
+		}
+	}
+	s.byLabels[labels] = g
+	return g
+}
+
+// project is the labels that selectors ask for, as text.
+func (s *Set) project(labels map[string]string) string {
+	var pairs []string
+	for key, value := range labels {
+		if s.asked[key] {
+			pairs = append(pairs, key+"="+value)
+		}
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, ",") // no label has a comma
+}
+
+// matching lists the reaches that select a namespace, in order.
+func (s *Set) matching(namespace map[string]string) []int {
+	var list []int
+	add := func(candidates []int) {
+		for _, i := range candidates {
+			if s.reaches[i].namespaces.Matches(namespace) {
+				list = append(list, i)
 			}
 		}
-		g.governed[i] = slices.Clip(g.governed[i]) // what is appended goes elsewhere
-		for _, other := range append([]*group{g}, g.covering...) {
-			for _, f := range other.freezes {
-				if f.Enforcement == Deny && slices.Contains(f.Disruptions, d) {
-					g.blocked[i] = append(g.blocked[i], f)
-				}
+	}
+	for key, value := range namespace {
+		if s.asked[key] {
+			add(s.byLabel[key+"="+value])
+		}
+	}
+	add(s.others)
+	slices.Sort(list)
+	return list
+}
+
+func reachKey(reaches []int) string {
+	var key []byte
+	for _, i := range reaches {
+		key = append(strconv.AppendInt(key, int64(i), 36), ',')
+	}
+	return string(key)
+}
+
+func (s *Set) governing(reaches []int) *Governing {
+	g := &Governing{}
+	for _, i := range reaches {
+		g.Windows = append(g.Windows, s.reaches[i].windows...)
+		g.Freezes = append(g.Freezes, s.reaches[i].freezes...)
+	}
+	slices.SortFunc(g.Windows, byWindowName)
+	slices.SortFunc(g.Freezes, byFreezeName)
+	g.targets, g.folded = targets(g.Windows, g.Freezes)
+	return g
+}
+
+// blocking lists the refusing freezes that govern the whole target of a window.
+func (s *Set) blocking(w *windowEntry) []*Freeze {
+	w.target.once.Do(func() {
+		for _, f := range s.refusing {
+			if f.Target.Covers(w.window.Target) {
+				w.target.blocking = append(w.target.blocking, f)
 			}
 		}
-		g.blocked[i] = slices.Clip(g.blocked[i])
-	}
+	})
+	return w.target.blocking
 }
 
-// nameGroups gives each group a name of its own. Where two would share one, the later by key has more of its hash in it: a Gate that
-// two targets wrote to and fro would let through what either lets through.
-func nameGroups(byTarget map[string]*group, digits int) {
-	taken := make(map[string]bool, len(byTarget))
-	for _, key := range slices.Sorted(maps.Keys(byTarget)) {
-		g := byTarget[key]
-		for n := digits; g.name == "" || taken[g.name]; n++ {
-			g.name = g.target.name(n)
-		}
-		taken[g.name] = true
-	}
-}
-
-// At returns the gates at now, in order of name, and the next instant at which any of them, or the state of any window or
-// freeze, changes; zero when nothing ever will.
-func (s *Set) At(now time.Time) (gates []Gate, until time.Time) {
-	gates = make([]Gate, len(s.groups))
-	own := make(map[*group]openings, len(s.groups))
-	for _, g := range s.groups {
-		own[g] = g.openings(now)
-	}
-	for i, g := range s.groups {
-		gates[i] = g.at(now, own)
-		until = earliest(until, g.until(now))
-	}
-	return gates, until
-}
-
-// until is the next instant at which a window or freeze of the group changes.
-func (g *group) until(now time.Time) (until time.Time) {
-	for _, w := range g.windows {
-		if w.Schedule != nil {
-			until = earliest(until, w.Schedule.State(now).Until)
-		}
-	}
-	for _, f := range g.freezes {
-		if f.Schedule != nil {
-			until = earliest(until, f.Schedule.State(now).Until)
+// Until is the next instant at which any window or freeze changes; zero when nothing ever will.
+func (s *Set) Until(now time.Time) time.Time {
+	until := s.FreezesUntil(now)
+	for _, w := range s.windows {
+		if w.window.Schedule != nil {
+			until = earliest(until, w.window.Schedule.State(now).Until)
 		}
 	}
 	return until
 }
 
-// opening is what a group's own windows do for one disruption at an instant, freezes not counted.
-type opening struct {
-	// governed says that the group has windows for the disruption.
-	governed bool
-	open     bool
-	closesAt time.Time
-	// window opens now, or else at next.
-	window string
-	next   time.Time
-}
-
-// openings has an opening for each of disruptions. It is worked out once for each group, whatever the number of groups that
-// overlap it.
-type openings [4]opening
-
-func (g *group) openings(now time.Time) (all openings) {
-	for i, d := range disruptions {
-		windows := g.governing(d)
-		o := opening{governed: len(windows) > 0}
-		if o.open, o.closesAt = accepting(windows, now); o.open {
-			o.window = openNow(windows, now)
-		} else {
-			o.window, o.next = firstAccepting(windows, now)
-		}
-		all[i] = o
-	}
-	return all
-}
-
-func (g *group) at(now time.Time, own map[*group]openings) Gate {
-	result := Gate{Name: g.name, Target: g.target, Governs: g.rules(), HoldsNearby: g.holdsNearby(), Overrides: g.overrides()}
-	for _, w := range g.windows {
-		result.Windows = append(result.Windows, w.Name)
-	}
-	for _, f := range g.freezes {
-		result.Freezes = append(result.Freezes, f.Name)
-	}
-	for _, d := range disruptions {
-		own := g.governing(d)
-		freezes := g.freezeStates(d, now)
-		if len(own) == 0 && len(freezes) == 0 {
-			continue
-		}
-		result.Disruptions = append(result.Disruptions, g.state(d, own, freezes, now))
-	}
-	for _, state := range result.Disruptions {
-		if state.Enforcement != "" && !state.Open {
-			g.addOverlaps(&result, state, now, own)
+// FreezesUntil is the next instant at which any freeze begins or ends; zero when none ever will.
+func (s *Set) FreezesUntil(now time.Time) (until time.Time) {
+	for _, f := range s.freezes {
+		if f.Schedule != nil {
+			until = earliest(until, f.Schedule.State(now).Until)
 		}
 	}
-	result.AlsoOpen, result.Omitted = fitting(result.AlsoOpen)
-	result.NextOpenings = soonest(result.NextOpenings)
-	return result
-}
-
-// rules lists what the group's own windows and freezes enforce, each once.
-func (g *group) rules() []Rule {
-	var rules []Rule
-	add := func(all []Disruption, e Enforcement) {
-		for _, d := range all {
-			if r := (Rule{d, e}); !slices.Contains(rules, r) {
-				rules = append(rules, r)
-			}
-		}
-	}
-	for _, w := range g.windows {
-		add(w.Disruptions, w.Enforcement)
-	}
-	for _, f := range g.freezes {
-		add(f.Disruptions, f.Enforcement)
-	}
-	return rules
-}
-
-// holdsNearby says whether any window of the group, or of one that shares an object with it, holds rollouts.
-func (g *group) holdsNearby() bool {
-	return slices.ContainsFunc(slices.Concat([]*group{g}, g.covering, g.overlapping), func(other *group) bool {
-		return slices.ContainsFunc(other.windows, func(w Window) bool {
-			return w.Enforcement == Hold && slices.Contains(w.Disruptions, Rollout)
-		})
-	})
-}
-
-// governing lists the group's own windows for a disruption.
-func (g *group) governing(d Disruption) []Window {
-	if i := slices.Index(disruptions, d); i >= 0 {
-		return g.governed[i]
-	}
-	return nil
-}
-
-// opening lists every window that governs the whole target for a disruption, the group's own first.
-func (g *group) opening(d Disruption) []Window {
-	windows := g.governing(d)
-	for _, other := range g.covering {
-		windows = append(windows, other.governing(d)...)
-	}
-	return windows
-}
-
-// blocking lists the refusing freezes that govern the whole target for a disruption.
-func (g *group) blocking(d Disruption) []Freeze {
-	if i := slices.Index(disruptions, d); i >= 0 {
-		return g.blocked[i]
-	}
-	return nil
-}
-
-func (g *group) state(d Disruption, own []Window, freezes []FreezeState, now time.Time) State {
-	state := State{Disruption: d, Freezes: freezes}
-	for i, w := range own {
-		if i < MaxWindowNames {
-			state.Windows = append(state.Windows, w.Name)
-		}
-		if w.Enforcement.strictness() > state.Enforcement.strictness() {
-			state.Enforcement = w.Enforcement
-		}
-	}
-	blocking := g.blocking(d)
-	state.Frozen, _ = frozen(blocking, now)
-	windows := g.opening(d)
-	state.Open, state.ClosesAt = accepting(windows, now)
-	after := now
-	if state.Open && !state.Frozen { // the opening after it closes
-		after = state.ClosesAt
-	}
-	if len(own) > 0 && !after.IsZero() {
-		state.OpensWindow, state.OpensAt = nextOpening(windows, blocking, after)
-	}
-	return state
-}
-
-// overrides says how an emergency may pass the group's own windows and freezes.
-func (g *group) overrides() Overrides {
-	var o Overrides
-	shorten := func(d time.Duration) {
-		if o.MaxDuration == 0 || d < o.MaxDuration {
-			o.MaxDuration = d
-		}
-	}
-	match := func(pattern string) {
-		if pattern != "" && len(o.ReasonPatterns) < MaxWindowNames && !slices.Contains(o.ReasonPatterns, pattern) {
-			o.ReasonPatterns = append(o.ReasonPatterns, pattern)
-		}
-	}
-	for _, w := range g.windows {
-		if w.Enforcement == Warn { // there is nothing to pass
-			continue
-		}
-		shorten(w.MaxOverride)
-		match(w.ReasonPattern)
-		if len(o.Windows) < MaxWindowNames {
-			o.Windows = append(o.Windows, w.Name)
-		}
-	}
-	for _, f := range g.freezes {
-		if f.Overridable && f.Enforcement != Warn {
-			shorten(f.MaxOverride)
-			match(f.ReasonPattern)
-		}
-	}
-	return o
-}
-
-// freezeStates is, for each enforcement, the group's own freeze in force that ends last, one that no override passes before
-// others; or else the one that starts next.
-func (g *group) freezeStates(d Disruption, now time.Time) []FreezeState {
-	var states []FreezeState
-	for _, enforcement := range []Enforcement{Deny, Warn} {
-		var best *FreezeState
-		for _, f := range g.freezes {
-			if f.Enforcement != enforcement || !slices.Contains(f.Disruptions, d) {
-				continue
-			}
-			state := f.at(now)
-			if !state.Active && state.StartsAt.IsZero() {
-				continue
-			}
-			if best == nil || state.before(*best) {
-				best = &state
-			}
-		}
-		if best != nil {
-			states = append(states, g.together(*best, d, now))
-		}
-	}
-	return states
-}
-
-// together adds to a freeze that an override passes the others that are in force with it, or begin with it.
-func (g *group) together(state FreezeState, d Disruption, now time.Time) FreezeState {
-	if !state.Overridable || state.Enforcement == Warn {
-		return state
-	}
-	for _, f := range g.freezes {
-		other := f.at(now)
-		if f.Name != state.Name && f.Enforcement == state.Enforcement && slices.Contains(f.Disruptions, d) && other.Active == state.Active && other.StartsAt.Equal(state.StartsAt) {
-			state.Also = append(state.Also, f.Name)
-		}
-	}
-	if len(state.Also) > MaxAlsoFrozen {
-		state.Also, state.Overridable = nil, false
-	}
-	return state
-}
-
-func (f Freeze) at(now time.Time) FreezeState {
-	state := FreezeState{Name: f.Name, Reason: f.Reason, Enforcement: f.Enforcement, Overridable: f.Overridable}
-	if f.Schedule == nil {
-		state.Active = true
-		return state
-	}
-	s := f.Schedule.State(now)
-	if state.Active = s.Open; state.Active {
-		state.EndsAt = s.Current.End
-	} else {
-		state.StartsAt = s.Next.Start
-	}
-	return state
-}
-
-// before prefers a freeze in force to one to come; of those in force one that no override passes, and then the one that ends
-// last; of those to come the one that starts first, and then one that no override passes.
-func (f FreezeState) before(other FreezeState) bool {
-	if f.Active != other.Active {
-		return f.Active
-	}
-	if f.Active && f.Overridable != other.Overridable {
-		return other.Overridable
-	}
-	if f.Active {
-		return !other.EndsAt.IsZero() && (f.EndsAt.IsZero() || f.EndsAt.After(other.EndsAt))
-	}
-	return f.StartsAt.Before(other.StartsAt) || f.StartsAt.Equal(other.StartsAt) && !f.Overridable && other.Overridable
-}
-
-// addOverlaps lists what other targets that may overlap have open at now for a disruption, and what they open before the
-// gate's own next opening.
-func (g *group) addOverlaps(to *Gate, state State, now time.Time, own map[*group]openings) {
-	d := state.Disruption
-	for _, other := range g.overlapping {
-		o := own[other][slices.Index(disruptions, d)]
-		switch {
-		case !o.governed:
-		case o.open:
-			to.AlsoOpen = addOverlap(to.AlsoOpen, Overlap{Target: other.target, Window: o.window, ClosesAt: o.closesAt}, d)
-		case !o.next.IsZero():
-			name, opensAt := o.window, o.next
-			freezes := append(g.blocking(d), other.blocking(d)...)
-			if isFrozen, _ := frozen(freezes, opensAt); isFrozen {
-				name, opensAt = nextOpening(other.governing(d), freezes, now)
-			}
-			if !opensAt.IsZero() && (state.OpensAt.IsZero() || opensAt.Before(state.OpensAt)) {
-				to.NextOpenings = addOverlap(to.NextOpenings, Overlap{Target: other.target, Window: name, OpensAt: opensAt}, d)
-			}
-		}
-	}
-}
-
-// fitting returns the openings that MaxAlsoOpenBytes has room for, the smallest first, and how many it leaves out.
-func fitting(list []Overlap) (kept []Overlap, omitted int) {
-	bytes := 0
-	for _, o := range list {
-		bytes += o.Bytes()
-	}
-	if bytes <= MaxAlsoOpenBytes {
-		return list, 0
-	}
-	slices.SortStableFunc(list, func(a, b Overlap) int { return a.Bytes() - b.Bytes() })
-	bytes = 0
-	for i, o := range list {
-		if bytes += o.Bytes(); bytes > MaxAlsoOpenBytes {
-			return list[:i], len(list) - i
-		}
-	}
-	return list, 0
-}
-
-// soonest returns the first openings to come, as many as MaxNextOpenings and MaxNextOpeningsBytes have room for.
-func soonest(list []Overlap) []Overlap {
-	slices.SortStableFunc(list, func(a, b Overlap) int { return a.OpensAt.Compare(b.OpensAt) })
-	bytes := 0
-	for i, o := range list {
-		if bytes += o.Bytes(); i == MaxNextOpenings || bytes > MaxNextOpeningsBytes {
-			return list[:i]
-		}
-	}
-	return list
-}
-
-// addOverlap adds an opening for a disruption, to the entry that is the same opening where there is one.
-func addOverlap(list []Overlap, o Overlap, d Disruption) []Overlap {
-	for i := range list {
-		e := &list[i]
-		if e.Window == o.Window && e.ClosesAt.Equal(o.ClosesAt) && e.OpensAt.Equal(o.OpensAt) && e.Target.key() == o.Target.key() {
-			e.Disruptions = append(e.Disruptions, d)
-			return list
-		}
-	}
-	o.Disruptions = []Disruption{d}
-	return append(list, o)
-}
-
-// maxSteps bounds every walk from one edge to the next. Past it the answer is "none known", which closes.
-const maxSteps = 512
-
-// accepting says whether any window lets something begin at now, and until when: where one window hands over to the next
-// without a gap, the end of the last. The end is zero when none is known.
-func accepting(windows []Window, now time.Time) (bool, time.Time) {
-	end, open := now, false
-	for range maxSteps {
-		var furthest time.Time
-		for _, w := range windows {
-			if w.Schedule == nil {
-				continue
-			}
-			s := w.Schedule.State(end)
-			if !s.Accepting {
-				continue
-			}
-			if s.Until.IsZero() {
-				return true, time.Time{}
-			}
-			furthest = latest(furthest, s.Until)
-		}
-		if furthest.IsZero() {
-			break
-		}
-		open, end = true, furthest
-	}
-	if !open {
-		return false, time.Time{}
-	}
-	return true, end
-}
-
-// openNow is the name of the first window that is accepting at now.
-func openNow(windows []Window, now time.Time) string {
-	for _, w := range windows {
-		if w.Schedule != nil && w.Schedule.State(now).Accepting {
-			return w.Name
-		}
-	}
-	return ""
-}
-
-// nextOpening is the first instant at or after now at which a window accepts and no freeze is in force, in the zone of that
-// window, and the window's name. Zero when none is known.
-func nextOpening(windows []Window, freezes []Freeze, now time.Time) (string, time.Time) {
-	at := now
-	for range maxSteps {
-		name, opens := firstAccepting(windows, at)
-		if opens.IsZero() {
-			return "", time.Time{}
-		}
-		blocked, until := frozen(freezes, opens)
-		if !blocked {
-			return name, opens
-		}
-		if until.IsZero() {
-			return "", time.Time{}
-		}
-		at = until
-	}
-	return "", time.Time{}
-}
-
-// firstAccepting is the first instant at or after now at which any window accepts. An occurrence that is all cutoff opens
-// nothing.
-func firstAccepting(windows []Window, now time.Time) (name string, opens time.Time) {
-	for _, w := range windows {
-		if w.Schedule == nil {
-			continue
-		}
-		if at := acceptsFrom(w.Schedule, now); !at.IsZero() && (opens.IsZero() || at.Before(opens)) {
-			name, opens = w.Name, at
-		}
-	}
-	return name, opens
-}
-
-func acceptsFrom(s *schedule.Schedule, now time.Time) time.Time {
-	at := now
-	for range maxSteps {
-		state := s.State(at)
-		if state.Accepting {
-			return at.In(s.Location())
-		}
-		if at = state.Next.Start; at.IsZero() || s.Accepts(state.Next) {
-			return at
-		}
-	}
-	return time.Time{}
-}
-
-// frozen says whether any freeze is in force at now, and until when at least; zero when no end is known.
-func frozen(freezes []Freeze, now time.Time) (active bool, until time.Time) {
-	for _, f := range freezes {
-		state := f.at(now)
-		if !state.Active {
-			continue
-		}
-		if state.EndsAt.IsZero() {
-			return true, time.Time{}
-		}
-		active, until = true, latest(until, state.EndsAt)
-	}
-	return active, until
-}
-
-// earliest is the earlier of two instants, a zero one being none.
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
-		return b
-	}
-	return a
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
+	return until
 }

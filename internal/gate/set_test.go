@@ -2,8 +2,10 @@ package gate
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,21 +81,19 @@ func freeze(name string, target Target, s *schedule.Schedule) Freeze {
 	return Freeze{Name: name, Reason: "jul", Target: target, Disruptions: []Disruption{Rollout, Delete}, Enforcement: Deny, Schedule: s}
 }
 
-// rollout finds the state of rollouts at the gate of a target.
-func rollout(t *testing.T, s *Set, target Target, now time.Time) State {
+// osthammar are the labels of the namespace that most tests ask for.
+var osthammar = map[string]string{"kommun": "osthammar"}
+
+// rollout finds the state of rollouts of everything in that namespace.
+func rollout(t *testing.T, s *Set, now time.Time) TargetState {
 	t.Helper()
-	gates, _ := s.At(now)
-	for _, g := range gates {
-		if g.Name == target.Name() {
-			for _, state := range g.Disruptions {
-				if state.Disruption == Rollout {
-					return state
-				}
-			}
+	for _, target := range s.Of(osthammar).At(now).Targets {
+		if len(target.Objects) == 0 && slices.Contains(target.Disruptions, Rollout) {
+			return target
 		}
 	}
-	t.Fatalf("no gate of %v", target)
-	return State{}
+	t.Fatal("no window governs rollouts")
+	return TargetState{}
 }
 
 func TestState(t *testing.T) {
@@ -135,11 +135,11 @@ func TestState(t *testing.T) {
 			windows: []Window{window("a", osthammar, days(t, 0, "2026-05-13")), window("b", osthammar, hours(t, 0, "20:00", "22:00", "2026-05-13"))}, now: "2026-05-13 10:00",
 			wantOpen: true, wantCloses: "2026-05-13 22:00",
 		},
-		"a window of a wider target opens too": {
+		"a window that selects namespaces otherwise opens too": {
 			windows: []Window{window("a", osthammar, days(t, 0, "2026-05-15")), window("b", every, days(t, 0, "2026-05-13"))}, now: "2026-05-13 10:00",
 			wantOpen: true, wantCloses: "2026-05-13 20:00", wantOpens: "2026-05-15 09:00",
 		},
-		"a window of a wider target that does not govern rollouts does not": {
+		"a window that does not govern rollouts does not": {
 			windows: []Window{window("a", osthammar, days(t, 0, "2026-05-15")), window("b", every, days(t, 0, "2026-05-13"), func(w *Window) { w.Disruptions = []Disruption{Delete} })},
 			now:     "2026-05-13 10:00", wantOpens: "2026-05-15 09:00",
 		},
@@ -176,7 +176,7 @@ func TestState(t *testing.T) {
 		},
 	} {
 		t.Run(title, func(t *testing.T) {
-			state := rollout(t, NewSet(tc.windows, tc.freezes), osthammar, at(t, tc.now))
+			state := rollout(t, NewSet(tc.windows, tc.freezes), at(t, tc.now))
 			if state.Open != tc.wantOpen || state.Frozen != tc.wantFrozen {
 				t.Errorf("open %t, frozen %t; want %t, %t", state.Open, state.Frozen, tc.wantOpen, tc.wantFrozen)
 			}
@@ -194,163 +194,391 @@ func text(t *testing.T, instant time.Time) string {
 	return instant.In(at(t, "2026-01-01 00:00").Location()).Format("2006-01-02 15:04")
 }
 
-func TestStrictestEnforcementCounts(t *testing.T) {
-	target := kommun(t, "heby")
-	with := func(e Enforcement) func(*Window) { return func(w *Window) { w.Enforcement = e } }
-	s := days(t, 0, "2026-05-13")
-	set := NewSet([]Window{window("a", target, s, with(Warn)), window("b", target, s, with(Hold))}, nil)
-	if got := rollout(t, set, target, at(t, "2026-05-12 10:00")).Enforcement; got != Hold {
-		t.Errorf("Warn and Hold: %s", got)
+// app selects some workloads of the namespace.
+func app(t testing.TB, values ...string) Target {
+	t.Helper()
+	return Target{Namespaces: kommun(t, "osthammar").Namespaces, Objects: sel(t, Requirement{"app", In, values})}
+}
+
+func disrupts(all ...Disruption) func(*Window) { return func(w *Window) { w.Disruptions = all } }
+
+func enforces(e Enforcement) func(*Window) { return func(w *Window) { w.Enforcement = e } }
+
+// entries are the targets of a state in short.
+func entries(s State) []string {
+	var list []string
+	for _, t := range s.Targets {
+		list = append(list, fmt.Sprintf("%s %v %s open=%t %v", t.Objects, t.Disruptions, t.Enforcement, t.Open, t.Windows))
 	}
-	set = NewSet([]Window{window("a", target, s, with(Deny)), window("b", target, s, with(Hold))}, nil)
-	if got := rollout(t, set, target, at(t, "2026-05-12 10:00")).Enforcement; got != Deny {
-		t.Errorf("Deny and Hold: %s", got)
+	return list
+}
+
+// TestTargets: windows are aggregated by object selector, and within one by the disruptions that the same of them govern.
+func TestTargets(t *testing.T) {
+	all, web, db := kommun(t, "osthammar"), app(t, "web"), app(t, "db")
+	day, other := days(t, 0, "2026-05-13"), days(t, 0, "2026-05-15")
+	for title, tc := range map[string]struct {
+		windows []Window
+		want    []string
+	}{
+		"one window": {[]Window{window("a", all, day)}, []string{" [Rollout Delete] Deny open=true [a]"}},
+		"windows of the same selector": {
+			[]Window{window("b", all, other), window("a", all, day, enforces(Hold)), window("0", all, other, enforces(Warn))},
+			[]string{" [Rollout Delete] Deny open=true [a b 0]"},
+		},
+		"other disruptions": {
+			[]Window{window("a", all, day), window("b", all, other, disrupts(Evict, Delete), enforces(Hold)), window("c", all, day, disrupts(Rollout, Delete))},
+			[]string{" [Rollout] Deny open=true [a c]", " [Delete] Deny open=true [a b c]", " [Evict] Hold open=false [b]"},
+		},
+		"several object selectors": {
+			[]Window{window("a", all, other), window("w", web, day), window("d", db, other, enforces(Warn))},
+			[]string{" [Rollout Delete] Deny open=false [a]", "app in (db) [Rollout Delete] Warn open=false [d]", "app in (web) [Rollout Delete] Deny open=true [w]"},
+		},
+	} {
+		if diff := cmp.Diff(tc.want, entries(NewSet(tc.windows, nil).Of(osthammar).At(at(t, "2026-05-13 10:00")))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", title, diff)
+		}
 	}
 }
 
-// TestStrictFreezeCounts: of the freezes in force the one counts that no override passes, though another ends later or never.
-func TestStrictFreezeCounts(t *testing.T) {
-	target := Target{Namespaces: sel(t, Requirement{Key: "kommun", Operator: In, Values: []string{"osthammar"}})}
-	endless := freeze("a-endless", target, forever(t))
-	endless.Overridable, endless.MaxOverride, endless.ReasonPattern = true, 2*time.Hour, "^VAL"
-	gates, _ := NewSet(nil, []Freeze{endless, freeze("b-strict", target, days(t, 0, "2026-05-12"))}).At(at(t, "2026-05-12 10:00"))
-	for _, s := range gates[0].Disruptions {
-		if len(s.Freezes) != 1 || s.Freezes[0].Name != "b-strict" || s.Freezes[0].Overridable {
-			t.Errorf("%s: %+v", s.Disruption, s.Freezes)
-		}
+// TestOverrides: the shortest and every pattern counts, of the windows that do more than warn.
+func TestOverrides(t *testing.T) {
+	all := kommun(t, "osthammar")
+	with := func(e Enforcement, most time.Duration, pattern string) func(*Window) {
+		return func(w *Window) { w.Enforcement, w.MaxOverride, w.ReasonPattern = e, most, pattern }
 	}
-	if o := gates[0].Overrides; o.MaxDuration != 2*time.Hour || !slices.Equal(o.ReasonPatterns, []string{"^VAL"}) {
-		t.Errorf("overrides %+v, want those of the freeze", o)
+	set := NewSet([]Window{
+		window("a", all, nil, with(Deny, 2*time.Hour, "^INC")), window("b", all, nil, with(Hold, time.Hour, "^VAL")),
+		window("c", all, nil, with(Warn, time.Minute, "^X")), window("d", all, nil, with(Deny, 3*time.Hour, "^INC")),
+	}, nil)
+	want := &Overrides{MaxDuration: time.Hour, Windows: []string{"a", "b", "d"}, ReasonPatterns: []string{"^INC", "^VAL"}}
+	if diff := cmp.Diff(want, set.Of(osthammar).At(at(t, "2026-05-12 10:00")).Targets[0].Overrides); diff != "" {
+		t.Error(diff)
 	}
-	gates, _ = NewSet([]Window{{Name: "w", Target: target, Disruptions: []Disruption{Rollout}, Enforcement: Warn, MaxOverride: time.Hour}}, nil).At(at(t, "2026-05-12 10:00"))
-	if o := gates[0].Overrides; o.MaxDuration != 0 || len(o.Windows) != 0 {
+	set = NewSet([]Window{window("c", all, nil, with(Warn, time.Minute, "^X"))}, nil)
+	if o := set.Of(osthammar).At(at(t, "2026-05-12 10:00")).Targets[0].Overrides; o != nil {
 		t.Errorf("a window that only warns takes overrides: %+v", o)
 	}
 }
 
-// TestFreezesTogether: of freezes in force that an override passes each is told of; where there are too many, none passes.
-func TestFreezesTogether(t *testing.T) {
-	target := Target{Namespaces: sel(t, Requirement{Key: "kommun", Operator: In, Values: []string{"osthammar"}})}
-	overridable := func(name string, s *schedule.Schedule) Freeze {
-		f := freeze(name, target, s)
-		f.Overridable, f.MaxOverride = true, time.Hour
-		return f
+// TestCutoff: of windows in their cutoff the one is told that ends last, while none is open.
+func TestCutoff(t *testing.T) {
+	all := kommun(t, "osthammar")
+	a, b := window("a", all, days(t, time.Hour, "2026-05-13")), window("b", all, hours(t, 2*time.Hour, "18:00", "21:00", "2026-05-13"))
+	open := window("c", all, forever(t))
+	now := at(t, "2026-05-13 19:30")
+	got := rollout(t, NewSet([]Window{a, b}, nil), now).Cutoff
+	if got == nil || got.Window != "b" || text(t, got.Since) != "2026-05-13 19:00" || text(t, got.Ends) != "2026-05-13 21:00" {
+		t.Errorf("in the cutoff of both: %+v", got)
 	}
-	today, later := days(t, 0, "2026-05-12"), days(t, 0, "2026-06-12")
-	a, b, c, d, other := overridable("a", forever(t)), overridable("b", today), overridable("c", today), overridable("d", today), overridable("e", later)
-	warns, elsewhere := overridable("f", forever(t)), overridable("g", forever(t))
-	warns.Enforcement, elsewhere.Disruptions = Warn, []Disruption{Evict}
+	if got := rollout(t, NewSet([]Window{a, b, open}, nil), now).Cutoff; got != nil {
+		t.Errorf("another window is open: %+v", got)
+	}
+	if got := rollout(t, NewSet([]Window{a, b}, nil), at(t, "2026-05-13 12:00")).Cutoff; got != nil {
+		t.Errorf("open: %+v", got)
+	}
+}
+
+// TestFreezes: those in force come first, the strictest of them first, then those to come; what is over is left out; and a freeze counts
+// in the next opening of what it governs as a whole.
+func TestFreezes(t *testing.T) {
+	all, web := kommun(t, "osthammar"), app(t, "web")
+	with := func(f Freeze, change func(*Freeze)) Freeze { change(&f); return f }
+	overridable := func(f *Freeze) { f.Overridable = true }
+	today := days(t, 0, "2026-05-12")
+	set := NewSet(nil, []Freeze{
+		freeze("later", all, days(t, 0, "2026-05-20")), freeze("soon", all, days(t, 0, "2026-05-13")), freeze("over", all, days(t, 0, "2026-05-01")),
+		with(freeze("warns", all, forever(t)), func(f *Freeze) { f.Enforcement = Warn }), with(freeze("a-endless", all, forever(t)), overridable),
+		with(freeze("b-endless", web, forever(t)), overridable), with(freeze("today", all, today), overridable), freeze("strict", all, today),
+		freeze("unreadable", all, nil),
+	})
+	var got []string
+	for _, f := range set.Of(osthammar).At(at(t, "2026-05-12 10:00")).Freezes {
+		got = append(got, f.Name)
+	}
+	if want := []string{"unreadable", "strict", "a-endless", "b-endless", "today", "warns", "soon", "later"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 	for title, tc := range map[string]struct {
-		freezes     []Freeze
-		at          string
-		name        string
-		also        []string
-		overridable bool
+		freeze Freeze
+		opens  string
+		frozen bool
 	}{
-		"one":                  {[]Freeze{a, other, warns, elsewhere}, "2026-05-12 10:00", "a", nil, true},
-		"three":                {[]Freeze{a, b, c, other, warns, elsewhere}, "2026-05-12 10:00", "a", []string{"b", "c"}, true},
-		"too many":             {[]Freeze{a, b, c, d}, "2026-05-12 10:00", "a", nil, false},
-		"two that begin":       {[]Freeze{b, c, other}, "2026-05-11 10:00", "b", []string{"c"}, true},
-		"a strict one":         {[]Freeze{a, b, freeze("strict", target, today)}, "2026-05-12 10:00", "strict", nil, false},
-		"a strict that begins": {[]Freeze{b, freeze("strict", target, today)}, "2026-05-11 10:00", "strict", nil, false},
+		"over everything":   {freeze("f", all, hours(t, 0, "00:00", "12:00", "2026-05-13")), "2026-05-13 12:00", true},
+		"over some":         {freeze("f", web, hours(t, 0, "00:00", "12:00", "2026-05-13")), "", false},
+		"of one disruption": {with(freeze("f", all, hours(t, 0, "00:00", "12:00", "2026-05-13")), func(f *Freeze) { f.Disruptions = []Disruption{Rollout} }), "", false},
+		"that warns":        {with(freeze("f", all, hours(t, 0, "00:00", "12:00", "2026-05-13")), func(f *Freeze) { f.Enforcement = Warn }), "", false},
 	} {
-		gates, _ := NewSet(nil, tc.freezes).At(at(t, tc.at))
-		got := gates[0].Disruptions[0].Freezes[0]
-		if got.Name != tc.name || !slices.Equal(got.Also, tc.also) || got.Overridable != tc.overridable {
-			t.Errorf("%s: %+v", title, got)
+		state := rollout(t, NewSet([]Window{window("w", all, days(t, 0, "2026-05-13"))}, []Freeze{tc.freeze}), at(t, "2026-05-13 10:00"))
+		if text(t, state.OpensAt) != tc.opens || state.Frozen != tc.frozen || !state.Open {
+			t.Errorf("%s: opens %s, frozen %t, open %t", title, text(t, state.OpensAt), state.Frozen, state.Open)
 		}
 	}
 }
 
-func TestOverlapsAreListed(t *testing.T) {
-	site := Target{Namespaces: sel(t, Requirement{"site", In, []string{"a"}})}
-	web := Target{Namespaces: sel(t, Requirement{"kind", In, []string{"web"}})}
-	other := Target{Namespaces: sel(t, Requirement{"site", In, []string{"b"}})}
-	set := NewSet([]Window{
-		window("site", site, days(t, 0, "2026-05-20")),
-		window("web", web, days(t, 0, "2026-05-13")),
-		window("other", other, days(t, 0, "2026-05-13")),
-	}, nil)
-	find := func(now string) Gate {
-		gates, _ := set.At(at(t, now))
-		return gates[slices.IndexFunc(gates, func(g Gate) bool { return g.Name == site.Name() })]
-	}
-	g := find("2026-05-13 10:00")
-	if len(g.AlsoOpen) != 1 || g.AlsoOpen[0].Window != "web" || !g.AlsoOpen[0].ClosesAt.Equal(at(t, "2026-05-13 20:00")) || len(g.AlsoOpen[0].Disruptions) != 2 {
-		t.Errorf("also open: %+v", g.AlsoOpen)
-	}
-	g = find("2026-05-12 10:00")
-	if len(g.AlsoOpen) != 0 || len(g.NextOpenings) != 1 || !g.NextOpenings[0].OpensAt.Equal(at(t, "2026-05-13 09:00")) {
-		t.Errorf("next openings: %+v", g.NextOpenings)
-	}
-}
-
-// TestGateStaysSmall: 1,000 windows of one target, and as many other targets, do not make a gate grow.
-func TestGateStaysSmall(t *testing.T) {
-	target, s := kommun(t, "heby"), days(t, 0, "2026-05-13")
+// TestStaysSmall: however many windows and freezes govern a namespace, its state is bounded; and what there is no room for is closed.
+func TestStaysSmall(t *testing.T) {
+	all, s := kommun(t, "osthammar"), forever(t)
 	var windows []Window
 	for i := range 1000 {
-		windows = append(windows, window(fmt.Sprintf("w%04d", i), target, s))
+		windows = append(windows, window(fmt.Sprintf("w%04d", i), all, s))
 	}
 	for i := range 100 {
-		windows = append(windows, window(fmt.Sprintf("o%03d", i), Target{Objects: sel(t, Requirement{"app", In, []string{fmt.Sprint(i)}})}, s))
+		windows = append(windows, window(fmt.Sprintf("o%03d", i), app(t, fmt.Sprintf("%03d", i)), s, func(w *Window) {
+			w.Disruptions, w.Enforcement = []Disruption{Rollout, Evict}, []Enforcement{Warn, Hold}[i%2]
+		}))
 	}
-	gates, _ := NewSet(windows, nil).At(at(t, "2026-05-12 10:00"))
-	for _, g := range gates {
-		if len(g.NextOpenings) > MaxNextOpenings {
-			t.Errorf("%s: %d next openings", g.Name, len(g.NextOpenings))
+	var freezes []Freeze
+	for i := range 40 {
+		f := freeze(fmt.Sprintf("f%02d", i), app(t, fmt.Sprint(i)), s)
+		f.Overridable = true
+		freezes = append(freezes, f)
+	}
+	freezes[39].Disruptions = []Disruption{Evict}
+	for _, first := range []int{0, 1000} { // with and without a window over everything
+		state := NewSet(windows[first:], freezes).Of(osthammar).At(at(t, "2026-05-12 10:00"))
+		selectors := map[string]bool{}
+		for _, target := range state.Targets {
+			selectors[target.Objects.String()] = true
+			if len(target.Windows) > MaxWindowNames || target.Overrides != nil && len(target.Overrides.Windows) > MaxWindowNames {
+				t.Errorf("%d names", len(target.Windows))
+			}
 		}
-		for _, d := range g.Disruptions {
-			if len(d.Windows) > MaxWindowNames {
-				t.Errorf("%s: %d names", g.Name, len(d.Windows))
+		last := state.Targets[len(state.Targets)-1]
+		if len(selectors) != MaxSelectors || len(last.Objects) > 0 || last.Open || last.Enforcement != Hold || !slices.Equal(last.Disruptions, []Disruption{Rollout, Evict}) || last.Overrides == nil {
+			t.Errorf("%d selectors, the last %+v", len(selectors), last)
+		}
+		if len(state.Freezes) != MaxFreezes || state.Omitted != 69+25 {
+			t.Errorf("%d freezes, %d omitted", len(state.Freezes), state.Omitted)
+		}
+		if f := state.Freezes[MaxFreezes-1]; len(f.Objects) > 0 || f.Overridable || !f.Active || !slices.Equal(f.Disruptions, []Disruption{Rollout, Delete, Evict}) {
+			t.Errorf("the last freeze: %+v", f)
+		}
+	}
+	windows = windows[:0]
+	for i := range 33 { // many targets each
+		for j, d := range disruptions {
+			windows = append(windows, window(fmt.Sprintf("%d-%d", i, j), app(t, fmt.Sprint(i)), s, disrupts(d)))
+		}
+	}
+	state := NewSet(windows, nil).Of(osthammar).At(at(t, "2026-05-12 10:00"))
+	if len(state.Targets) > MaxTargets || state.Omitted != 8 {
+		t.Errorf("%d targets, %d omitted", len(state.Targets), state.Omitted)
+	}
+}
+
+// TestOf: a namespace is governed by what selects it; namespaces that the same governs share it; and what no selector asks for does not
+// matter.
+func TestOf(t *testing.T) {
+	s := forever(t)
+	notTest := Target{Namespaces: sel(t, Requirement{"stage", NotIn, []string{"test"}}, Requirement{"kommun", Exists, nil})}
+	both := Target{Namespaces: sel(t, Requirement{"kommun", In, []string{"heby", "tierp"}}, Requirement{"stage", In, []string{"prod"}})}
+	set := NewSet([]Window{window("heby", kommun(t, "heby"), s), window("not-test", notTest, s), window("both", both, s)}, []Freeze{freeze("tierp", kommun(t, "tierp"), s)})
+	for _, tc := range []struct {
+		labels map[string]string
+		want   string
+	}{
+		{nil, ""},
+		{map[string]string{"stage": "prod"}, ""},
+		{map[string]string{"kommun": "heby"}, "heby not-test"},
+		{map[string]string{"kommun": "heby", "stage": "test"}, "heby"},
+		{map[string]string{"kommun": "heby", "stage": "prod"}, "both heby not-test"},
+		{map[string]string{"kommun": "tierp", "stage": "prod"}, "both not-test tierp"},
+		{map[string]string{"kommun": "tierp", "stage": "test"}, "tierp"},
+	} {
+		for range 2 { // from memory too
+			var names []string
+			if g := set.Of(tc.labels); g != nil {
+				for _, w := range g.Windows {
+					names = append(names, w.Name)
+				}
+				for _, f := range g.Freezes {
+					names = append(names, f.Name)
+				}
+			}
+			if got := strings.Join(names, " "); got != tc.want {
+				t.Errorf("%v: %s, want %s", tc.labels, got, tc.want)
 			}
 		}
 	}
+	first := set.Of(map[string]string{"kommun": "knivsta"})
+	if first == nil || set.Of(map[string]string{"kommun": "knivsta", "a": "b"}) != first || set.Of(map[string]string{"kommun": "enkoping", "stage": "x"}) != first {
+		t.Error("namespaces that the same windows govern do not share it")
+	}
+	if got := set.Keys(); !slices.Equal(got, []string{"kommun", "stage"}) {
+		t.Errorf("keys %v", got)
+	}
 }
 
-// TestUntilIsTheNextChange: between an instant and the answered next change, no gate changes; and the order in which windows
-// are given does not matter.
+// TestManySelectors: as many windows as namespace selectors, times many namespaces, are matched at once.
+func TestManySelectors(t *testing.T) {
+	const selectors, namespaces = 10_000, 2_000
+	s := forever(t)
+	var windows []Window
+	for i := range selectors {
+		target := Target{Namespaces: sel(t, Requirement{"team", In, []string{fmt.Sprint("t", i)}}, Requirement{"stage", NotIn, []string{"test"}})}
+		windows = append(windows, window(fmt.Sprint("w", i), target, s))
+	}
+	begun := time.Now()
+	set := NewSet(windows, nil)
+	for i := range namespaces {
+		labels := map[string]string{"team": fmt.Sprint("t", i), "stage": "prod", "kubernetes.io/metadata.name": fmt.Sprint("ns", i)}
+		if g := set.Of(labels); g == nil || len(g.Windows) != 1 || !g.At(at(t, "2026-05-12 10:00")).Targets[0].Open {
+			t.Fatalf("namespace %d is governed by %+v", i, g)
+		}
+	}
+	took := time.Since(begun)
+	t.Logf("%d selectors, %d namespaces: %s", selectors, namespaces, took)
+	if took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// randomSet is some windows and freezes that select namespaces and objects in many ways.
+func randomSet(t *testing.T, random *rand.Rand, start time.Time) (windows []Window, freezes []Freeze) {
+	selector := func(key string) Selector {
+		values := []string{"a", "b", "c"}[:1+random.IntN(2)]
+		switch random.IntN(6) {
+		case 0, 1, 2:
+			return nil
+		case 3:
+			return sel(t, Requirement{key, In, values})
+		case 4:
+			return sel(t, Requirement{key, NotIn, values})
+		}
+		return sel(t, Requirement{key, Exists, nil})
+	}
+	some := func() []Disruption {
+		all := slices.Clone(disruptions)
+		random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		return all[:1+random.IntN(4)]
+	}
+	date := func() string { return start.AddDate(0, 0, random.IntN(12)).Format(time.DateOnly) }
+	for i := range 6 {
+		s := days(t, time.Duration(random.IntN(3))*time.Hour, date(), date())
+		if random.IntN(8) == 0 {
+			s = nil
+		}
+		w := window(fmt.Sprint("w", i), Target{selector("ns"), selector("app")}, s)
+		w.Disruptions, w.Enforcement = some(), []Enforcement{Deny, Hold, Warn}[random.IntN(3)]
+		windows = append(windows, w)
+	}
+	for i := range 3 {
+		f := freeze(fmt.Sprint("f", i), Target{selector("ns"), selector("app")}, hours(t, 0, "10:00", "12:30", date(), date()))
+		f.Disruptions, f.Enforcement, f.Overridable = some(), []Enforcement{Deny, Warn}[random.IntN(2)], random.IntN(2) == 0
+		freezes = append(freezes, f)
+	}
+	return windows, freezes
+}
+
+// TestAgainstEveryWindow: what targets and freezes say of an object, at any instant, is what its windows and freezes say one by one; as is
+// the verdict.
+func TestAgainstEveryWindow(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	start := at(t, "2026-03-20 00:00")
+	values := []string{"", "a", "b", "c", "d"}
+	labels := func(key string) map[string]string {
+		if v := values[random.IntN(len(values))]; v != "" {
+			return map[string]string{key: v}
+		}
+		return nil
+	}
+	compared := map[string]int{}
+	for range 150 {
+		windows, freezes := randomSet(t, random, start)
+		set := NewSet(windows, freezes)
+		for range 60 {
+			namespace, object := labels("ns"), labels("app")
+			d, now := disruptions[random.IntN(4)], start.Add(time.Duration(random.IntN(14*24*60))*time.Minute)
+			var governed, open bool
+			var strictest Enforcement
+			for _, w := range windows {
+				if w.Target.Namespaces.Matches(namespace) && w.Target.Objects.Matches(object) && slices.Contains(w.Disruptions, d) {
+					governed = true
+					open = open || w.Schedule != nil && w.Schedule.State(now).Accepting
+					strictest = stricter(strictest, w.Enforcement)
+				}
+			}
+			frozen := map[Enforcement]bool{}
+			for _, f := range freezes {
+				if f.Target.Namespaces.Matches(namespace) && f.Target.Objects.Matches(object) && slices.Contains(f.Disruptions, d) && f.Schedule.State(now).Open {
+					frozen[f.Enforcement] = true
+				}
+			}
+			var gotGoverned, gotOpen bool
+			var gotStrictest Enforcement
+			gotFrozen := map[Enforcement]bool{}
+			if g := set.Of(namespace); g != nil {
+				state := g.At(now)
+				for _, target := range state.Targets {
+					if target.Objects.Matches(object) && slices.Contains(target.Disruptions, d) {
+						gotGoverned, gotOpen = true, gotOpen || target.Open
+						gotStrictest = stricter(gotStrictest, target.Enforcement)
+					}
+				}
+				for _, f := range state.Freezes {
+					if f.Active && f.Objects.Matches(object) && slices.Contains(f.Disruptions, d) {
+						gotFrozen[f.Enforcement] = true
+					}
+				}
+			}
+			if governed != gotGoverned || open != gotOpen || strictest != gotStrictest || !maps.Equal(frozen, gotFrozen) {
+				t.Fatalf("%v, %v, %s at %s: governed %t, open %t, %s, frozen %v; want %t, %t, %s, %v",
+					namespace, object, d, now, gotGoverned, gotOpen, gotStrictest, gotFrozen, governed, open, strictest, frozen)
+			}
+			v := set.Verdict(namespace, object, d, now)
+			if strict := strictest != Warn && governed; (len(v.Windows) > 0) != strict || (len(v.Accepting) > 0) != (strict && open) || (v.Freeze != "") != frozen[Deny] {
+				t.Fatalf("%v, %v, %s at %s: the verdict is %+v", namespace, object, d, now, v)
+			}
+			compared[fmt.Sprint(governed, open, len(frozen) > 0)]++
+		}
+	}
+	if len(compared) < 6 {
+		t.Errorf("too little was compared: %v", compared)
+	}
+}
+
+// TestUntilIsTheNextChange: between an instant and the answered next change, nothing changes; and the order in which windows
+// are given does not matter, nor when the state was asked for before.
 func TestUntilIsTheNextChange(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	start := at(t, "2026-03-20 00:00")
-	for range 50 {
-		var windows []Window
-		var freezes []Freeze
-		for i := range 4 {
-			day := start.AddDate(0, 0, random.IntN(12)).Format(time.DateOnly)
-			target := kommun(t, []string{"heby", "tierp", "knivsta"}[random.IntN(3)])
-			if random.IntN(3) == 0 {
-				target = Target{Namespaces: sel(t, Requirement{"kommun", Exists, nil})}
-			}
-			windows = append(windows, window(fmt.Sprint("w", i), target, days(t, time.Duration(random.IntN(3))*time.Hour, day)))
-			if i == 0 {
-				freezes = append(freezes, freeze("f", target, hours(t, 0, "10:00", "12:30", day)))
-			}
+	steps := 0
+	for range 40 {
+		windows, freezes := randomSet(t, random, start)
+		for i := range windows {
+			windows[i].Target.Namespaces = nil
 		}
 		set := NewSet(windows, freezes)
 		slices.Reverse(windows)
+		slices.Reverse(freezes)
 		reversed := NewSet(windows, freezes)
-		for now := start; ; {
-			gates, until := set.At(now)
-			other, _ := reversed.At(now)
-			if diff := cmp.Diff(gates, other); diff != "" {
+		for now := start; ; steps++ {
+			state := set.Of(nil).At(now)
+			if diff := cmp.Diff(state, reversed.Of(nil).At(now)); diff != "" {
 				t.Fatalf("the order of windows matters:\n%s", diff)
 			}
-			if until.IsZero() {
+			if state.Until.IsZero() {
 				break
 			}
-			if !until.After(now) {
-				t.Fatalf("the next change %s is not after %s", until, now)
+			if !state.Until.After(now) {
+				t.Fatalf("the next change %s is not after %s", state.Until, now)
 			}
 			for range 3 {
-				between := now.Add(time.Duration(random.Int64N(int64(until.Sub(now)))))
-				same, _ := set.At(between)
-				if diff := cmp.Diff(gates, same); diff != "" {
-					t.Fatalf("from %s to %s the gates change at %s:\n%s", now, until, between, diff)
+				between := now.Add(time.Duration(random.Int64N(int64(state.Until.Sub(now)))))
+				if diff := cmp.Diff(state, NewSet(windows, freezes).Of(nil).At(between)); diff != "" {
+					t.Fatalf("from %s to %s the state changes at %s:\n%s", now, state.Until, between, diff)
 				}
 			}
-			now = until
+			before := now.Add(-time.Hour)
+			if diff := cmp.Diff(NewSet(windows, freezes).Of(nil).At(before), set.Of(nil).At(before)); diff != "" {
+				t.Fatalf("the clock is set back to %s:\n%s", before, diff)
+			}
+			now = state.Until
 		}
+	}
+	if steps < 200 {
+		t.Errorf("only %d changes", steps)
 	}
 }
 
@@ -363,13 +591,12 @@ func TestWindowState(t *testing.T) {
 	)
 	for now, want := range map[string]WindowState{
 		"2026-05-13 08:00": {OpensAt: at(t, "2026-05-13 09:00"), Until: at(t, "2026-05-13 09:00")},
-		"2026-05-13 09:00": {Open: true, ClosesAt: at(t, "2026-05-13 12:00"), Until: at(t, "2026-05-13 12:00")},
+		"2026-05-13 09:00": {Open: true, Accepting: true, NothingNewFrom: at(t, "2026-05-13 19:00"), ClosesAt: at(t, "2026-05-13 12:00"), Until: at(t, "2026-05-13 12:00")},
 		"2026-05-13 12:00": {Freeze: "f", OpensAt: at(t, "2026-05-13 13:00"), Until: at(t, "2026-05-13 13:00")},
-		"2026-05-13 19:30": {Open: true, ClosesAt: at(t, "2026-05-13 20:00"), Until: at(t, "2026-05-13 20:00")},
+		"2026-05-13 19:30": {Open: true, NothingNewFrom: at(t, "2026-05-13 19:00"), ClosesAt: at(t, "2026-05-13 20:00"), Until: at(t, "2026-05-13 20:00")},
 		"2026-05-13 20:00": {},
 	} {
 		got, found := set.Window("w", at(t, now))
-		want.Gate = target.Name()
 		if !found {
 			t.Fatal("not found")
 		}
@@ -385,9 +612,8 @@ func BenchmarkAt100WindowsOver10Targets(b *testing.B) {
 		target := Target{Namespaces: sel(b, Requirement{"kommun", Exists, nil}), Objects: sel(b, Requirement{"tier", NotIn, []string{fmt.Sprint(i % 10)}})}
 		windows = append(windows, window(fmt.Sprint("w", i), target, days(b, 0, "2026-05-13")))
 	}
-	set := NewSet(windows, nil)
-	now := at(b, "2026-05-12 10:00")
+	g, now := NewSet(windows, nil).Of(osthammar), at(b, "2026-05-12 10:00")
 	for b.Loop() {
-		set.At(now)
+		g.at(now)
 	}
 }

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"slices"
 	"time"
 
 	"fonster.dev/fonster/internal/schedule"
@@ -9,14 +8,16 @@ import (
 
 // WindowState is the state of one window at one instant. Zero times mean: none known.
 type WindowState struct {
-	// Gate is the name of the gate it is compiled into.
-	Gate string
 	// Open says that an occurrence is in progress and no refusing freeze that governs the whole target is in force.
 	Open bool
+	// Accepting says that something new may begin: Open, and not in the cutoff.
+	Accepting bool
+	// NothingNewFrom is when the cutoff of an open window begins, or began; zero without one.
+	NothingNewFrom time.Time
 	// Freeze is the name of such a freeze; empty when none is in force.
 	Freeze string
-	// ClosesAt is when an open window closes, by its end or by a freeze; OpensAt when a closed one opens, freezes counted. Both
-	// in the window's own zone.
+	// ClosesAt is when an open window closes, by its end or by a freeze; OpensAt when a closed one opens, freezes counted. Like
+	// NothingNewFrom, they are in the window's own zone.
 	ClosesAt, OpensAt time.Time
 	// Until is the next instant at which any of this may change.
 	Until time.Time
@@ -28,10 +29,14 @@ func (s *Set) Window(name string, now time.Time) (WindowState, bool) {
 	if !found {
 		return WindowState{}, false
 	}
-	w, g := entry.window, entry.group
-	state := WindowState{Gate: g.name}
-	freezes := g.blockingAll(w.Disruptions)
-	for _, f := range freezes {
+	var state WindowState
+	w := &entry.window
+	var freezes []*Freeze
+	for _, f := range s.blocking(entry) {
+		if !includes(f.Disruptions, w.Disruptions) {
+			continue
+		}
+		freezes = append(freezes, f)
 		if f.at(now).Active {
 			state.Freeze = f.Name
 		}
@@ -45,6 +50,8 @@ func (s *Set) Window(name string, now time.Time) (WindowState, bool) {
 	at := w.Schedule.State(now)
 	state.Until = earliest(state.Until, at.Until)
 	if state.Open = at.Open && state.Freeze == ""; state.Open {
+		state.Accepting = at.Accepting
+		state.NothingNewFrom = w.Schedule.NothingNewFrom(at.Current)
 		state.ClosesAt = at.Current.End
 		for _, f := range freezes {
 			state.ClosesAt = earliest(state.ClosesAt, f.at(now).StartsAt)
@@ -54,7 +61,7 @@ func (s *Set) Window(name string, now time.Time) (WindowState, bool) {
 		}
 		return state, true
 	}
-	_, state.OpensAt = nextOpening([]Window{w}, freezes, now)
+	_, state.OpensAt = nextOpening([]*Window{w}, freezes, now)
 	return state, true
 }
 
@@ -65,39 +72,30 @@ func (s *Set) Blocking(window string) []Freeze {
 	if !found {
 		return nil
 	}
-	return entry.group.blockingAll(entry.window.Disruptions)
+	var list []Freeze
+	for _, f := range s.blocking(entry) {
+		if includes(f.Disruptions, entry.window.Disruptions) {
+			list = append(list, *f)
+		}
+	}
+	return list
 }
 
 // BlockedBy says whether a freeze keeps the whole window shut while it is in force: whether Blocking lists it.
 func (w Window) BlockedBy(f Freeze) bool {
-	return f.Enforcement == Deny && f.Target.Covers(w.Target) &&
-		!slices.ContainsFunc(w.Disruptions, func(d Disruption) bool { return !slices.Contains(f.Disruptions, d) })
+	return f.Enforcement == Deny && f.Target.Covers(w.Target) && includes(f.Disruptions, w.Disruptions)
 }
 
-// blockingAll lists the refusing freezes that stop every one of the disruptions on the whole target.
-func (g *group) blockingAll(all []Disruption) []Freeze {
-	var freezes []Freeze
-	for i, d := range all {
-		if i == 0 {
-			freezes = slices.Clone(g.blocking(d))
-			continue
-		}
-		freezes = slices.DeleteFunc(freezes, func(f Freeze) bool { return !slices.Contains(f.Disruptions, d) })
-	}
-	return freezes
-}
-
-// Freeze returns the state of a freeze, the name of its gate, and the next instant at which the state changes; false when
-// the set has no such freeze.
-func (s *Set) Freeze(name string, now time.Time) (state FreezeState, gate string, until time.Time, found bool) {
-	entry, found := s.freezes[name]
+// Freeze returns the state of a freeze, and the next instant at which it changes; false when the set has no such freeze.
+func (s *Set) Freeze(name string, now time.Time) (state FreezeState, until time.Time, found bool) {
+	f, found := s.freezes[name]
 	if !found {
-		return FreezeState{}, "", time.Time{}, false
+		return FreezeState{}, time.Time{}, false
 	}
-	if entry.freeze.Schedule != nil {
-		until = entry.freeze.Schedule.State(now).Until
+	if f.Schedule != nil {
+		until = f.Schedule.State(now).Until
 	}
-	return entry.freeze.at(now), entry.group.name, until, true
+	return f.at(now), until, true
 }
 
 // Upcoming lists at most n occurrences from now on, the one in progress first. Freezes are not counted: these are the

@@ -20,29 +20,31 @@ type Verdict struct {
 	OpensWindow string
 }
 
-// Governing returns what windows and freezes say of an object with these labels, in a namespace with those, about a disruption.
+// Verdict returns what windows and freezes say of an object with these labels, in a namespace with those, about a disruption.
 // Whoever must never be governed is not known here.
-func (s *Set) Governing(namespace, object map[string]string, d Disruption, now time.Time) Verdict {
+func (s *Set) Verdict(namespace, object map[string]string, d Disruption, now time.Time) Verdict {
 	var v Verdict
-	var windows []Window
-	var freezes []Freeze
-	for _, g := range s.groups {
-		if !g.target.Namespaces.Matches(namespace) || !g.target.Objects.Matches(object) {
-			continue
-		}
-		windows = append(windows, g.governing(d)...)
-		for _, f := range g.freezes {
-			if f.Enforcement == Deny && slices.Contains(f.Disruptions, d) {
-				freezes = append(freezes, f)
+	g := s.Of(namespace)
+	if g == nil {
+		return v
+	}
+	var freezes []*Freeze
+	for _, f := range g.Freezes {
+		if f.Enforcement == Deny && slices.Contains(f.Disruptions, d) && f.Target.Objects.Matches(object) {
+			freezes = append(freezes, f)
+			if f.at(now).Active {
+				v.Freeze = f.Name
 			}
 		}
 	}
-	for _, f := range freezes {
-		if f.at(now).Active {
-			v.Freeze = f.Name
+	var windows []*Window
+	strict := false
+	for _, w := range g.Windows {
+		if slices.Contains(w.Disruptions, d) && w.Target.Objects.Matches(object) {
+			windows = append(windows, w)
+			strict = strict || w.Enforcement != Warn
 		}
 	}
-	strict := slices.ContainsFunc(windows, func(w Window) bool { return w.Enforcement != Warn })
 	for _, w := range windows {
 		if !strict {
 			break // outside them a change would pass with a warning
@@ -59,29 +61,8 @@ func (s *Set) Governing(namespace, object map[string]string, d Disruption, now t
 			v.Accepting = append(v.Accepting, w.Name)
 		}
 	}
-	slices.Sort(v.Windows)
-	slices.Sort(v.Open)
-	slices.Sort(v.Accepting)
 	if v.Freeze != "" || len(v.Windows) > 0 && len(v.Accepting) == 0 {
 		v.OpensWindow, v.OpensAt = nextOpening(windows, freezes, now)
 	}
 	return v
-}
-
-// Until is the next instant at which any window or freeze changes; zero when nothing ever will.
-func (s *Set) Until(now time.Time) (until time.Time) {
-	for _, g := range s.groups {
-		until = earliest(until, g.until(now))
-	}
-	return until
-}
-
-// FreezesUntil is the next instant at which any freeze begins or ends; zero when none ever will.
-func (s *Set) FreezesUntil(now time.Time) (until time.Time) {
-	for _, f := range s.freezes {
-		if f.freeze.Schedule != nil {
-			until = earliest(until, f.freeze.Schedule.State(now).Until)
-		}
-	}
-	return until
 }

@@ -14,9 +14,9 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/policy"
 	"fonster.dev/fonster/internal/release"
 	"fonster.dev/fonster/internal/schedule"
 )
@@ -45,7 +45,7 @@ func List(ctx context.Context, reader client.Reader, set *gate.Set, now time.Tim
 	for _, kind := range Kinds {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(kind + "List"))
-		if err := reader.List(ctx, list, client.HasLabels{doors.HeldLabel}, client.UnsafeDisableDeepCopy); err != nil {
+		if err := reader.List(ctx, list, client.HasLabels{v1alpha1.HeldLabel}, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, err
 		}
 		for i := range list.Items {
@@ -76,10 +76,10 @@ func List(ctx context.Context, reader client.Reader, set *gate.Set, now time.Tim
 func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, set *gate.Set, now time.Time) {
 	labels, annotations := w.Meta.Labels, w.Meta.Annotations
 	w.Object = release.Object{Key: override.ObjectName(w.Kind, w.Meta.Namespace, w.Meta.Name), Namespace: w.Meta.Namespace}
-	w.Released, w.LetGo = labels[doors.HeldLabel] != doors.HeldWaiting, labels[doors.HeldLabel] == doors.HeldLetGo
+	w.Released, w.LetGo = labels[v1alpha1.HeldLabel] != v1alpha1.HeldWaiting, labels[v1alpha1.HeldLabel] == v1alpha1.HeldLetGo
 	// What cannot be read is none.
-	w.Priority, _ = strconv.Atoi(annotations[doors.ReleasePriority])
-	w.Since, _ = time.Parse(doors.HeldTime, labels[doors.HeldSinceLabel])
+	w.Priority, _ = strconv.Atoi(annotations[v1alpha1.ReleasePriorityAnnotation])
+	w.Since, _ = time.Parse(v1alpha1.HeldTime, labels[v1alpha1.HeldSinceLabel])
 	w.Overridden = override.Parse(w.Meta).Stands(now)
 	var namespaceLabels map[string]string
 	w.Unknown = namespace == nil // a cache that is behind
@@ -87,8 +87,8 @@ func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, set *gate.Set,
 		namespaceLabels = namespace.Labels
 		w.Overridden = w.Overridden || override.Parse(namespace).Stands(now)
 	}
-	if !doors.Protected(w.Meta.Namespace) {
-		w.Verdict = set.Governing(namespaceLabels, labels, gate.Rollout, now)
+	if !policy.Protected(w.Meta.Namespace) {
+		w.Verdict = set.Verdict(namespaceLabels, labels, gate.Rollout, now)
 	}
 	w.Windows, w.Open, w.Accepting, w.Frozen = w.Verdict.Windows, w.Verdict.Open, w.Verdict.Accepting, w.Verdict.Freeze != ""
 }

@@ -5,28 +5,28 @@ import (
 	"strings"
 	"testing"
 
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policygen"
 )
 
-// TestHeld: every row names doors and guards that exist, and a row without any says why, or what it risks.
+// TestHeld: every row names rules and protections that exist, and a row without any says why, or what it risks.
 func TestHeld(t *testing.T) {
 	var names []string
-	for _, f := range doors.Families {
-		for _, d := range f.Doors {
+	for _, f := range policygen.RuleSets {
+		for _, d := range f.Rules {
 			names = append(names, d.Name)
 		}
 	}
-	for _, g := range doors.Guards {
+	for _, g := range policygen.Integrity {
 		names = append(names, g.Name)
 	}
 	for _, s := range Sections {
 		for _, i := range s.Inputs {
-			if i.What == "" || i.Reader == "" || i.Does == "" || len(i.Doors) == 0 && i.Rest == "" {
+			if i.What == "" || i.Reader == "" || i.Does == "" || len(i.Rules) == 0 && i.Rest == "" {
 				t.Errorf("%s: %q is not told in full: what, who reads it, what it does, and what holds it", s.Title, i.What)
 			}
-			for _, d := range i.Doors {
+			for _, d := range i.Rules {
 				if !slices.Contains(names, d) {
-					t.Errorf("%s: %s: there is no door or guard %s", s.Title, i.What, d)
+					t.Errorf("%s: %s: there is no rule or protection %s", s.Title, i.What, d)
 				}
 			}
 			for _, text := range []string{i.What, i.Reader, i.Does, i.Rest} {

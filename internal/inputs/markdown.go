@@ -13,7 +13,7 @@ func Markdown() string {
 
 The controllers of Kubernetes always pass the gates: they must be able to heal. So whoever may write what they *read* before they delete
 or replace a pod may end that pod through them. This table names each field, annotation, label and object of that sort in Kubernetes 1.37,
-who reads it, what becomes of pods, and what holds it while a window is closed: a door or guard of [doors.md](doors.md), each with its
+who reads it, what becomes of pods, and what holds it while a window is closed: a rule or protection of [rules.md](rules.md), each with its
 tests. Where nothing holds it, the row says why nothing need, or says "Cannot be gated" and what that risks.
 
 "Bare" is a pod or ReplicaSet without a controller. ` + "`edit` and `admin`" + ` are the ClusterRoles of Kubernetes that a namespace is usually given away by.
@@ -35,10 +35,10 @@ label, field or value that was not reviewed fails it, and so does a reviewed one
 }
 
 func (i Input) holds() string {
-	if len(i.Doors) == 0 {
+	if len(i.Rules) == 0 {
 		return i.Rest
 	}
-	held := strings.Join(i.Doors, ", ")
+	held := strings.Join(i.Rules, ", ")
 	if i.Rest != "" {
 		held += ". " + i.Rest
 	}

@@ -4,12 +4,12 @@ var pods = []Input{
 	{
 		What:   "labels by which a workload knows its pods: those of its selector, `pod-template-hash`, `controller-revision-hash`, `pod-template-generation`, `statefulset.kubernetes.io/pod-name`, `apps.kubernetes.io/pod-index`",
 		Reader: "all: ClaimPods; statefulset: getPodRevision, identityMatches; daemon: IsPodUpdated", Does: "the pod is let go and another one made, taken for outdated and replaced, or adopted and deleted as one too many",
-		Doors: []string{"pod-label", "pod-relabel"}, Rest: "To the pod's own service account too: whoever has `edit` may impersonate it. It may write leader labels, by name",
+		Rules: []string{"pod-label", "object-relabelled"}, Rest: "To the pod's own service account too: whoever has `edit` may impersonate it. It may write leader labels, by name",
 	},
 	{
 		What: "a new label of a pod that has no controller", Reader: "all: ClaimPods; daemon: podsShouldBeOnNode; replicaset: getPodsToDelete",
 		Does:  "a workload adopts it, and deletes one of its own that is newer, on a node with more of them, or costs less to delete",
-		Doors: []string{"pod-adoption"},
+		Rules: []string{"pod-adoption"},
 	},
 	{
 		What: "a new label of a pod whose workload selects by `DoesNotExist` or `NotIn`", Reader: "all: ClaimPods (release)", Does: "the pod is let go and another one made; a ReplicaSet of 0 replicas may then remove it",
@@ -18,7 +18,7 @@ var pods = []Input{
 	{
 		What: "a pod that is created with a foreign controller, and let go by the deletion of that with `--cascade=orphan`", Reader: "garbage collector: orphanDependents; replicaset: claimPods, getPodsToDelete",
 		Does:  "runs beside the pods of a ReplicaSet, with any image, until the garbage collector, which otherwise always passes, takes its controller away; the ReplicaSet adopts it and deletes one of its own",
-		Doors: []string{"pod-released"}, Rest: "Also to the garbage collector, which tries again",
+		Rules: []string{"pod-released"}, Rest: "Also to the garbage collector, which tries again",
 	},
 	{
 		What: "annotation `controller.kubernetes.io/pod-deletion-cost`", Reader: "controller: ActivePodsWithRanks.Less", Does: "which pod goes first where some go in any case",
@@ -26,23 +26,23 @@ var pods = []Input{
 	},
 	{
 		What: "`metadata.ownerReferences`", Reader: "garbage collector: classifyReferences; all: FilterPodsByOwner", Does: "the pod is collected, or lost to its workload",
-		Doors: []string{"pod-owner"},
+		Rules: []string{"pod-owner"},
 	},
-	{What: "a DELETE", Reader: "kubelet; all", Does: "the pod ends", Doors: []string{"pod-delete"}, Rest: "One that has ended, or is being deleted, may go"},
-	{What: "an Eviction", Reader: "the API server's eviction storage", Does: "the pod ends, as far as its PodDisruptionBudgets let it", Doors: []string{"pod-evict"}, Rest: "Only where the window governs `Evict`"},
-	{What: "`spec.containers[*].image`, `spec.initContainers[*].image`", Reader: "kubelet: computePodActions", Does: "the container is restarted", Doors: []string{"pod-image"}},
+	{What: "a DELETE", Reader: "kubelet; all", Does: "the pod ends", Rules: []string{"pod-delete"}, Rest: "One that has ended, or is being deleted, may go"},
+	{What: "an Eviction", Reader: "the API server's eviction storage", Does: "the pod ends, as far as its PodDisruptionBudgets let it", Rules: []string{"pod-evict"}, Rest: "Only where the window governs `Evict`"},
+	{What: "`spec.containers[*].image`, `spec.initContainers[*].image`", Reader: "kubelet: computePodActions", Does: "the container is restarted", Rules: []string{"pod-image"}},
 	{
 		What: "`resources`, by `pods/resize`", Reader: "kubelet: computePodResizeAction", Does: "the container is restarted where its resizePolicy says so",
-		Doors: []string{"pod-resize"}, Rest: "Less memory or CPU without a restart passes, and may end or starve a container: it is not part of `edit`; keep that right narrow",
+		Rules: []string{"pod-resize"}, Rest: "Less memory or CPU without a restart passes, and may end or starve a container: it is not part of `edit`; keep that right narrow",
 	},
-	{What: "`spec.activeDeadlineSeconds`", Reader: "kubelet: activeDeadlineHandler", Does: "the pod is ended when it has passed", Doors: []string{"pod-deadline"}},
-	{What: "`spec.tolerations`", Reader: "tainteviction: processPodOnNode; devicetainteviction; podgc", Does: "a taint that was tolerated ends the pod", Doors: []string{"pod-toleration"}},
+	{What: "`spec.activeDeadlineSeconds`", Reader: "kubelet: activeDeadlineHandler", Does: "the pod is ended when it has passed", Rules: []string{"pod-deadline"}},
+	{What: "`spec.tolerations`", Reader: "tainteviction: processPodOnNode; devicetainteviction; podgc", Does: "a taint that was tolerated ends the pod", Rules: []string{"pod-toleration"}},
 	{
 		What: "`spec.terminationGracePeriodSeconds`, `spec.schedulingGates`", Reader: "kubelet; scheduler", Does: "the first may change from a negative number to 1 alone; the second may go before the pod is on a node", Rest: "Harmless",
 	},
 	{
 		What: "`status.phase`, conditions", Reader: "replicaset: FilterActivePods; statefulset: isTerminalPhase; daemon: podsShouldBeOnNode; podgc", Does: "a pod that is said to have failed is replaced",
-		Doors: []string{"status-metadata"}, Rest: "Cannot be gated, as every kubelet writes it: only metadata is guarded. `edit` and `admin` do not contain the right to write status: keep it so",
+		Rules: []string{"status-metadata"}, Rest: "Cannot be gated, as every kubelet writes it: only metadata is guarded. `edit` and `admin` do not contain the right to write status: keep it so",
 	},
 	{
 		What: "annotation `kubernetes.io/config.mirror`", Reader: "kubelet: pod manager, deleteOrphanedMirrorPods", Does: "the kubelet deletes a mirror pod whose static pod it does not know",
@@ -62,16 +62,16 @@ var autoscalers = []Input{
 	{
 		What: "a new HorizontalPodAutoscaler; `spec.minReplicas`, `spec.maxReplicas`, `spec.scaleTargetRef`, `spec.metrics`, `spec.behavior`", Reader: "podautoscaler: reconcileAutoscaler, normalizeDesiredReplicas",
 		Does:  "more replicas than maxReplicas are taken away at the first look, without any metric; others down to minReplicas, which may be 0 (on by default since 1.37), as metrics tell",
-		Doors: []string{"autoscaler-create", "autoscaler-change", "autoscaler-create-to-zero", "autoscaler-to-zero"}, Rest: "Within the bounds that it has it scales at all times",
+		Rules: []string{"autoscaler-create", "autoscaler-change", "autoscaler-create-to-zero", "autoscaler-to-zero"}, Rest: "Within the bounds that it has it scales at all times",
 	},
 	{
 		What:   "annotations `autoscaling.alpha.kubernetes.io/metrics`, `autoscaling.alpha.kubernetes.io/behavior`, `autoscaling.alpha.kubernetes.io/scale-down-tolerance` and the like, by autoscaling/v1",
 		Reader: "the API server: conversion", Does: "the same fields, in an older version",
-		Doors: []string{"autoscaler-change"}, Rest: "Policies see every request in autoscaling/v2",
+		Rules: []string{"autoscaler-change"}, Rest: "Policies see every request in autoscaling/v2",
 	},
 	{
 		What: "one whose `scaleTargetRef` is a ReplicaSet", Reader: "podautoscaler: scaleForResourceMappings", Does: "scales it down against its Deployment, which scales it up, again and again",
-		Doors: []string{"autoscaler-create", "autoscaler-change", "replicaset-scale-rollout"}, Rest: "Also to the autoscaler itself",
+		Rules: []string{"autoscaler-create", "autoscaler-change", "replicaset-scale-rollout"}, Rest: "Also to the autoscaler itself",
 	},
 	{What: "a DELETE", Reader: "podautoscaler", Does: "the workload keeps its replicas", Rest: "Harmless"},
 	{
@@ -82,7 +82,7 @@ var autoscalers = []Input{
 var owners = []Input{
 	{
 		What: "`metadata.ownerReferences` of workloads", Reader: "garbage collector: classifyReferences, attemptToDeleteItem", Does: "what has owners of which none exists is deleted, with its pods",
-		Doors: []string{"deployment-owner", "statefulset-owner", "daemonset-owner", "replicaset-owner", "replicationcontroller-owner", "namespace-deleted"},
+		Rules: []string{"deployment-owner", "statefulset-owner", "daemonset-owner", "replicaset-owner", "replicationcontroller-owner", "namespace-deleted"},
 	},
 	{
 		What: "the owner itself: a custom resource, a ConfigMap, whatever a workload or pod names", Reader: "garbage collector: attemptToDeleteItem", Does: "with the owner go the workload and its pods",
@@ -90,7 +90,7 @@ var owners = []Input{
 	},
 	{
 		What: "a CustomResourceDefinition or API service", Reader: "garbage collector; the API server", Does: "with a CRD go its objects, without admission, and what they own",
-		Doors: []string{"crd-removed"}, Rest: "Cannot be gated for the CRDs of others",
+		Rules: []string{"crd-removed"}, Rest: "Cannot be gated for the CRDs of others",
 	},
 	{
 		What: "finalizers `foregroundDeletion`, `orphan`", Reader: "garbage collector: processDeletingDependentsItem, orphanDependents", Does: "how dependents go once the object is being deleted",
@@ -121,9 +121,9 @@ var jobs = []Input{
 }
 
 var namespaces = []Input{
-	{What: "a DELETE", Reader: "namespace: namespacedResourcesDeleter.Delete", Does: "everything in it goes", Doors: []string{"namespace-deleted"}},
-	{What: "`metadata.labels`", Reader: "the API server: which policies and windows apply", Does: "it is governed no more, or by a window that is open", Doors: []string{"namespace-relabelled"}},
-	{What: "`metadata.ownerReferences`", Reader: "garbage collector", Does: "the namespace is deleted", Doors: []string{"namespace-deleted"}},
+	{What: "a DELETE", Reader: "namespace: namespacedResourcesDeleter.Delete", Does: "everything in it goes", Rules: []string{"namespace-deleted"}},
+	{What: "`metadata.labels`", Reader: "the API server: which policies and windows apply", Does: "it is governed no more, or by a window that is open", Rules: []string{"namespace-relabelled"}},
+	{What: "`metadata.ownerReferences`", Reader: "garbage collector", Does: "the namespace is deleted", Rules: []string{"namespace-deleted"}},
 	{
 		What: "labels of Pod Security, quotas, LimitRanges, annotations of default tolerations and node selectors", Reader: "the API server", Does: "pods to come may be refused: what is lost then does not come back", Rest: "No running pod ends. Not part of `edit` or `admin`",
 	},
@@ -143,7 +143,7 @@ var nodes = []Input{
 		Rest: "Cannot be gated yet. The first two are not part of `edit`, the third is status",
 	},
 	{
-		What: "a PodDisruptionBudget", Reader: "the API server: eviction; scheduler: preemption", Does: "lets an eviction through that it would have stopped", Doors: []string{"pod-evict"}, Rest: "The eviction is what is gated, where the window governs `Evict`",
+		What: "a PodDisruptionBudget", Reader: "the API server: eviction; scheduler: preemption", Does: "lets an eviction through that it would have stopped", Rules: []string{"pod-evict"}, Rest: "The eviction is what is gated, where the window governs `Evict`",
 	},
 }
 

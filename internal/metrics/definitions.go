@@ -12,7 +12,7 @@ import (
 type Definition struct {
 	// Name, Type (gauge, counter or histogram) and Help are as served.
 	Name, Type, Help string
-	// Labels are the names of its labels. Their values are bounded: names of windows, freezes, gates and namespaces, and enumerations.
+	// Labels are the names of its labels. Their values are bounded: names of windows, freezes and namespaces, and enumerations.
 	Labels []string
 
 	desc *prometheus.Desc
@@ -31,15 +31,15 @@ var (
 	windowInfo        = define("gauge", "fonster_window_info", "What the window is; always 1.", "window", "class", "enforcement", "time_zone")
 	windowReady       = define("gauge", "fonster_window_ready", "Whether the window could be read (1) or not (0); one that could not stays closed.", "window")
 	windowOpen        = define("gauge", "fonster_window_open", "Whether an occurrence of the window is in progress and no change freeze over all of it in force (1) or not (0); in the cutoff too, in which nothing new may begin.", "window")
+	windowAccepting   = define("gauge", "fonster_window_accepting", "Whether something new may begin in the window (1) or not (0): open, not in the cutoff, and not frozen.", "window")
 	windowFrozen      = define("gauge", "fonster_window_frozen", "Whether a change freeze keeps the window shut now (1) or not (0).", "window")
 	windowOpens       = define("gauge", "fonster_window_opens_timestamp_seconds", "When the closed window opens next, change freezes counted; absent when no opening is known.", "window")
 	windowCloses      = define("gauge", "fonster_window_closes_timestamp_seconds", "When the open window closes; absent while it is closed.", "window")
 	freezeActive      = define("gauge", "fonster_freeze_active", "Whether the change freeze is in force now (1) or not (0).", "freeze")
-	gateOpen          = define("gauge", "fonster_gate_open", "Whether the Gate in the cluster says that every disruption it governs may pass (1) or not (0); absent where there is none yet.", "gate")
-	gateLate          = define("gauge", "fonster_gate_late_seconds", "For how long the Gate in the cluster has not said what windows and freezes say; 0 when it does.", "gate")
-	gateNamespaces    = define("gauge", "fonster_gate_namespaces", "Number of namespaces that the gate governs.", "gate")
-	gatesUnwritten    = define("gauge", "fonster_gates_unwritten", "Number of gates that the operator could not write, or not all bindings of, when it last tried: they say what they said before.")
-	policiesMissing   = define("gauge", "fonster_policies_missing", "Number of policies and static bindings of the operator's version that the API server does not have, or has changed, as the operator last saw and could not restore; what they refuse or hold may pass.")
+	gateOpen          = define("gauge", "fonster_gate_open", "Whether the Gate of the namespace says that every disruption it governs may pass (1) or not (0); absent where there is none yet.", "namespace")
+	gateLate          = define("gauge", "fonster_gate_late_seconds", "For how long the Gate of the namespace has not said what windows and freezes say; 0 when it does, absent where nothing governs.", "namespace")
+	gatesUnwritten    = define("gauge", "fonster_gates_unwritten", "Number of namespaces whose Gate, or the label that goes with it, the operator could not write when it last tried: it says what it said before.")
+	policiesMissing   = define("gauge", "fonster_policies_missing", "Number of policies and bindings of the operator's version that the API server does not have, or has changed, as the operator last saw; what they refuse or hold may pass.")
 	namespaceOpen     = define("gauge", "fonster_namespace_open", "Whether a window over the whole namespace is open now and no change freeze over the whole namespace stops all that it lets pass (1) or not (0); absent where no window governs the whole namespace.", "namespace")
 	heldRollouts      = define("gauge", "fonster_held_rollouts", "Number of rollouts that wait for the window.", "window")
 	heldOldest        = define("gauge", "fonster_held_oldest_timestamp_seconds", "Since when the longest held rollout waits for the window; absent when none does.", "window")
@@ -75,7 +75,7 @@ func Markdown() string {
 	}
 	b.WriteString("\nEvery replica serves the state; only the leader counts releases, occurrences and overrides, and the others serve 0: add counters up, and take the\n" +
 		"maximum of gauges. A counter is served at 0 once before anything is added, so that increase() sees all of it, and is gone with its window. There is\n" +
-		"nothing per workload: 15 to 18 series for each window, one for each freeze, three for each gate, one for each governed namespace.\n\n" +
+		"nothing per workload: 16 to 19 series for each window, one for each freeze, three for each governed namespace.\n\n" +
 		"Refusals are counted by the API server: `apiserver_validating_admission_policy_check_total{policy=~\"fonster-.+\", enforcement_action=\"deny\"}`.\n")
 	return b.String()
 }

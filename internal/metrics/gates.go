@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,8 +8,8 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // collectGates tells what the Gates of the cluster say, which is what is enforced, and for how long it has not been what windows
@@ -18,34 +17,42 @@ import (
 func (m *Metrics) collectGates(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	gates, _ := s.Compiled.Set.At(now)
 	late := map[string]time.Time{}
-	for _, g := range gates {
-		live := s.Gates[g.Name]
+	wanted := map[*gate.Governing]*v1alpha1.Gate{}
+	keys := s.Compiled.Set.Keys()
+	for name, labels := range s.Namespaces {
+		if policy.Protected(name) {
+			continue
+		}
+		governing := s.Compiled.Set.Of(labels)
+		if governing == nil {
+			continue
+		}
+		if wanted[governing] == nil {
+			wanted[governing] = compile.Gate("", governing.At(now), keys, nil, false, nil)
+		}
+		live := s.Gates[name]
 		if live != nil {
-			closed := slices.ContainsFunc(live.Spec.Disruptions, func(d v1alpha1.GateDisruption) bool { return d.State != v1alpha1.GateOpen })
-			gauge(ch, gateOpen, boolean(!closed), g.Name)
+			gauge(ch, gateOpen, boolean(live.Spec.Summary.State == v1alpha1.GateOpen), name)
 		}
 		since := now
-		if !says(live, g) {
-			since = lateSince(live, m.late[g.Name], now)
-			late[g.Name] = since
+		if !says(live, wanted[governing]) {
+			since = lateSince(live, m.late[name], now)
+			late[name] = since
 		}
-		gauge(ch, gateLate, now.Sub(since).Seconds(), g.Name)
-		n := 0
-		for name, labels := range s.Namespaces {
-			if g.Target.Namespaces.Matches(labels) && !doors.Protected(name) {
-				n++
-			}
-		}
-		gauge(ch, gateNamespaces, float64(n), g.Name)
+		gauge(ch, gateLate, now.Sub(since).Seconds(), name)
 	}
 	m.late = late
 }
 
 // says whether a Gate, nil where there is none, is as windows and freezes have it. Who is exempt is neither's.
-func says(live *v1alpha1.Gate, g gate.Gate) bool {
-	return live != nil && equality.Semantic.DeepEqual(live.Spec, compile.Gate(g, live.Spec.Exempt).Spec)
+func says(live, wanted *v1alpha1.Gate) bool {
+	if live == nil {
+		return false
+	}
+	spec := wanted.Spec
+	spec.Exempt = live.Spec.Exempt
+	return equality.Semantic.DeepEqual(live.Spec, spec)
 }
 
 // lateSince is since when a Gate is late: the edge that it has slept over, or when it was first seen so.

@@ -23,7 +23,7 @@ type Snapshot struct {
 	Compiled *compile.Compiled
 	// Enforced is what keeps windows and freezes from being enforced.
 	Enforced enforced.Report
-	// Gates are those of the cluster, by name.
+	// Gates are those of the cluster, by namespace.
 	Gates map[string]*v1alpha1.Gate
 	// Held are the workloads whose rollouts are held or released.
 	Held []held.Workload
@@ -89,7 +89,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	collectWindows(ch, s, now)
 	collectHeld(ch, s)
 	for name := range s.Compiled.Freezes {
-		state, _, _, found := s.Compiled.Set.Freeze(name, now)
+		state, _, found := s.Compiled.Set.Freeze(name, now)
 		gauge(ch, freezeActive, boolean(found && state.Active), name)
 	}
 	m.collectGates(ch, s, now)
@@ -106,6 +106,7 @@ func collectWindows(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
 		gauge(ch, windowInfo, 1, mw.Name, string(mw.Spec.Class), string(mw.Spec.Enforcement), mw.Spec.TimeZone)
 		gauge(ch, windowReady, boolean(len(s.Compiled.Windows[mw.Name].Problems) == 0), mw.Name)
 		gauge(ch, windowOpen, boolean(state.Open), mw.Name)
+		gauge(ch, windowAccepting, boolean(state.Accepting), mw.Name)
 		gauge(ch, windowFrozen, boolean(state.Freeze != ""), mw.Name)
 		timestamp(ch, windowOpens, state.OpensAt, mw.Name)
 		timestamp(ch, windowCloses, state.ClosesAt, mw.Name)

@@ -6,8 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // kinds is a set of disruptions.
@@ -51,7 +51,7 @@ func areas(s *Snapshot, now time.Time) map[string]*area {
 		}
 	}
 	for name, f := range s.Compiled.Freezes {
-		state, _, _, found := s.Compiled.Set.Freeze(name, now)
+		state, _, found := s.Compiled.Set.Freeze(name, now)
 		if found && state.Active && f.Enforcement == gate.Deny && len(f.Target.Objects) == 0 {
 			at(f.Target).stopped[kindsOf(f.Disruptions)] = true
 		}
@@ -65,7 +65,7 @@ func areas(s *Snapshot, now time.Time) map[string]*area {
 func collectNamespaces(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
 	all := areas(s, now)
 	for name, labels := range s.Namespaces {
-		if doors.Protected(name) {
+		if policy.Protected(name) {
 			continue
 		}
 		governed, open, stopped := false, map[kinds]bool{}, map[kinds]bool{}

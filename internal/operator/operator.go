@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -32,12 +31,11 @@ import (
 	"fonster.dev/fonster/controllers/announcements"
 	"fonster.dev/fonster/controllers/overrides"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/metrics"
-	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // Options are the operator's flags.
@@ -50,7 +48,7 @@ type Options struct {
 	ProbeAddress string
 	// ExemptUsers and ExemptGroups pass every gate, besides the control plane; exact names.
 	ExemptUsers, ExemptGroups []string
-	// LeaderLabels are keys of labels that a pod's own service account may change, besides doors.LeaderLabels.
+	// LeaderLabels are keys of labels that a pod's own service account may change, besides policy.LeaderLabels.
 	LeaderLabels []string
 	// PageAddress is where the page and its feeds are served over HTTP, such as :8090; 0 turns them off.
 	PageAddress string
@@ -122,27 +120,19 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, err
 	}
-	managed, err := labels.Parse(doors.ManagedByLabel + "=" + doors.ManagedBy)
-	if err != nil {
-		return nil, err
-	}
 	namespaces := &metav1.PartialObjectMetadata{}
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	byObject := map[client.Object]cache.ByObject{
-		&admissionv1.ValidatingAdmissionPolicyBinding{}: {Label: managed},
 		namespaces: {Transform: onlyLabels},
 		&corev1.ConfigMap{}: {
-			Namespaces: map[string]cache.Config{doors.OperatorNamespace: {}},
+			Namespaces: map[string]cache.Config{policy.OperatorNamespace: {}},
 			Label:      labels.SelectorFromSet(labels.Set{announcements.Label: "true"}),
 		},
 	}
-	if mutating {
-		byObject[&admissionv1.MutatingAdmissionPolicyBinding{}] = cache.ByObject{Label: managed}
+	for _, installed := range enforced.Kinds(mutating) {
+		byObject[installed] = cache.ByObject{Transform: enforced.Digest}
 	}
-	for _, policy := range (held.Support{Mutating: mutating}).Policies() {
-		byObject[policy] = cache.ByObject{Transform: enforced.Digest}
-	}
-	marked, err := labels.Parse(doors.HeldLabel)
+	marked, err := labels.Parse(v1alpha1.HeldLabel)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +185,7 @@ func addLease(mgr ctrl.Manager, lease *leader.Lease, config *rest.Config, option
 			return nil
 		}
 		return lease.Run(ctx, leader.Config{
-			Rest: config, Namespace: doors.OperatorNamespace, Name: "fonster", Identity: identity,
+			Rest: config, Namespace: policy.OperatorNamespace, Name: "fonster", Identity: identity,
 			Duration: options.LeaseDuration, RenewDeadline: options.RenewDeadline, RetryPeriod: options.RetryPeriod,
 		})
 	}))
@@ -223,7 +213,7 @@ func onlyOurs(object any) (any, error) {
 func ours(annotations map[string]string) map[string]string {
 	var kept map[string]string
 	for key, value := range annotations {
-		if strings.HasPrefix(key, override.Prefix) {
+		if strings.HasPrefix(key, v1alpha1.GroupName+"/") {
 			if kept == nil {
 				kept = map[string]string{}
 			}
@@ -287,7 +277,7 @@ func snapshot(ctx context.Context, source *compile.Source, work *work, state *en
 		Namespaces: make(map[string]map[string]string, len(namespaces.Items)),
 	}
 	for i := range gates.Items {
-		s.Gates[gates.Items[i].Name] = &gates.Items[i]
+		s.Gates[gates.Items[i].Namespace] = &gates.Items[i]
 	}
 	for _, o := range standing {
 		s.Overrides = append(s.Overrides, o.Windows)

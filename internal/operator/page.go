@@ -22,7 +22,7 @@ import (
 	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/announce/web"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // addPage serves the announcements on every replica, from the manager's cache.
@@ -80,7 +80,7 @@ func announcedInput(ctx context.Context, reader client.Reader, source *compile.S
 		return input, err
 	}
 	var stored corev1.ConfigMapList
-	if err := reader.List(ctx, &stored, client.InNamespace(doors.OperatorNamespace), client.UnsafeDisableDeepCopy); err != nil {
+	if err := reader.List(ctx, &stored, client.InNamespace(policy.OperatorNamespace), client.UnsafeDisableDeepCopy); err != nil {
 		return input, err
 	}
 	compiled, err := source.Compiled(ctx)

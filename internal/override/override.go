@@ -9,20 +9,17 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/api/v1alpha1"
 )
 
-// Prefix is the prefix of the annotations.
-const Prefix = "maintenance.fonster.dev/"
-
-// The annotations. A person writes Reason and Notice; the operator and its policies write the others.
+// Short names of the annotations, all of which api/v1alpha1 tells.
 const (
-	Reason = Prefix + "override"
-	Until  = Prefix + "override-until"
-	By     = Prefix + "override-by"
-	Spent  = Prefix + "override-spent"
-	From   = Prefix + "override-from"
-	Notice = Prefix + "override-notice"
+	Reason = v1alpha1.OverrideAnnotation
+	Until  = v1alpha1.OverrideUntilAnnotation
+	By     = v1alpha1.OverrideByAnnotation
+	Spent  = v1alpha1.OverrideSpentAnnotation
+	From   = v1alpha1.OverrideFromAnnotation
+	Notice = v1alpha1.OverrideNoticeAnnotation
 )
 
 // Override is an emergency override as its object carries it.
@@ -48,7 +45,7 @@ type Override struct {
 func Parse(object metav1.Object) Override {
 	annotations := object.GetAnnotations()
 	o := Override{Reason: annotations[Reason], By: annotations[By], Notice: annotations[Notice]}
-	o.Marked = object.GetLabels()[doors.OverriddenLabel] == "true"
+	o.Marked = object.GetLabels()[v1alpha1.OverriddenLabel] == "true"
 	if spent := annotations[Spent]; spent != "" {
 		o.Spent = strings.Split(spent, "\n")
 	}
@@ -64,20 +61,14 @@ func Parse(object metav1.Object) Override {
 	return o
 }
 
-// The API server takes a reason of at most maxReason characters, and maxSpent of them are remembered: the policies have the same.
-const (
-	maxReason = 256
-	maxSpent  = 8
-)
-
 // Spend returns the reasons that are used up once the present one is, as Spent has them. One that could never stand need not
 // be remembered.
 func (o Override) Spend() string {
 	spent := o.Spent
-	if o.Reason != "" && len([]rune(o.Reason)) <= maxReason && !strings.Contains(o.Reason, "\n") {
+	if o.Reason != "" && len([]rune(o.Reason)) <= v1alpha1.MaxOverrideReason && !strings.Contains(o.Reason, "\n") {
 		spent = append([]string{o.Reason}, slices.DeleteFunc(slices.Clone(spent), func(s string) bool { return s == o.Reason })...)
 	}
-	return strings.Join(spent[:min(len(spent), maxSpent)], "\n")
+	return strings.Join(spent[:min(len(spent), v1alpha1.MaxSpentReasons)], "\n")
 }
 
 // IsSpent says whether the reason is used up.

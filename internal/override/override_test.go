@@ -8,7 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/api/v1alpha1"
 )
 
 // TestSpend: the last few reasons stay used up, the latest first, each once; what never could stand is not remembered.
@@ -23,11 +23,11 @@ func TestSpend(t *testing.T) {
 		}
 	}
 	o := parse(annotations)
-	if len(o.Spent) != maxSpent || o.Spent[0] != "INC-11" || o.Spent[7] != "INC-4" {
+	if len(o.Spent) != v1alpha1.MaxSpentReasons || o.Spent[0] != "INC-11" || o.Spent[7] != "INC-4" {
 		t.Errorf("remembered %q", o.Spent)
 	}
 	annotations[Reason] = "INC-5"
-	if o := parse(map[string]string{Spent: parse(annotations).Spend()}); len(o.Spent) != maxSpent || o.Spent[0] != "INC-5" || o.Spent[7] != "INC-4" {
+	if o := parse(map[string]string{Spent: parse(annotations).Spend()}); len(o.Spent) != v1alpha1.MaxSpentReasons || o.Spent[0] != "INC-5" || o.Spent[7] != "INC-4" {
 		t.Errorf("remembered %q, want INC-5 first and once", o.Spent)
 	}
 	for _, reason := range []string{strings.Repeat("x", 257), "two\nlines"} {
@@ -39,7 +39,7 @@ func TestSpend(t *testing.T) {
 }
 
 func marked(annotations map[string]string) *metav1.ObjectMeta {
-	return &metav1.ObjectMeta{Labels: map[string]string{doors.OverriddenLabel: "true"}, Annotations: annotations}
+	return &metav1.ObjectMeta{Labels: map[string]string{v1alpha1.OverriddenLabel: "true"}, Annotations: annotations}
 }
 
 // TestStands: an override stands with its mark, its reason and an end to come; as the policies see it.
@@ -51,7 +51,7 @@ func TestStands(t *testing.T) {
 	}{
 		"it stands":                {func(*metav1.ObjectMeta) {}, true},
 		"it has no mark":           {func(o *metav1.ObjectMeta) { o.Labels = nil }, false},
-		"it has another mark":      {func(o *metav1.ObjectMeta) { o.Labels[doors.OverriddenLabel] = "yes" }, false},
+		"it has another mark":      {func(o *metav1.ObjectMeta) { o.Labels[v1alpha1.OverriddenLabel] = "yes" }, false},
 		"it has no reason":         {func(o *metav1.ObjectMeta) { delete(o.Annotations, Reason) }, false},
 		"it has no end":            {func(o *metav1.ObjectMeta) { delete(o.Annotations, Until) }, false},
 		"its end has come":         {func(o *metav1.ObjectMeta) { o.Annotations[Until] = now.Format(time.RFC3339) }, false},

@@ -134,6 +134,19 @@ func (s *Schedule) Accepts(o Occurrence) bool {
 	return o.Start.IsZero() || o.End.IsZero() || o.End.Sub(o.Start) > time.Duration(s.cutoff)*time.Second
 }
 
+// NothingNewFrom is when the cutoff of an occurrence of the schedule begins, at its start where the cutoff leaves nothing of it; zero
+// without a cutoff, and where no end is known.
+func (s *Schedule) NothingNewFrom(o Occurrence) time.Time {
+	if s.cutoff == 0 || o.End.IsZero() {
+		return time.Time{}
+	}
+	from := o.End.Add(-time.Duration(s.cutoff) * time.Second)
+	if from.Before(o.Start) {
+		return o.Start
+	}
+	return from
+}
+
 // Next returns the first occurrence that starts after t, and false when none is known within SearchYears.
 func (s *Schedule) Next(t time.Time) (Occurrence, bool) {
 	next := s.State(t).Next

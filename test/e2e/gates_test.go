@@ -53,12 +53,12 @@ func freeze(t *testing.T, name, team string, schedules []v1alpha1.Schedule, chan
 		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(cf), cf); err != nil {
 			return err
 		}
-		if cf.Status.Gate == "" {
+		if cf.Status.ObservedGeneration != cf.Generation || len(cf.Status.Conditions) == 0 {
 			return fmt.Errorf("no status yet")
 		}
 		return nil
 	})
-	bound(t, cf.Status.Gate)
+	gated(t, cf.Name, cf.Spec.NamespaceSelector)
 	return cf
 }
 
@@ -476,12 +476,3 @@ func TestWindowsGone(t *testing.T) {
 	gone(t, gate)
 }
 
-// gateOf is the gate of a window.
-func gateOf(t *testing.T, mw *v1alpha1.MaintenanceWindow) *v1alpha1.Gate {
-	t.Helper()
-	g := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Name: mw.Status.Gate}}
-	if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(g), g); err != nil {
-		t.Fatal(err)
-	}
-	return g
-}

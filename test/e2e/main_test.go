@@ -6,11 +6,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,7 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
+	"fonster.dev/fonster/internal/policygen"
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -127,6 +129,15 @@ func window(t *testing.T, name, team string, schedule v1alpha1.Schedule, options
 	return mw
 }
 
+// policies are those of this version.
+var policies = sync.OnceValue(func() *policygen.Policies {
+	p, err := policygen.Generate()
+	if err != nil {
+		panic(err)
+	}
+	return p
+})
+
 // governed waits until the API server, which learns of labels and bindings a little later, refuses a client to roll something out.
 func governed(t *testing.T, limit time.Duration, c client.Client, d *appsv1.Deployment) {
 	t.Helper()
@@ -138,39 +149,58 @@ func governed(t *testing.T, limit time.Duration, c client.Client, d *appsv1.Depl
 	})
 }
 
-// inForce waits until the bindings of a window's gate exist and the API server has read them, which it does each second.
+// inForce waits until the Gates of the namespaces that a window governs tell of it, and the API server has them.
 func inForce(t *testing.T, mw *v1alpha1.MaintenanceWindow) {
 	t.Helper()
 	eventually(t, 10*time.Second, func() error {
 		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(mw), mw); err != nil {
 			return err
 		}
-		if mw.Status.ObservedGeneration != mw.Generation || mw.Status.Gate == "" {
+		if mw.Status.ObservedGeneration != mw.Generation || len(mw.Status.Conditions) == 0 {
 			return fmt.Errorf("no status yet: %+v", mw.Status)
 		}
 		return nil
 	})
-	bound(t, mw.Status.Gate)
+	gated(t, mw.Name, mw.Spec.NamespaceSelector)
 }
 
-// bound waits until the bindings of a gate exist, and the API server has read them.
-func bound(t *testing.T, gate string) {
+// gated waits until each namespace that a selector matches has a Gate owned by the window or freeze of this name, and the API server knows.
+func gated(t *testing.T, name string, namespaces *metav1.LabelSelector) {
 	t.Helper()
-	last := 0
+	selector, err := metav1.LabelSelectorAsSelector(namespaces)
+	if err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, 10*time.Second, func() error {
-		time.Sleep(400 * time.Millisecond)
-		var list admissionv1.ValidatingAdmissionPolicyBindingList
-		if err := shared.Admin.List(t.Context(), &list, client.MatchingLabels{doors.GateLabel: gate}); err != nil {
+		var list corev1.NamespaceList
+		if err := shared.Admin.List(t.Context(), &list, client.MatchingLabelsSelector{Selector: selector}); err != nil {
 			return err
 		}
-		before := last
-		last = len(list.Items)
-		if last == 0 || last != before {
-			return fmt.Errorf("gate %s: %d bindings, and more to come", gate, last)
+		for i := range list.Items {
+			ns := &list.Items[i]
+			if policy.Protected(ns.Name) || ns.DeletionTimestamp != nil {
+				continue
+			}
+			var gate v1alpha1.Gate
+			if err := shared.Admin.Get(t.Context(), client.ObjectKey{Namespace: ns.Name, Name: v1alpha1.GateName}, &gate); err != nil {
+				return err
+			}
+			owned := slices.ContainsFunc(gate.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Name == name })
+			if !owned && len(gate.OwnerReferences) > 0 || ns.Labels[v1alpha1.GatedLabel] != "true" {
+				return fmt.Errorf("the Gate of %s does not tell of %s yet", ns.Name, name)
+			}
 		}
 		return nil
 	})
-	policiesRead(t)
+	time.Sleep(100 * time.Millisecond) // the API server hears of Gates and labels by its own watches
+}
+
+// gateOf is the Gate of a namespace.
+func gateOf(t *testing.T, namespace string) *v1alpha1.Gate {
+	t.Helper()
+	gate := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.GateName}}
+	get(t, gate)
+	return gate
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
@@ -263,7 +293,7 @@ func wantSaid(t *testing.T, said string, texts ...string) {
 			t.Errorf("it does not say %q:\n%s", text, said)
 		}
 	}
-	for _, p := range doors.Policies() {
+	for _, p := range policies().Validating {
 		for _, v := range p.Spec.Validations {
 			if v.MessageExpression != "" && strings.HasSuffix(said, "denied request: "+v.Message) {
 				t.Errorf("the message expression failed:\n%s", said)

@@ -1,4 +1,4 @@
-package doors
+package policygen
 
 import (
 	"slices"
@@ -7,8 +7,8 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 )
 
-// LeftAlone is a set of requests that no door watches, on purpose.
-type LeftAlone struct {
+// Exclusion is a set of requests that no rule watches, on purpose.
+type Exclusion struct {
 	// Why tells a reader; Way names it in a few words.
 	Way, Why string
 	// Operations are CREATE, UPDATE and DELETE; empty: all of them.
@@ -17,9 +17,9 @@ type LeftAlone struct {
 	Resources []string
 }
 
-// Reviewed lists every way to write to the API that no door watches. A test holds it against what the API server serves, so
-// that a new version of Kubernetes cannot open a door unseen.
-var Reviewed = []LeftAlone{
+// Exclusions lists every way to write to the API that no rule watches. A test holds it against what the API server serves, so
+// that a new version of Kubernetes cannot bring a way in unseen.
+var Exclusions = []Exclusion{
 	{
 		Way: "status", Why: "the controllers' and kubelets' own; no change of status is ever refused, so that they always work. Metadata that is written along with it is guarded, above. Keep the right to write status to them: a forged one can hide pods, or end them",
 		Resources: []string{"*/status"},
@@ -47,7 +47,7 @@ var Reviewed = []LeftAlone{
 		Resources: []string{"core/namespaces/finalize"},
 	},
 	{
-		Way: "nodes: deletion, a NoExecute taint, cordon; device taints", Why: "not yet: windows select namespaces, not nodes. A drain goes through the door pod-evict",
+		Way: "nodes: deletion, a NoExecute taint, cordon; device taints", Why: "not yet: windows select namespaces, not nodes. A drain goes through the rule pod-evict",
 		Resources: []string{"core/nodes", "resource.k8s.io/devicetaintrules"},
 	},
 	{
@@ -97,7 +97,7 @@ var Reviewed = []LeftAlone{
 		Resources: []string{"apiextensions.k8s.io/customresourcedefinitions", "apiregistration.k8s.io/apiservices"},
 	},
 	{
-		Way: "admission policies, their bindings, webhooks", Why: "the API server exempts them from admission by policies: keep the right to write them narrow. The operator restores its bindings at once; what else is missing or changed, it tells on every window (`Enforced=False`) until `make install`",
+		Way: "admission policies, their bindings, webhooks", Why: "the API server exempts them from admission by policies: keep the right to write them narrow. What is missing or changed, the operator tells on every window (`Enforced=False`) until `make install`",
 		Resources: []string{
 			"admissionregistration.k8s.io/mutatingadmissionpolicies", "admissionregistration.k8s.io/mutatingadmissionpolicybindings",
 			"admissionregistration.k8s.io/mutatingwebhookconfigurations", "admissionregistration.k8s.io/validatingadmissionpolicies",
@@ -128,25 +128,15 @@ var Reviewed = []LeftAlone{
 	},
 }
 
-// Watched says whether a door or a guard watches requests of an operation on a resource, written as in Reviewed.
-func Watched(resource, operation string) bool {
-	for _, f := range Families {
-		for _, d := range f.Doors {
-			if d.Operation == operation && qualified(d.Group, d.Resource) == resource {
-				return true
-			}
-		}
+// Watches says whether a policy watches requests of an operation on a resource, written as in Exclusions.
+func (p *Policies) Watches(resource, operation string) bool {
+	watches := func(r admissionv1.NamedRuleWithOperations) bool {
+		return slices.Contains(r.Operations, admissionv1.OperationType(operation)) &&
+			slices.ContainsFunc(r.Resources, func(name string) bool { return qualified(r.APIGroups[0], name) == resource })
 	}
-	for _, p := range guards() {
-		for _, r := range p.Spec.MatchConstraints.ResourceRules {
-			for _, name := range r.Resources {
-				if qualified(r.APIGroups[0], name) == resource && slices.ContainsFunc(r.Operations, func(o admissionv1.OperationType) bool { return string(o) == operation }) {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Validating, func(v *admissionv1.ValidatingAdmissionPolicy) bool {
+		return slices.ContainsFunc(v.Spec.MatchConstraints.ResourceRules, watches)
+	})
 }
 
 func qualified(group, resource string) string {
@@ -156,9 +146,9 @@ func qualified(group, resource string) string {
 	return group + "/" + resource
 }
 
-// Matches says whether the entry is about an operation on a resource.
-func (l LeftAlone) Matches(resource, operation string) bool {
-	return (len(l.Operations) == 0 || slices.Contains(l.Operations, operation)) && slices.ContainsFunc(l.Resources, func(r string) bool {
+// Covers says whether the entry is about an operation on a resource.
+func (e Exclusion) Covers(resource, operation string) bool {
+	return (len(e.Operations) == 0 || slices.Contains(e.Operations, operation)) && slices.ContainsFunc(e.Resources, func(r string) bool {
 		return r == resource || strings.HasPrefix(r, "*/") && strings.HasSuffix(resource, r[1:])
 	})
 }

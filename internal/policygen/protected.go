@@ -1,24 +1,32 @@
-package doors
+package policygen
 
-// Guard keeps the gates themselves: what must not be written around the doors.
-type Guard struct {
-	// Name is unique among the guards; a test of that name must exist.
+// Protection keeps the gates themselves: what must not be written around the rules.
+type Protection struct {
+	// Name is unique; a test of that name must exist.
 	Name string
-	// Policy is the name of the policy that guards.
+	// Policy is the name of the policy that protects it.
 	Policy string
-	// What is guarded, and How, for readers.
+	// What is protected, and How, for readers.
 	What, How string
 }
 
-// Guards lists what is guarded, for the page docs/doors.md and for the test that every guard is tried.
-var Guards = []Guard{
+// Integrity lists what is protected, for the page docs/rules.md and for the test that everything on it is tried.
+var Integrity = []Protection{
 	{
 		Name: "namespace-deleted", Policy: "fonster-namespaces", What: "a Namespace is deleted, or given other owners",
-		How: "refused while a gate is closed for `Delete` that governs it, or anything in it",
+		How: "refused while its gate is closed for `Delete`",
 	},
 	{
-		Name: "namespace-relabelled", Policy: "fonster-namespaces", What: "a Namespace is relabelled out of a gate, or into a window that is open",
-		How: "refused while any disruption of the gate is closed. Only labels that windows select on count",
+		Name: "namespace-relabelled", Policy: "fonster-namespaces", What: "a label of a governed Namespace is changed that any window or freeze selects on",
+		How: "refused while anything is closed there",
+	},
+	{
+		Name: "object-relabelled", Policy: "fonster-workloads-deny", What: "labels of a workload, ReplicaSet or pod are changed so that other windows or freezes select it by their objectSelector",
+		How: "refused while anything is closed for it",
+	},
+	{
+		Name: "gated-label", Policy: "fonster-gated", What: "the label `gated` of a Namespace is changed, which says that it has a Gate",
+		How: "refused to everybody but the operator",
 	},
 	{
 		Name: "status-metadata", Policy: "fonster-status",
@@ -34,20 +42,16 @@ var Guards = []Guard{
 		How: "put back as they were, whoever but the operator writes them, where a gate governs and on what has the label `overridden`, at creation too; elsewhere they mean nothing, as nothing stands without the label; where the API server has no mutating policies, refused on what has the label; who sets an override may name an earlier end",
 	},
 	{
-		Name: "strictest", Policy: holdsDeny.policyName(holds), What: "what another target's gate would hold, while this one is closed for `Deny` or frozen",
-		How: "refused: the strictest counts",
-	},
-	{
 		Name: "gate-written", Policy: "fonster-gates", What: "a Gate is written",
-		How: "refused to everybody but the operator and the garbage collector",
+		How: "refused to everybody but the operator, the garbage collector and the namespace controller",
 	},
 	{
-		Name: "selectors", Policy: "fonster-selectors", What: "a window or freeze has a selector that no binding could carry",
+		Name: "selectors", Policy: "fonster-selectors", What: "a window or freeze has a selector that no Gate could carry",
 		How: "refused",
 	},
 	{
 		Name: "operator", Policy: "fonster-operator", What: "the operator changes a workload or Namespace",
-		How: "refused but for its own marks and notes: of workloads the labels `held`, `held-since`, `held-partition`, where `held` is set already, and then `paused`, `partition` or `type` too; " +
+		How: "refused but for its own marks and notes: of workloads the labels `held`, `held-since`, `held-partition`, where `held` is set already, and then `paused`, `partition` or `type` too; of Namespaces the label `gated`; " +
 			"the end of an override, never its beginning; nothing in the namespaces where nothing is governed. Never a pod template, replicas, owners, finalizers or other labels",
 	},
 	{

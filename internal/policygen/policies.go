@@ -1,0 +1,300 @@
+package policygen
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fonster.dev/fonster/api/v1alpha1"
+)
+
+// Policies are all that is installed: static, the same in every cluster.
+type Policies struct {
+	Validating         []*admissionv1.ValidatingAdmissionPolicy
+	ValidatingBindings []*admissionv1.ValidatingAdmissionPolicyBinding
+	// Mutating and MutatingBindings need the API MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962); without them the rest works.
+	Mutating         []*admissionv1.MutatingAdmissionPolicy
+	MutatingBindings []*admissionv1.MutatingAdmissionPolicyBinding
+}
+
+// Generate builds every policy and binding. It fails on CEL that cannot be read, or names what is not defined.
+func Generate() (*Policies, error) {
+	l, err := readLibrary()
+	if err != nil {
+		return nil, err
+	}
+	if l, err = l.with(facts()); err != nil {
+		return nil, err
+	}
+	g := &generator{library: l, policies: &Policies{}}
+	for _, s := range RuleSets {
+		g.ruleSet(s, denying)
+		g.ruleSet(s, warning)
+	}
+	g.namespaces()
+	g.holding()
+	g.overrides()
+	g.advice()
+	g.integrity()
+	if g.err != nil {
+		return nil, g.err
+	}
+	return g.policies, nil
+}
+
+// generator gathers policies, and the first error.
+type generator struct {
+	library  *library
+	policies *Policies
+	err      error
+}
+
+// mode is what a policy does to a request outside the windows or in a freeze.
+type mode struct {
+	name   string
+	action admissionv1.ValidationAction
+	// gate is the label by which the binding selects Gates.
+	gate string
+	// refuses is the definition that says whether targets close; enforcement that of the freezes that count.
+	refuses     string
+	enforcement v1alpha1.Enforcement
+}
+
+var (
+	denying = mode{name: "deny", action: admissionv1.Deny, gate: v1alpha1.RefusesLabel, refuses: "refuses", enforcement: v1alpha1.Deny}
+	warning = mode{name: "warn", action: admissionv1.Warn, gate: v1alpha1.WarnsLabel, refuses: "warns", enforcement: v1alpha1.Warn}
+)
+
+// decisionDefinitions are what the definitions of gate.cel and message.cel ask of a policy.
+func decisionDefinitions(m mode, own map[string]string) map[string]string {
+	all := map[string]string{
+		"outside": "attempted.filter(d, " + m.refuses + "(targetsBefore, d) || " + m.refuses + "(targetsAfter, d))",
+		"frozen": "attempted.size() == 0 ? [] : freezes.filter(f, f.enforcement == " + quote(m.enforcement) +
+			" && f.disruptions.exists(d, d in attempted) && inForce(f))",
+		"overridden":         "standsOnNamespace",
+		"frozenWhat":         "frozenDisruption + ' of ' + subject + because",
+		"outsideWhat":        "outside[0] + ' of ' + subject + because",
+		"outsideEnd":         "inEmergency",
+		"annotatesNamespace": "true",
+		"labelsNote":         "''",
+		"because":            "''",
+	}
+	for name, text := range own {
+		all[name] = text
+	}
+	return all
+}
+
+// ruleSet holds the requests of a set of rules against the Gate; and, for workloads, the setting of an override.
+func (g *generator) ruleSet(s RuleSet, m mode) {
+	own := decisionDefinitions(m, map[string]string{
+		"labelsKnown": s.LabelsKnown, "kinds": s.kinds(), "attempted": s.attempted(nil), "because": s.because(),
+	})
+	if s.LabelsNote != "" {
+		own["labelsNote"] = "params.spec.?targets.orValue([]).exists(t, has(t.objectSelector)) ? " + quote(" "+s.LabelsNote) + " : ''"
+	}
+	for _, r := range s.Rules {
+		own[r.variable()] = r.expression()
+	}
+	setsOverrides := s.AnnotatesWorkload && m.action == admissionv1.Deny
+	if s.AnnotatesWorkload {
+		own["annotatesNamespace"] = "false"
+		own["overridden"] = "setsOverride || standsOnObject || standsOnNamespace"
+	}
+	rules := s.resourceRules()
+	condition := s.condition()
+	var validations []validation
+	if setsOverrides {
+		rules = append(rules, written(admissionv1.Create))
+		condition = "setsOverride || request.operation != 'CREATE' && (" + condition + ")"
+		validations = append(validations, settingOverride)
+	}
+	validations = append(validations, decision(s.argo())...)
+	if s.LabelsKnown != "false" && m.action == admissionv1.Deny {
+		validations = append(validations, relabelling)
+	}
+	g.validating(validatingPolicy{
+		name:        "fonster-" + s.Name + "-" + m.name,
+		description: "Holds disruptive requests to " + s.Name + " against the Gate of their namespace.",
+		gate:        m.gate, action: m.action, rules: rules,
+		condition: "(" + condition + ") && " + s.notExempt(),
+		own:       own, validations: validations,
+	})
+}
+
+// decision is the heart of every policy that reads a Gate: a freeze first, then the windows. spared is CEL that lists disruptions that the
+// client may do for having a right, of which messages do not know.
+func decision(spared string) []validation {
+	outside := "outside.size() == 0 || overridden"
+	if spared != "" {
+		outside = "outside.all(d, d in " + spared + " && argoMay) || overridden"
+	}
+	return []validation{
+		{
+			expression: "attempted.size() == 0 || frozen.size() == 0 || overridden && mayPass",
+			message:    "A change freeze is in force.",
+			tells:      "attempted.size() == 0 || frozen.size() == 0 ? '' : frozenMessage",
+		},
+		{
+			expression: "attempted.size() == 0 || " + outside,
+			message:    "Outside the maintenance windows.",
+			tells:      "attempted.size() == 0 || outside.size() == 0 ? '' : outsideMessage",
+		},
+	}
+}
+
+var (
+	settingOverride = validation{
+		expression: "!setsOverride || !overridable || settingProblem == '' && (overridableWindows.size() == 0 || mayOverride)",
+		message:    "The override is refused.",
+		tells: "!setsOverride || !overridable ? '' : 'The override of ' + subject + ' is refused. ' +" +
+			" (settingProblem != '' ? settingProblem : noRightToOverride)",
+	}
+	relabelling = validation{
+		expression: "!relabelled || overridden && !frozenNow",
+		message:    "The labels would take it out of a window or freeze, or into another.",
+		tells:      "!relabelled ? '' : relabelledMessage",
+	}
+)
+
+// condition is false for nearly every request, and then is all that the policy costs: the API server evaluates every match condition of a
+// policy, but of an expression only the parts that it needs. The cheapest part is first.
+func (s RuleSet) condition() string {
+	possible := list(s.disruptions(""))
+	if s.LabelsKnown != "false" { // another label may take it out of anything
+		possible = "disruptions"
+	}
+	if operations := s.operations(); len(operations) == 2 && operations[0] == "DELETE" { // and UPDATE
+		possible = "(request.operation == 'DELETE' ? " + list(s.disruptions(operations[0])) + " : " + possible + ")"
+	}
+	condition := "!plainlyOpen(" + possible + ")"
+	if s.Touches != "" {
+		condition = "(" + s.Touches + ") && " + condition
+	}
+	return condition
+}
+
+// notExempt is true unless the control plane itself asks, for what it may do there, or somebody whom the administrator lets pass.
+func (s RuleSet) notExempt() string {
+	var strict []string
+	for _, r := range s.Rules {
+		if r.ControlPlane {
+			strict = append(strict, "("+r.expression()+")")
+		}
+	}
+	if len(strict) == 0 {
+		return "!exempt"
+	}
+	return "!exemptByGate && (!byControlPlane || " + strings.Join(strict, " || ") + ")"
+}
+
+// attempted is CEL that lists the disruptions of a request, of the rules that are not left out.
+func (s RuleSet) attempted(leaveOut func(Rule) bool) string {
+	var parts []string
+	for _, d := range s.disruptions("") {
+		var rules []string
+		for _, r := range s.Rules {
+			if r.Disruption == d && (leaveOut == nil || !leaveOut(r)) {
+				rules = append(rules, r.variable())
+			}
+		}
+		if len(rules) > 0 {
+			parts = append(parts, fmt.Sprintf("(%s ? [%s] : [])", strings.Join(rules, " || "), quote(d)))
+		}
+	}
+	if len(parts) == 0 {
+		return "[]"
+	}
+	return strings.Join(parts, " + ")
+}
+
+// argo is CEL that lists what a request to a ReplicaSet of Argo Rollouts may do where its controller asks; empty where no rule says so.
+func (s RuleSet) argo() string {
+	byArgo := func(r Rule) bool { return r.Argo != "" }
+	i := slices.IndexFunc(s.Rules, byArgo)
+	if i < 0 {
+		return ""
+	}
+	return fmt.Sprintf("(argoOwns(%s) ? attempted.filter(a, !(a in (%s))) : [])", s.Rules[i].Argo, s.attempted(byArgo))
+}
+
+// because is CEL for why a request disrupts whose name does not say so.
+func (s RuleSet) because() string {
+	var b strings.Builder
+	for _, r := range s.Rules {
+		if r.Because != "" {
+			fmt.Fprintf(&b, "%s ? %s : ", r.variable(), quote(" "+r.Because))
+		}
+	}
+	return b.String() + "''"
+}
+
+// kinds is CEL for the kinds of the resources, by name.
+func (s RuleSet) kinds() string {
+	var entries []string
+	for _, r := range s.Rules {
+		resource, _, _ := strings.Cut(r.Resource, "/")
+		if entry := quote(resource) + ": " + quote(r.Kind); !slices.Contains(entries, entry) {
+			entries = append(entries, entry)
+		}
+	}
+	return "{" + strings.Join(entries, ", ") + "}"
+}
+
+// resourceRules lists, for each operation and group, the resources that some rule watches.
+func (s RuleSet) resourceRules() []admissionv1.NamedRuleWithOperations {
+	var rules []admissionv1.NamedRuleWithOperations
+	for _, operation := range s.operations() {
+		for _, group := range []string{"apps", "", "autoscaling"} {
+			var resources []string
+			var version string
+			for _, r := range s.Rules {
+				if r.Operation == operation && r.Group == group && !slices.Contains(resources, r.Resource) {
+					resources, version = append(resources, r.Resource), r.version()
+				}
+			}
+			if len(resources) > 0 {
+				rules = append(rules, on(group, version, resources, admissionv1.OperationType(operation)))
+			}
+		}
+	}
+	return rules
+}
+
+func on(group, version string, resources []string, operations ...admissionv1.OperationType) admissionv1.NamedRuleWithOperations {
+	return admissionv1.NamedRuleWithOperations{RuleWithOperations: admissionv1.RuleWithOperations{
+		Operations: operations,
+		Rule:       admissionv1.Rule{APIGroups: []string{group}, APIVersions: []string{version}, Resources: resources, Scope: new(admissionv1.AllScopes)},
+	}}
+}
+
+// written are the workloads that can be held or carry an override.
+func written(operations ...admissionv1.OperationType) admissionv1.NamedRuleWithOperations {
+	return on("apps", "v1", []string{"deployments", "statefulsets", "daemonsets"}, operations...)
+}
+
+func ofNamespaces(operations ...admissionv1.OperationType) admissionv1.NamedRuleWithOperations {
+	return on("", "v1", []string{"namespaces"}, operations...)
+}
+
+// quote writes a string as CEL.
+func quote[S ~string](value S) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`).Replace(string(value)) + "'"
+}
+
+// list writes strings as a CEL list.
+func list[S ~string](values []S) string {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = quote(v)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// labelled selects what has a label, whatever its value.
+func labelled(label string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: label, Operator: metav1.LabelSelectorOpExists}}}
+}

@@ -1,0 +1,124 @@
+package policygen
+
+import (
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+
+	"fonster.dev/fonster/api/v1alpha1"
+)
+
+// namespaces keeps a namespace from being deleted while its gate is closed, and from being relabelled out of a window or into an open one;
+// and holds the setting of an override on it against its Gate.
+func (g *generator) namespaces() {
+	own := decisionDefinitions(denying, map[string]string{
+		"labelsKnown": "false", "kinds": "{}",
+		"attempted":   "namespaceDeleted ? ['Delete'] : namespaceRelabelled ? disruptions : []",
+		"because":     "request.operation == 'DELETE' ? '' : " + quote(" "+becauseOwner),
+		"overridden":  "setsOverride || standsOnObject",
+		"frozenWhat":  "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject",
+		"outsideWhat": "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject + ', by which windows select it,'",
+		"outsideEnd":  "namespaceDeleted ? inEmergency : ' Change its labels while everything is open, or change the window.'",
+	})
+	g.validating(validatingPolicy{
+		name: "fonster-namespaces", description: "Keeps a namespace from being deleted or relabelled while its gate is closed.",
+		gate: v1alpha1.RefusesLabel, action: admissionv1.Deny,
+		rules:     []admissionv1.NamedRuleWithOperations{ofNamespaces(admissionv1.Update, admissionv1.Delete)},
+		condition: "(request.operation == 'DELETE' ? !has(oldObject.metadata.deletionTimestamp) : setsOverride || labelsChanged || ownersChanged) && !exempt",
+		own:       own, validations: append([]validation{settingOverride}, decision("")...),
+	})
+}
+
+// holding are the policies by which a rollout is accepted outside the windows, and held.
+func (g *generator) holding() {
+	held := map[string]string{"labelsKnown": "true", "kinds": "{}"}
+	g.mutating(mutatingPolicy{
+		name: "fonster-hold", description: "Accepts a rollout outside the windows, and holds it.", gate: v1alpha1.HoldsLabel,
+		rules: []admissionv1.NamedRuleWithOperations{written(admissionv1.Update)},
+		// The generation is counted up only after mutating admission. What is held already is fonster-held-keep's.
+		condition: "heldBefore != 'true' && object.spec != oldObject.spec && mayHold && !plainlyOpen(['Rollout']) && !exempt",
+		own:       held, patches: []string{"holdsRollout ? holdPatches : []"},
+	})
+	g.mutating(mutatingPolicy{
+		name: "fonster-held-keep", description: "Keeps what is held, until the operator releases it.", mark: v1alpha1.HeldLabel,
+		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update)},
+		condition: "concernsHeld", own: held, patches: []string{"heldPatches"}, reinvoked: true,
+	})
+	g.validating(validatingPolicy{
+		name: "fonster-held", description: "Only the operator and its policies say that an object is held.", action: admissionv1.Deny,
+		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update), ofNamespaces(admissionv1.Create, admissionv1.Update)},
+		marks:     []string{v1alpha1.HeldLabel, v1alpha1.HeldSinceLabel, v1alpha1.HeldPartitionLabel},
+		condition: "!byOperator && heldLabels.exists(k, changesLabel(k))",
+		own:       map[string]string{"kinds": "{}"},
+		validations: []validation{{
+			expression: "heldByPolicies",
+			message:    "The labels of what is held are managed by Fonster and cannot be changed; leave them out when you copy an object.",
+			tells:      "heldLabelsChanged.join(', ') + ' of ' + subject + ' is managed by Fonster and cannot be changed; leave it out when you copy the object.'",
+		}},
+	})
+	g.validating(validatingPolicy{
+		name: "fonster-holds-warn", description: "Tells whoever changes what is held until when it is.", gate: v1alpha1.RefusesLabel, action: admissionv1.Warn,
+		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update)},
+		objects:   labelled(v1alpha1.HeldLabel),
+		condition: "heldAfter == 'true' && !exempt",
+		own:       held,
+		validations: []validation{{
+			expression: "false", message: "The rollout is held until a maintenance window opens.", tells: "heldMessage",
+		}},
+	})
+}
+
+// overrides are the policies that stamp overrides, and keep their notes.
+func (g *generator) overrides() {
+	both := []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update), ofNamespaces(admissionv1.Create, admissionv1.Update)}
+	g.mutating(mutatingPolicy{
+		name: "fonster-overrides-note", description: "Keeps the notes of an override as they are.", mark: v1alpha1.OverriddenLabel,
+		rules: both, condition: "concernsOverrides", patches: []string{"overrideNotes"}, reinvoked: true,
+	})
+	g.mutating(mutatingPolicy{
+		name: "fonster-overrides-stamp", description: "Notes who sets an override, until when it stands and what is used up.", gate: v1alpha1.RefusesLabel,
+		rules: both, condition: "concernsOverrides", reinvoked: true,
+		own:     map[string]string{"labelsKnown": "request.resource.resource != 'namespaces'"},
+		patches: []string{"governs ? overrideNotes : []", "governs ? overrideEnd : []"},
+	})
+	g.validating(validatingPolicy{
+		name: "fonster-overrides", description: "Who set an override, until when it stands and what is used up, are as they are.", action: admissionv1.Deny,
+		rules: both, marks: []string{v1alpha1.OverriddenLabel}, condition: "concernsOverrides", own: map[string]string{"kinds": "{}"},
+		validations: []validation{
+			{
+				expression: "forgedNotes.size() == 0",
+				message:    "The notes of an override are managed by Fonster and cannot be changed; leave them out when you copy an object.",
+				tells:      "forgedNotes.join(', ') + ' of ' + subject + ' is managed by Fonster and cannot be changed; leave it out when you copy the object.'",
+			},
+			{
+				expression: "!setsOverride || signed",
+				message:    "An override that says until when it stands must say who sets it and carry the label maintenance.fonster.dev/overridden=true: use kubectl window override.",
+			},
+			{ // where nothing governs, no Gate bounds the end
+				expression: "!setsOverride || newUntil == '' || now.size() > 0 && newUntil <= longestEnd",
+				message:    "An override stands for 24 hours at most.",
+			},
+		},
+	})
+}
+
+// advice warns of what passes and is probably not meant.
+func (g *generator) advice() {
+	g.validating(validatingPolicy{
+		name: "fonster-advice", description: "Warns of a reason that is used up, and of pods that do not carry the labels by which a window selects their workload.",
+		gate: v1alpha1.RefusesLabel, action: admissionv1.Warn,
+		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update)},
+		condition: "(oldObject == null || annotationsChanged && reasonUsedUp || (labelsChanged || generationChanged) && narrows) && !exempt",
+		own:       map[string]string{"kinds": "{}"},
+		validations: []validation{
+			{
+				expression: "!reasonUsedUp",
+				message:    "The reason of the override is used up and opens nothing: give a new one.",
+				tells:      "!reasonUsedUp ? '' : 'The reason \"' + newReason + '\" is used up and opens nothing: give a new one.'",
+			},
+			{
+				expression: "!podsNotSelected",
+				message:    "The pods do not carry the labels by which a maintenance window or change freeze selects their workload: give the pod template the same labels.",
+				tells:      "!podsNotSelected ? '' : podsNotSelectedMessage",
+			},
+		},
+	})
+}
