@@ -91,17 +91,22 @@ func (g governed) longest() time.Duration {
 	return slices.Min(all)
 }
 
-// needs lists what an override takes that is to pass: the right to any one of the windows, and to each freeze in force.
+// needs lists what an override takes that is to pass: the right to any one of the windows, as many as the policies ask for, and to each
+// freeze in force.
 func (g governed) needs(now time.Time) []need {
 	var windows []string
 	for _, t := range g.targets {
 		if t.Overrides != nil {
-			windows = append(windows, t.Overrides.Windows...)
+			for _, name := range t.Overrides.Windows {
+				if !slices.Contains(windows, name) {
+					windows = append(windows, name)
+				}
+			}
 		}
 	}
 	var list []need
-	if slices.Sort(windows); len(windows) > 0 {
-		list = append(list, need{Resource: windowsResource, Names: slices.Compact(windows)})
+	if len(windows) > 0 {
+		list = append(list, need{Resource: windowsResource, Names: windows[:min(len(windows), v1alpha1.MaxOverrideWindows)]})
 	}
 	inForce := slices.DeleteFunc(slices.Clone(g.freezes), func(f v1alpha1.GateFreeze) bool {
 		begun := f.Active || f.StartsAt != nil && !now.Before(f.StartsAt.Time)

@@ -57,7 +57,7 @@ func TestNeeds(t *testing.T) {
 		{Resource: freezesResource, Names: []string{"val"}}, {Resource: freezesResource, Names: []string{"stopp"}, Impossible: true},
 		{Resource: freezesResource, Names: []string{"begun"}},
 	}
-	many := []need{windows("alla", "db", "heby", "web")}
+	many := []need{windows("heby", "alla", "web", "db")}
 	for _, name := range []string{"val", "stopp", "begun", "db"} { // more freezes than the policies ask for
 		many = append(many, need{Resource: freezesResource, Names: []string{name}, Impossible: true})
 	}
@@ -66,8 +66,8 @@ func TestNeeds(t *testing.T) {
 		object *labels.Set
 		want   []need
 	}{
-		"a workload":        {gate, &labels.Set{"app": "web"}, append([]need{windows("alla", "heby", "web")}, freezes...)},
-		"another workload":  {gate, &labels.Set{}, append([]need{windows("alla", "heby")}, freezes...)},
+		"a workload":        {gate, &labels.Set{"app": "web"}, append([]need{windows("heby", "alla", "web")}, freezes...)},
+		"another workload":  {gate, &labels.Set{}, append([]need{windows("heby", "alla")}, freezes...)},
 		"a whole namespace": {gate, nil, many},
 		"not governed":      {nil, &labels.Set{"app": "web"}, nil},
 	} {
@@ -136,7 +136,7 @@ func TestGoverned(t *testing.T) {
 	protected.Spec.Targets = gate.Spec.Targets
 	web := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "heby", Name: "web", Labels: map[string]string{"app": "web"}}}
 	for target, want := range map[string][]string{
-		"deploy/web -n heby": {"heby"}, "ns/heby": {"db", "heby"}, "deploy/web -n tierp": nil, "ns/tierp": nil, "ns/kube-system": nil,
+		"deploy/web -n heby": {"heby"}, "ns/heby": {"heby", "db"}, "deploy/web -n tierp": nil, "ns/tierp": nil, "ns/kube-system": nil,
 	} {
 		var got []string
 		r := &root{Streams: Streams{Out: io.Discard, Err: io.Discard}}
