@@ -54,7 +54,6 @@ func gateLabels(state gate.State, canHold bool) map[string]string {
 		mark(v1alpha1.RefusesLabel, t.Enforcement != gate.Warn)
 		mark(v1alpha1.HoldsLabel, t.Enforcement == gate.Hold && canHold)
 		mark(v1alpha1.WarnsLabel, t.Enforcement == gate.Warn)
-		mark(v1alpha1.NarrowsLabel, len(t.Objects) > 0)
 	}
 	for _, f := range state.Freezes {
 		mark(v1alpha1.RefusesLabel, f.Enforcement == gate.Deny)

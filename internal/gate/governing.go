@@ -135,8 +135,13 @@ func divide(windows []*Window, freezes []*Freeze) []target {
 		}
 		list = append(list, target{disruptions: []Disruption{d}, windows: of})
 	}
+	var named []string
 	for i, t := range list {
 		list[i] = newTarget(windows[0].Target.Objects, t.disruptions, t.windows, freezes)
+		if o := list[i].overrides; o != nil { // whatever an override lets through, a window is named once: each name is a right to ask for
+			o.Windows = slices.DeleteFunc(o.Windows, func(name string) bool { return slices.Contains(named, name) })
+			named = append(named, o.Windows...)
+		}
 	}
 	return list
 }
@@ -161,7 +166,7 @@ func newTarget(objects Selector, all []Disruption, windows []*Window, freezes []
 		}
 	}
 	if t.overrides != nil {
-		t.overrides.Windows = first(strict, MaxWindowNames)
+		t.overrides.Windows = slices.Clone(first(strict, MaxWindowNames))
 	}
 	t.names = first(slices.Concat(strict, warning), MaxWindowNames)
 	key := objects.String()
