@@ -258,14 +258,15 @@ type OverrideRecord struct {
 	// ended says how: Expired, Removed, Replaced or Deleted.
 	// +optional
 	Ended OverrideEnd `json:"ended,omitempty"`
-	// fromGeneration and toGeneration are the generations of the object's spec at first sight and at last: they differ where
-	// it was changed in between.
+	// fromGeneration is the generation of the object when the override began. Where toGeneration differs, the object's spec was
+	// changed under the override.
 	// +optional
 	FromGeneration int64 `json:"fromGeneration,omitempty"`
-	// toGeneration is the last generation that was seen under the override.
+	// toGeneration is the generation of the last change of the object's spec that was seen under the override. That the generation of a
+	// Deployment rises with its annotations too does not count.
 	// +optional
 	ToGeneration int64 `json:"toGeneration,omitempty"`
-	// changedBy lists the field managers that have written the object since, such as kubectl-set; at most 8.
+	// changedBy lists the field managers that have written something of the object's spec since, such as kubectl-set; at most 8.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8

@@ -118,11 +118,11 @@ func lastWrite(o *metav1.PartialObjectMetadata, now time.Time) time.Time {
 	return last.UTC().Truncate(time.Second)
 }
 
-// writers names who has written the object since an instant, by their field managers; at most maxWriters.
+// writers names who has written something of the object's spec since an instant, by their field managers; at most maxWriters.
 func writers(o *metav1.PartialObjectMetadata, since time.Time) []string {
 	var names []string
 	for _, m := range o.ManagedFields {
-		if m.Time != nil && m.Subresource == "" && m.Manager != fieldManager && !m.Time.Time.Before(since) && !slices.Contains(names, m.Manager) {
+		if m.Manager != fieldManager && ofSpec(m) && !m.Time.Time.Before(since) && !slices.Contains(names, m.Manager) {
 			names = append(names, m.Manager)
 		}
 	}
@@ -147,13 +147,13 @@ func note(list []v1alpha1.OverrideRecord, r v1alpha1.OverrideRecord, o *metav1.P
 		}
 	}
 	if i < 0 {
-		r.ChangedBy = writers(o, r.From.Time)
+		r.ToGeneration, r.ChangedBy = lastChange(r, r.Ended, o), writers(o, r.From.Time)
 		return shorten(slices.Insert(list, 0, r)), true
 	}
 	e := &list[i]
 	before := e.DeepCopy()
 	e.Until, e.EndedAt, e.Ended = r.Until, r.EndedAt, cmp.Or(r.Ended, e.Ended)
-	e.ToGeneration = max(e.ToGeneration, r.ToGeneration)
+	e.ToGeneration = max(e.ToGeneration, lastChange(*e, r.Ended, o))
 	e.ChangedBy = writers(o, e.From.Time)
 	if !changed && before.Until.Equal(&e.Until) && before.EndedAt.Equal(e.EndedAt) && before.ToGeneration == e.ToGeneration && slices.Equal(before.ChangedBy, e.ChangedBy) {
 		return nil, false

@@ -41,23 +41,12 @@ func NewStore(mgr ctrl.Manager, config *rest.Config) (*Store, error) {
 	}
 	c, err := cache.New(config, cache.Options{
 		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient(),
-		DefaultLabelSelector: marked, DefaultTransform: onlyTimes,
+		DefaultLabelSelector: marked, DefaultTransform: reduceFields,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &Store{cache: c}, mgr.Add(c)
-}
-
-// onlyTimes keeps of the managed fields who wrote when.
-func onlyTimes(object any) (any, error) {
-	if o, ok := object.(metav1.Object); ok {
-		fields := o.GetManagedFields()
-		for i := range fields {
-			fields[i].FieldsV1 = nil
-		}
-	}
-	return object, nil
 }
 
 // list returns the metadata of everything that carries an override.

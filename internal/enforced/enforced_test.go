@@ -2,6 +2,8 @@ package enforced
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // cached is a cache that has seen policies, each twice.
@@ -25,36 +27,64 @@ func cached(t *testing.T, policies ...client.Object) client.Reader {
 	}
 	b := fake.NewClientBuilder().WithScheme(scheme)
 	for _, p := range policies {
-		once, err := Digest(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		twice, err := Digest(once)
-		if err != nil {
-			t.Fatal(err)
-		}
-		object := twice.(client.Object).DeepCopyObject().(client.Object)
+		object := digestOf(t, digestOf(t, p)).DeepCopyObject().(client.Object)
 		object.SetResourceVersion("")
 		b.WithObjects(object)
 	}
 	return b.Build()
 }
 
-func all() (policies []client.Object) {
-	for _, p := range doors.Policies() {
-		policies = append(policies, p)
+func digestOf(t *testing.T, o client.Object) client.Object {
+	t.Helper()
+	digested, err := Digest(o)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, p := range doors.MutatingPolicies() {
-		policies = append(policies, p)
-	}
-	return policies
+	return digested.(client.Object)
 }
 
-// TestPolicies: what is as it should be is found so; and each policy that is gone, and each kind of change, is seen.
-func TestPolicies(t *testing.T) {
-	look := func(knowsMutating bool, policies ...client.Object) (missing, changed string) {
+// all is something of each kind, as installed; a policy and its binding may share a name.
+func all() []client.Object {
+	named := func(name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Name: name, UID: "some-uid", ResourceVersion: "1", Generation: 1, Labels: map[string]string{"a": "b"}}
+	}
+	rules := &admissionv1.MatchResources{MatchPolicy: new(admissionv1.Equivalent), ResourceRules: make([]admissionv1.NamedRuleWithOperations, 2)}
+	return []client.Object{
+		&admissionv1.ValidatingAdmissionPolicy{ObjectMeta: named("deny"), Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			FailurePolicy: new(admissionv1.Fail), ParamKind: &admissionv1.ParamKind{Kind: "Gate"}, MatchConstraints: rules,
+			Validations: []admissionv1.Validation{{Expression: "false"}, {Expression: "1 == 2"}}, Variables: []admissionv1.Variable{{Name: "a", Expression: "1"}},
+		}},
+		&admissionv1.ValidatingAdmissionPolicy{ObjectMeta: named("crds")},
+		&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: named("deny"), Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: "deny", ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny}, ParamRef: &admissionv1.ParamRef{Selector: &metav1.LabelSelector{}},
+		}},
+		&admissionv1.MutatingAdmissionPolicy{ObjectMeta: named("hold"), Spec: admissionv1.MutatingAdmissionPolicySpec{FailurePolicy: new(admissionv1.Fail)}},
+		&admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: named("hold-binding"), Spec: admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: "hold"}},
+	}
+}
+
+func kindOf(o client.Object) string { return strings.TrimPrefix(fmt.Sprintf("%T", o), "*v1.") }
+
+// wantedOf is what a version installs.
+func wantedOf(t *testing.T, list []client.Object) hashes {
+	t.Helper()
+	wanted := hashes{}
+	for _, o := range list {
+		kind := kindOf(o)
+		if wanted[kind] == nil {
+			wanted[kind] = map[string]string{}
+		}
+		wanted[kind][o.GetName()] = digestOf(t, o).GetAnnotations()[digestKey]
+	}
+	return wanted
+}
+
+// TestInstalled: what is as it should be is found so; and each policy and binding that is gone, and each kind of change, is seen.
+func TestInstalled(t *testing.T) {
+	wanted := wantedOf(t, all())
+	look := func(knowsMutating bool, installed ...client.Object) (missing, changed string) {
 		t.Helper()
-		m, c, err := Policies(t.Context(), cached(t, policies...), knowsMutating)
+		m, c, err := compare(t.Context(), cached(t, installed...), wanted, knowsMutating)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,44 +94,59 @@ func TestPolicies(t *testing.T) {
 	if missing, changed := look(true, append(all(), other)...); missing+changed != "" {
 		t.Fatalf("all of them: missing %s, changed %s", missing, changed)
 	}
-	var validatingOnly []client.Object
-	for _, p := range all() {
-		if _, is := p.(*admissionv1.ValidatingAdmissionPolicy); is {
-			validatingOnly = append(validatingOnly, p)
-		}
-	}
-	if missing, changed := look(false, validatingOnly...); missing+changed != "" {
+	if missing, changed := look(false, all()[:3]...); missing+changed != "" {
 		t.Errorf("without the API of mutating policies: missing %s, changed %s", missing, changed)
 	}
-	for i, p := range all() {
-		missing, _ := look(true, append(all()[:i], all()[i+1:]...)...)
-		if !strings.HasSuffix(missing, "AdmissionPolicy "+p.GetName()) || strings.Contains(missing, ",") {
-			t.Errorf("without %s: missing %q", p.GetName(), missing)
+	for i, o := range all() {
+		if missing, changed := look(true, append(all()[:i], all()[i+1:]...)...); missing != kindOf(o)+" "+o.GetName() || changed != "" {
+			t.Errorf("without %s %s: missing %q, changed %q", kindOf(o), o.GetName(), missing, changed)
 		}
 	}
 	for title, change := range changes {
 		list := all()
-		for i, p := range list {
-			if p.GetName() == "fonster-workloads-deny" {
-				changed := p.(*admissionv1.ValidatingAdmissionPolicy).DeepCopy()
-				change(changed)
-				list[i] = changed
-			}
-		}
-		if missing, changed := look(true, list...); missing != "" || changed != "ValidatingAdmissionPolicy fonster-workloads-deny" {
+		change(list[0].(*admissionv1.ValidatingAdmissionPolicy))
+		if missing, changed := look(true, list...); missing != "" || changed != "ValidatingAdmissionPolicy deny" {
 			t.Errorf("%s: missing %q, changed %q", title, missing, changed)
 		}
 	}
-	list := all()
-	for i, p := range list {
-		if p.GetName() == "fonster-hold" {
-			changed := p.(*admissionv1.MutatingAdmissionPolicy).DeepCopy()
-			changed.Spec.FailurePolicy = new(admissionv1.Ignore)
-			list[i] = changed
+	for title, tc := range map[string]struct {
+		which  int
+		change func(client.Object)
+	}{
+		"what a binding does": {2, func(o client.Object) {
+			o.(*admissionv1.ValidatingAdmissionPolicyBinding).Spec.ValidationActions[0] = admissionv1.Warn
+		}},
+		"a binding's param": {2, func(o client.Object) { o.(*admissionv1.ValidatingAdmissionPolicyBinding).Spec.ParamRef = nil }},
+		"what a binding matches": {2, func(o client.Object) {
+			o.(*admissionv1.ValidatingAdmissionPolicyBinding).Spec.MatchResources = &admissionv1.MatchResources{}
+		}},
+		"a mutating policy": {3, func(o client.Object) {
+			o.(*admissionv1.MutatingAdmissionPolicy).Spec.FailurePolicy = new(admissionv1.Ignore)
+		}},
+		"a mutating binding": {4, func(o client.Object) { o.(*admissionv1.MutatingAdmissionPolicyBinding).Spec.PolicyName = "another" }},
+	} {
+		list := all()
+		tc.change(list[tc.which])
+		if missing, changed := look(true, list...); missing != "" || changed != kindOf(list[tc.which])+" "+list[tc.which].GetName() {
+			t.Errorf("%s: missing %q, changed %q", title, missing, changed)
 		}
 	}
-	if missing, changed := look(true, list...); missing != "" || changed != "MutatingAdmissionPolicy fonster-hold" {
-		t.Errorf("a mutating policy: missing %q, changed %q", missing, changed)
+}
+
+// TestKindsAgree: what this version installs is of kinds that are looked at.
+func TestKindsAgree(t *testing.T) {
+	for kind := range policy.Installed() {
+		if lists[kind] == nil || !slices.Contains(policy.Kinds, kind) {
+			t.Errorf("%s is not looked at", kind)
+		}
+	}
+	for _, kind := range policy.Kinds {
+		if lists[kind] == nil {
+			t.Errorf("there is no list of %s", kind)
+		}
+	}
+	if len(Kinds(false)) != 2 || len(Kinds(true)) != len(policy.Kinds) {
+		t.Errorf("kinds %v, %v", Kinds(false), Kinds(true))
 	}
 }
 
@@ -141,48 +186,42 @@ var changes = map[string]func(*admissionv1.ValidatingAdmissionPolicy){
 	},
 }
 
-// TestChanges: a policy of this version wakes when it comes, goes or changes; no status of it does, and nobody else's policy.
+// TestChanges: what this version installs wakes when it comes, goes or changes; no status of it does, and nobody else's policy.
 func TestChanges(t *testing.T) {
-	digest := func(p *admissionv1.ValidatingAdmissionPolicy) client.Object {
-		o, err := Digest(p)
-		if err != nil {
-			t.Fatal(err)
+	changes := changesOf(wantedOf(t, all()))
+	for i, ours := range all() {
+		theirs, touched := all()[i], all()[i]
+		theirs.SetName("somebody-elses")
+		touched.SetResourceVersion("2")
+		if !changes.Create(event.CreateEvent{Object: digestOf(t, ours)}) || !changes.Delete(event.DeleteEvent{Object: digestOf(t, ours)}) {
+			t.Errorf("%s comes and goes unseen", ours.GetName())
 		}
-		return o.(client.Object)
+		if changes.Create(event.CreateEvent{Object: digestOf(t, theirs)}) || changes.Delete(event.DeleteEvent{Object: digestOf(t, theirs)}) {
+			t.Error("woken by somebody else's policy")
+		}
+		if changes.Update(event.UpdateEvent{ObjectOld: digestOf(t, ours), ObjectNew: digestOf(t, touched)}) {
+			t.Errorf("%s: woken by what is no change", ours.GetName())
+		}
 	}
-	ours, theirs := doors.Policies()[0], doors.Policies()[0].DeepCopy()
-	theirs.Name = "somebody-elses"
-	edited, touched := ours.DeepCopy(), ours.DeepCopy()
-	edited.Spec.FailurePolicy, touched.ResourceVersion = new(admissionv1.Ignore), "2"
-	if !Changes.Create(event.CreateEvent{Object: digest(ours)}) || !Changes.Delete(event.DeleteEvent{Object: digest(ours)}) {
-		t.Error("ours comes and goes unseen")
-	}
-	if Changes.Create(event.CreateEvent{Object: digest(theirs)}) || Changes.Delete(event.DeleteEvent{Object: digest(theirs)}) {
-		t.Error("woken by somebody else's policy")
-	}
-	if !Changes.Update(event.UpdateEvent{ObjectOld: digest(ours), ObjectNew: digest(edited)}) || Changes.Update(event.UpdateEvent{ObjectOld: digest(ours), ObjectNew: digest(touched)}) {
-		t.Error("an edit is unseen, or what is none is seen")
+	ours, edited := all()[0], all()[0]
+	edited.(*admissionv1.ValidatingAdmissionPolicy).Spec.FailurePolicy = new(admissionv1.Ignore)
+	if !changes.Update(event.UpdateEvent{ObjectOld: digestOf(t, ours), ObjectNew: digestOf(t, edited)}) {
+		t.Error("an edit is unseen")
 	}
 }
 
-// TestDigestIsSmall: of a policy nothing is kept that grows with it.
+// TestDigestIsSmall: nothing is kept that grows with what is installed; and anything else is left as it is.
 func TestDigestIsSmall(t *testing.T) {
-	for _, p := range all() {
-		p.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kubectl"}})
-		o, err := Digest(p)
-		if err != nil {
-			t.Fatal(err)
+	for _, o := range all() {
+		o.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kubectl"}})
+		o.SetName(strings.Repeat("n", 20))
+		if size := digestOf(t, o).(interface{ Size() int }).Size(); size > 200 {
+			t.Errorf("%T: %d bytes are kept", o, size)
 		}
-		var size int
-		switch d := o.(type) {
-		case *admissionv1.ValidatingAdmissionPolicy:
-			size = d.Size()
-		case *admissionv1.MutatingAdmissionPolicy:
-			size = d.Size()
-		}
-		if size > 200 {
-			t.Errorf("%s: %d bytes are kept", p.GetName(), size)
-		}
+	}
+	other := &admissionv1.ValidatingWebhookConfiguration{}
+	if got, err := Digest(other); got != any(other) || err != nil {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 
@@ -195,15 +234,15 @@ func TestCondition(t *testing.T) {
 		status metav1.ConditionStatus
 		says   []string
 	}{
-		"nothing":            {Report{}, v1alpha1.ReasonEnforced, metav1.ConditionTrue, []string{"holds requests"}},
-		"another's gate":     {Report{Gates: map[string]string{"other": "boom"}}, v1alpha1.ReasonEnforced, metav1.ConditionTrue, []string{"holds requests"}},
-		"missing":            {Report{Missing: many, Changed: []string{"x"}}, v1alpha1.ReasonPoliciesMissing, metav1.ConditionFalse, []string{"ValidatingAdmissionPolicy a, b, c, d and 2 more", "make install", "Not as this version of the operator has them: x"}},
-		"changed":            {Report{Changed: many}, v1alpha1.ReasonPoliciesChanged, metav1.ConditionFalse, []string{"upgrade", "make install"}},
-		"a static binding":   {Report{Bindings: map[string]string{"b": "forbidden"}}, v1alpha1.ReasonBindingsMissing, metav1.ConditionFalse, []string{"b. It tries again: forbidden"}},
-		"its gate":           {Report{Gates: map[string]string{"g": "too large"}}, v1alpha1.ReasonGateNotWritten, metav1.ConditionFalse, []string{"Gate g", "too large"}},
-		"less than its gate": {Report{WithoutOthers: map[string]string{"g": "too large"}, Omitted: map[string]int{"g": 3}}, v1alpha1.ReasonEnforced, metav1.ConditionTrue, []string{"without what windows", "3 openings"}},
+		"nothing":              {Report{}, v1alpha1.ReasonEnforced, metav1.ConditionTrue, []string{"holds requests"}},
+		"elsewhere":            {Report{Gates: map[string]string{"other": "boom"}, Omitted: map[string]int{"other": 1}}, v1alpha1.ReasonEnforced, metav1.ConditionTrue, []string{"holds requests"}},
+		"missing":              {Report{Missing: many, Changed: []string{"x"}}, v1alpha1.ReasonPoliciesMissing, metav1.ConditionFalse, []string{"ValidatingAdmissionPolicy a, b, c, d and 2 more", "make install", "Not as this version of the operator has them: x"}},
+		"changed":              {Report{Changed: many}, v1alpha1.ReasonPoliciesChanged, metav1.ConditionFalse, []string{"upgrade", "make install"}},
+		"a gate":               {Report{Gates: map[string]string{"a": "too large", "other": "boom"}}, v1alpha1.ReasonGateNotWritten, metav1.ConditionFalse, []string{"in namespace a,", "again: too large"}},
+		"gates":                {Report{Gates: map[string]string{"b": "slow", "a": "too large", "other": "boom"}}, v1alpha1.ReasonGateNotWritten, metav1.ConditionFalse, []string{"in 2 namespaces (a, b),", "again: too large"}},
+		"more than it can say": {Report{Omitted: map[string]int{"a": 3}}, v1alpha1.ReasonEnforced, metav1.ConditionTrue, []string{"in namespace a: 3 of them"}},
 	} {
-		c := tc.report.Condition("g")
+		c := tc.report.Condition(func(namespace string) bool { return namespace != "other" })
 		if c.Type != v1alpha1.ConditionEnforced || c.Reason != tc.reason || c.Status != tc.status {
 			t.Errorf("%s: %+v", title, c)
 		}
@@ -212,8 +251,8 @@ func TestCondition(t *testing.T) {
 				t.Errorf("%s: it does not say %q: %s", title, text, c.Message)
 			}
 		}
-		if c := tc.report.Condition(""); c.Reason == v1alpha1.ReasonGateNotWritten {
-			t.Errorf("%s: told of what has no gate", title)
+		if strings.Contains(c.Message, "boom") {
+			t.Errorf("%s: told of what it does not govern: %s", title, c.Message)
 		}
 	}
 }
@@ -232,7 +271,7 @@ func TestState(t *testing.T) {
 		report  Report
 		changed bool
 		ready   bool
-	}{{Report{}, true, true}, {Report{Omitted: map[string]int{}}, false, true}, {bad(), true, false}, {bad(), false, false}, {Report{Missing: []string{"p"}}, true, true}, {Report{Bindings: map[string]string{"b": "no"}}, true, false}} {
+	}{{Report{}, true, true}, {Report{Omitted: map[string]int{}}, false, true}, {bad(), true, false}, {bad(), false, false}, {Report{Missing: []string{"p"}}, true, true}} {
 		if changed := s.Tell(step.report); changed != step.changed {
 			t.Errorf("step %d: changed %v", i, changed)
 		}

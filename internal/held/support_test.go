@@ -6,13 +6,13 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"fonster.dev/fonster/internal/doors"
-	"fonster.dev/fonster/internal/enforced"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // TestKnowsMutating: policies without bindings are not enough, nor are those of another version.
@@ -37,28 +37,34 @@ func TestKnowsMutating(t *testing.T) {
 	}
 }
 
-// TestSupport: rollouts can be held with every policy that it takes, and not with one of them missing.
+// TestSupport: rollouts can be held with all that it takes, and not with one of it missing; nothing else matters.
 func TestSupport(t *testing.T) {
 	scheme := runtime.NewScheme()
 	if err := admissionv1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
+	empty := map[string]func(string) client.Object{
+		policy.Validating: func(name string) client.Object {
+			return &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		},
+		policy.ValidatingBinding: func(name string) client.Object {
+			return &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		},
+		policy.Mutating: func(name string) client.Object {
+			return &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		},
+		policy.MutatingBinding: func(name string) client.Object {
+			return &admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		},
+	}
 	missing := func(mutating bool, without string) string {
 		b := fake.NewClientBuilder().WithScheme(scheme)
-		add := func(name string, o client.Object) {
-			if name != without {
-				digest, err := enforced.Digest(o)
-				if err != nil {
-					t.Fatal(err)
+		for kind, names := range policy.Installed() {
+			for name := range names {
+				if kind+" "+name != without {
+					b.WithObjects(empty[kind](name))
 				}
-				b.WithObjects(digest.(client.Object))
 			}
-		}
-		for _, p := range doors.Policies() {
-			add(p.Name, p)
-		}
-		for _, p := range doors.MutatingPolicies() {
-			add(p.Name, p)
 		}
 		got, err := Support{Reader: b.Build(), Mutating: mutating}.Missing(t.Context())
 		if err != nil {
@@ -66,18 +72,21 @@ func TestSupport(t *testing.T) {
 		}
 		return got
 	}
-	if got := missing(true, "fonster-overrides-note"); got != "" {
+	if got := missing(true, ""); got != "" {
 		t.Errorf("with all of them: %s", got)
 	}
 	if got := missing(false, ""); !strings.Contains(got, "Kubernetes 1.36") {
 		t.Errorf("without the API: %q", got)
 	}
-	for policy, kind := range map[string]string{
-		"fonster-hold": "MutatingAdmissionPolicy", "fonster-held-keep": "MutatingAdmissionPolicy",
-		"fonster-held": "ValidatingAdmissionPolicy", "fonster-holds-deny": "ValidatingAdmissionPolicy", "fonster-holds-warn": "ValidatingAdmissionPolicy",
-	} {
-		if got := missing(true, policy); !strings.HasSuffix(got, ": "+kind+" "+policy) {
-			t.Errorf("without %s: %q", policy, got)
+	for kind, names := range policy.Installed() {
+		for name := range names {
+			want := ""
+			if policy.Holds(name) {
+				want = ": " + kind + " " + name
+			}
+			if got := missing(true, kind+" "+name); !strings.HasSuffix(got, want) || (got == "") != (want == "") {
+				t.Errorf("without %s %s: %q", kind, name, got)
+			}
 		}
 	}
 }

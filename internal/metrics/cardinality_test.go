@@ -19,7 +19,7 @@ import (
 	"fonster.dev/fonster/internal/release"
 )
 
-// many is a cluster of n windows, each with a target of its own, and one freeze and namespace for each; every held rollout waits
+// many is a cluster of n windows, each with a namespace of its own, and one freeze for each; every held rollout waits
 // for the first.
 func many(n, rollouts int) *Snapshot {
 	s := &Snapshot{Namespaces: map[string]map[string]string{}}
@@ -34,7 +34,7 @@ func many(n, rollouts int) *Snapshot {
 		s.Held = append(s.Held, held.Workload{Object: release.Object{Key: fmt.Sprint(i), Windows: []string{"w0"}, Since: noon}})
 	}
 	s.Compiled = new(compile.Cache).Compile(s.Windows, freezes)
-	s.Gates = gatesAt(s.Compiled, noon)
+	s.Gates = gatesAt(s.Compiled, s.Namespaces, noon)
 	return s
 }
 
@@ -50,13 +50,13 @@ func freeze(name, team string) v1alpha1.ChangeFreeze {
 // TestCardinality: with 1,000 windows the number of series is what the reference says, whatever the number of rollouts; what is
 // deleted takes its series along; and a scrape costs so much for a series, and no more.
 func TestCardinality(t *testing.T) {
-	const perWindow, perGate, histogram, single = 18, 3, 1, 4
+	const perWindow, perNamespace, histogram, single = 19, 3, 1, 4
 	for _, tc := range []struct{ windows, rollouts int }{{1000, 0}, {1000, 5000}, {1, 5000}} {
 		s := many(tc.windows, tc.rollouts)
 		m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })
 		got := testutil.CollectAndCount(m)
-		// A window, a freeze, a gate and a namespace for each.
-		if limit := tc.windows*(perWindow+1+perGate+1) + histogram + single; got > limit {
+		// A window, a freeze and a namespace for each.
+		if limit := tc.windows*(perWindow+1+perNamespace) + histogram + single; got > limit {
 			t.Errorf("%d windows, %d held rollouts: %d series, more than %d", tc.windows, tc.rollouts, got, limit)
 		}
 		perSeries := testing.AllocsPerRun(1, func() { discard(m) }) / float64(got)
@@ -113,7 +113,7 @@ func TestDefinitions(t *testing.T) {
 			t.Errorf("%s: not with our prefix", f.GetName())
 		}
 	}
-	allowed := []string{"class", "enforcement", "freeze", "gate", "namespace", "outcome", "time_zone", "window"}
+	allowed := []string{"class", "enforcement", "freeze", "namespace", "outcome", "time_zone", "window"}
 	for _, d := range Definitions {
 		if got, want := served[d.Name], slices.Sorted(slices.Values(d.Labels)); !slices.Equal(got, want) {
 			t.Errorf("%s: served with labels %v, want %v", d.Name, got, want)

@@ -20,12 +20,12 @@ func TestLateGates(t *testing.T) {
 	s := snapshot()
 	s.Windows = s.Windows[:1]
 	s.Compiled = new(compile.Cache).Compile(s.Windows, nil)
-	const name = "team-open-a1c726a6a3630d09"
+	s.Namespaces = map[string]map[string]string{"ns": {"team": "open"}}
 	now := opens.Add(-time.Hour)
 	m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return now })
 	gone := map[string]*v1alpha1.Gate{}
-	text := gatesAt(s.Compiled, opens)
-	text[name].Spec.Overrides = nil
+	text := gatesAt(s.Compiled, s.Namespaces, opens)
+	text["ns"].Spec.Targets[0].Overrides = nil
 	for _, tc := range []struct {
 		title string
 		live  map[string]*v1alpha1.Gate
@@ -33,22 +33,22 @@ func TestLateGates(t *testing.T) {
 		open  string
 		late  int
 	}{
-		{"closed, as it should be", gatesAt(s.Compiled, now), opens.Add(-time.Hour), "0", 0},
-		{"the opening was not written", gatesAt(s.Compiled, now), opens.Add(7 * time.Second), "0", 7},
-		{"still not", gatesAt(s.Compiled, now), opens.Add(time.Minute), "0", 60},
-		{"written at last", gatesAt(s.Compiled, opens), opens.Add(time.Minute), "1", 0},
+		{"closed, as it should be", gatesAt(s.Compiled, s.Namespaces, now), opens.Add(-time.Hour), "0", 0},
+		{"the opening was not written", gatesAt(s.Compiled, s.Namespaces, now), opens.Add(7 * time.Second), "0", 7},
+		{"still not", gatesAt(s.Compiled, s.Namespaces, now), opens.Add(time.Minute), "0", 60},
+		{"written at last", gatesAt(s.Compiled, s.Namespaces, opens), opens.Add(time.Minute), "1", 0},
 		{"not there, first seen", gone, opens.Add(2 * time.Minute), "", 0},
 		{"not there, seen again", gone, opens.Add(3 * time.Minute), "", 60},
-		{"there again", gatesAt(s.Compiled, opens), opens.Add(4 * time.Minute), "1", 0},
+		{"there again", gatesAt(s.Compiled, s.Namespaces, opens), opens.Add(4 * time.Minute), "1", 0},
 		{"another text, first seen", text, opens.Add(5 * time.Minute), "1", 0},
 		{"another text, seen again", text, opens.Add(6 * time.Minute), "1", 60},
-		{"right again", gatesAt(s.Compiled, opens), opens.Add(7 * time.Minute), "1", 0},
-		{"the closing was not written", gatesAt(s.Compiled, opens), opens.Add(12 * time.Hour), "1", 3600},
+		{"right again", gatesAt(s.Compiled, s.Namespaces, opens), opens.Add(7 * time.Minute), "1", 0},
+		{"the closing was not written", gatesAt(s.Compiled, s.Namespaces, opens), opens.Add(12 * time.Hour), "1", 3600},
 	} {
 		s.Gates, now = tc.live, tc.at
-		want := fmt.Sprintf("# HELP %s %s\n# TYPE %[1]s gauge\n%[1]s{gate=%[3]q} %d\n", gateLate.Name, gateLate.Help, name, tc.late)
+		want := fmt.Sprintf("# HELP %s %s\n# TYPE %[1]s gauge\n%[1]s{namespace=\"ns\"} %[3]d\n", gateLate.Name, gateLate.Help, tc.late)
 		if tc.open != "" {
-			want += fmt.Sprintf("# HELP %s %s\n# TYPE %[1]s gauge\n%[1]s{gate=%[3]q} %s\n", gateOpen.Name, gateOpen.Help, name, tc.open)
+			want += fmt.Sprintf("# HELP %s %s\n# TYPE %[1]s gauge\n%[1]s{namespace=\"ns\"} %[3]s\n", gateOpen.Name, gateOpen.Help, tc.open)
 		}
 		if err := testutil.CollectAndCompare(m, strings.NewReader(want), gateLate.Name, gateOpen.Name); err != nil {
 			t.Errorf("%s: %v", tc.title, err)

@@ -32,12 +32,13 @@ func window(name, date string) v1alpha1.MaintenanceWindow {
 	}
 }
 
-// gatesAt are the Gates as they should be at an instant.
-func gatesAt(compiled *compile.Compiled, at time.Time) map[string]*v1alpha1.Gate {
+// gatesAt are the Gates of governed namespaces as they should be at an instant.
+func gatesAt(compiled *compile.Compiled, namespaces map[string]map[string]string, at time.Time) map[string]*v1alpha1.Gate {
 	live := map[string]*v1alpha1.Gate{}
-	gates, _ := compiled.Set.At(at)
-	for _, g := range gates {
-		live[g.Name] = compile.Gate(g, &v1alpha1.GateExempt{Users: []string{"somebody"}})
+	for name, labels := range namespaces {
+		if g := compiled.Set.Of(labels); g != nil {
+			live[name] = compile.Gate(name, g.At(at), compiled.Set.Keys(), &v1alpha1.GateExempt{Users: []string{"somebody"}}, true, compiled.Owners(g))
+		}
 	}
 	return live
 }
@@ -53,14 +54,11 @@ func snapshot() *Snapshot {
 		},
 	}}
 	compiled := new(compile.Cache).Compile(windows, freezes)
-	return &Snapshot{
-		Windows:  windows,
-		Compiled: compiled,
-		Gates:    gatesAt(compiled, noon),
-		Namespaces: map[string]map[string]string{
-			"a": {"team": "open"}, "b": {"team": "open"}, "c": {"team": "later"}, "kube-system": {"team": "open"},
-		},
+	namespaces := map[string]map[string]string{
+		"a": {"team": "open"}, "b": {"team": "open"}, "c": {"team": "later"}, "d": {"team": "frozen"}, "e": {"team": "broken"}, "f": {"team": "other"},
+		"kube-system": {"team": "open"},
 	}
+	return &Snapshot{Windows: windows, Compiled: compiled, Namespaces: namespaces, Gates: gatesAt(compiled, namespaces, noon)}
 }
 
 func TestCollect(t *testing.T) {
@@ -69,18 +67,13 @@ func TestCollect(t *testing.T) {
 # HELP fonster_freeze_active Whether the change freeze is in force now (1) or not (0).
 # TYPE fonster_freeze_active gauge
 fonster_freeze_active{freeze="stop"} 1
-# HELP fonster_gate_namespaces Number of namespaces that the gate governs.
-# TYPE fonster_gate_namespaces gauge
-fonster_gate_namespaces{gate="team-broken-31662aaae56aff6e"} 0
-fonster_gate_namespaces{gate="team-frozen-b95bf13abc796103"} 0
-fonster_gate_namespaces{gate="team-later-cdf13bc0ece8e3a9"} 1
-fonster_gate_namespaces{gate="team-open-a1c726a6a3630d09"} 2
-# HELP fonster_gate_open Whether the Gate in the cluster says that every disruption it governs may pass (1) or not (0); absent where there is none yet.
+# HELP fonster_gate_open Whether the Gate of the namespace says that every disruption it governs may pass (1) or not (0); absent where there is none yet.
 # TYPE fonster_gate_open gauge
-fonster_gate_open{gate="team-broken-31662aaae56aff6e"} 0
-fonster_gate_open{gate="team-frozen-b95bf13abc796103"} 0
-fonster_gate_open{gate="team-later-cdf13bc0ece8e3a9"} 0
-fonster_gate_open{gate="team-open-a1c726a6a3630d09"} 1
+fonster_gate_open{namespace="a"} 1
+fonster_gate_open{namespace="b"} 1
+fonster_gate_open{namespace="c"} 0
+fonster_gate_open{namespace="d"} 0
+fonster_gate_open{namespace="e"} 0
 # HELP fonster_window_closes_timestamp_seconds When the open window closes; absent while it is closed.
 # TYPE fonster_window_closes_timestamp_seconds gauge
 fonster_window_closes_timestamp_seconds{window="open"} 1.7787024e+09
@@ -94,7 +87,7 @@ fonster_window_open{window="open"} 1
 fonster_window_opens_timestamp_seconds{window="later"} 1.7787492e+09
 `
 	names := []string{
-		"fonster_freeze_active", "fonster_gate_namespaces", "fonster_gate_open", "fonster_window_closes_timestamp_seconds",
+		"fonster_freeze_active", "fonster_gate_open", "fonster_window_closes_timestamp_seconds",
 		"fonster_window_open", "fonster_window_opens_timestamp_seconds",
 	}
 	if err := testutil.CollectAndCompare(m, strings.NewReader(want), names...); err != nil {
@@ -109,10 +102,10 @@ fonster_window_opens_timestamp_seconds{window="later"} 1.7787492e+09
 func TestEnforced(t *testing.T) {
 	s := snapshot()
 	s.Enforced = enforced.Report{
-		Missing: []string{"a", "b"}, Changed: []string{"c"}, Bindings: map[string]string{"d": "forbidden"}, Gates: map[string]string{"g": "too large", "h": "too large"},
+		Missing: []string{"a", "b"}, Changed: []string{"c"}, Gates: map[string]string{"g": "too large", "h": "too large"},
 	}
 	m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })
-	for name, want := range map[string]string{"fonster_policies_missing": "4", "fonster_gates_unwritten": "2"} {
+	for name, want := range map[string]string{"fonster_policies_missing": "3", "fonster_gates_unwritten": "2"} {
 		for _, d := range Definitions {
 			if d.Name == name {
 				text := "# HELP " + name + " " + d.Help + "\n# TYPE " + name + " gauge\n" + name + " " + want + "\n"
@@ -120,6 +113,33 @@ func TestEnforced(t *testing.T) {
 					t.Error(err)
 				}
 			}
+		}
+	}
+}
+
+// TestAccepting: nothing new may begin in the cutoff of an open window, nor in a freeze.
+func TestAccepting(t *testing.T) {
+	w := window("w", "2026-05-13")
+	w.Spec.Cutoff = &metav1.Duration{Duration: time.Hour}
+	s := &Snapshot{Windows: []v1alpha1.MaintenanceWindow{w}}
+	for title, tc := range map[string]struct {
+		freezes         []v1alpha1.ChangeFreeze
+		hour            int
+		open, accepting string
+	}{
+		"before":        {nil, 8, "0", "0"},
+		"open":          {nil, 12, "1", "1"},
+		"in the cutoff": {nil, 19, "1", "0"},
+		"frozen":        {[]v1alpha1.ChangeFreeze{freeze("f", "w")}, 12, "0", "0"},
+	} {
+		s.Compiled = new(compile.Cache).Compile(s.Windows, tc.freezes)
+		m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return time.Date(2026, 5, 13, tc.hour, 0, 0, 0, time.UTC) })
+		want := ""
+		for d, value := range map[*Definition]string{windowOpen: tc.open, windowAccepting: tc.accepting} {
+			want += "# HELP " + d.Name + " " + d.Help + "\n# TYPE " + d.Name + " gauge\n" + d.Name + `{window="w"} ` + value + "\n"
+		}
+		if err := testutil.CollectAndCompare(m, strings.NewReader(want), windowOpen.Name, windowAccepting.Name); err != nil {
+			t.Errorf("%s: %v", title, err)
 		}
 	}
 }
