@@ -254,7 +254,7 @@ func (c *Cluster) StartOperator(ctx context.Context, flags ...string) (*Operator
 	if err != nil {
 		return nil, err
 	}
-	token, err := c.ServiceAccountToken(ctx, policy.OperatorNamespace, doors.OperatorServiceAccount)
+	token, err := c.ServiceAccountToken(ctx, policy.OperatorNamespace, policy.OperatorServiceAccount)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// attempts are the rows of docs/doors.md: what is gated, and beside it what passes on purpose.
+// attempts are the rows of docs/rules.md: what is gated, and beside it what passes on purpose.
 var attempts = map[string]attempt{
 	"deployment: a new image":                               through("deployment-rollout", newDeployment(2), nil, update(newImage), "Rollout of Deployment"),
 	"deployment: a new image without pods passes":           beside("deployment-rollout", newDeployment(0), nil, update(newImage)),
@@ -213,13 +213,13 @@ var attempts = map[string]attempt{
 	"pod: a toleration more passes":                           beside("pod-deadline", newPod(), nil, update(tolerate)),
 }
 
-func through(door string, object func(string) client.Object, prepare []func(client.Object), act action, says ...string) attempt {
-	return attempt{door: door, object: object, prepare: prepare, act: act, says: says}
+func through(rule string, object func(string) client.Object, prepare []func(client.Object), act action, says ...string) attempt {
+	return attempt{rule: rule, object: object, prepare: prepare, act: act, says: says}
 }
 
-// beside is harmless: it looks much like what goes through the door, and passes everywhere.
-func beside(door string, object func(string) client.Object, prepare []func(client.Object), act action) attempt {
-	return attempt{door: door, harmless: true, object: object, prepare: prepare, act: act}
+// beside is harmless: it looks much like what the rule is about, and passes everywhere.
+func beside(rule string, object func(string) client.Object, prepare []func(client.Object), act action) attempt {
+	return attempt{rule: rule, harmless: true, object: object, prepare: prepare, act: act}
 }
 
 // strict: the control plane does not pass either.

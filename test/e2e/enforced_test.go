@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/test/cluster"
 )
@@ -52,11 +51,11 @@ func untilTold(t *testing.T, window, reason, says string) time.Duration {
 
 // allPolicies are the policies of this version that the API server has the kinds of.
 func allPolicies(t *testing.T) (list []client.Object) {
-	for _, p := range doors.Policies() {
+	for _, p := range policies().Validating {
 		list = append(list, p)
 	}
 	if canMutate(t) {
-		for _, p := range doors.MutatingPolicies() {
+		for _, p := range policies().Mutating {
 			list = append(list, p)
 		}
 	}
@@ -64,11 +63,11 @@ func allPolicies(t *testing.T) (list []client.Object) {
 }
 
 func allStaticBindings(t *testing.T) (list []client.Object) {
-	for _, b := range doors.StaticBindings() {
+	for _, b := range policies().ValidatingBindings {
 		list = append(list, b)
 	}
 	if canMutate(t) {
-		for _, b := range doors.StaticMutatingBindings() {
+		for _, b := range policies().MutatingBindings {
 			list = append(list, b)
 		}
 	}
@@ -207,7 +206,7 @@ func TestMissingIsTold(t *testing.T) {
 		}
 		policiesRead(t)
 	}()
-	for i, p := range doors.Policies()[:4] {
+	for i, p := range policies().Validating[:4] {
 		current, err := live(t, p)
 		if err != nil {
 			t.Fatal(err)
@@ -217,11 +216,11 @@ func TestMissingIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	untilTold(t, ns, v1alpha1.ReasonPoliciesChanged, doors.Policies()[3].Name)
-	if err := shared.Admin.Delete(t.Context(), doors.Policies()[4]); err != nil {
+	untilTold(t, ns, v1alpha1.ReasonPoliciesChanged, policies().Validating[3].Name)
+	if err := shared.Admin.Delete(t.Context(), policies().Validating[4]); err != nil {
 		t.Fatal(err)
 	}
-	untilTold(t, ns, v1alpha1.ReasonPoliciesMissing, doors.Policies()[4].Name)
+	untilTold(t, ns, v1alpha1.ReasonPoliciesMissing, policies().Validating[4].Name)
 	eventually(t, 5*time.Second, func() error {
 		var cf v1alpha1.ChangeFreeze
 		if err := shared.Admin.Get(t.Context(), client.ObjectKey{Name: ns}, &cf); err != nil {
@@ -284,7 +283,7 @@ func TestStaticBindingsAreRestored(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if !equality.Semantic.DeepEqual(specOf(current), specOf(b)) || current.GetLabels()[doors.ManagedByLabel] != doors.ManagedBy {
+				if !equality.Semantic.DeepEqual(specOf(current), specOf(b)) || current.GetLabels()[v1alpha1.ManagedByLabel] != v1alpha1.ManagedBy {
 					return fmt.Errorf("%s is not as it was: %+v", kindName(b), specOf(current))
 				}
 				return nil
@@ -341,7 +340,7 @@ func TestBindingThatCannotBeRestored(t *testing.T) {
 			setRules(rules)
 		}
 	}()
-	b := doors.StaticBindings()[0]
+	b := policies().ValidatingBindings[0]
 	eventually(t, 10*time.Second, func() error { // the authorizer learns of the change a little later
 		if err := client.IgnoreNotFound(shared.Admin.Delete(t.Context(), b.DeepCopy())); err != nil {
 			return err
@@ -547,7 +546,7 @@ func TestGatesOfOldNames(t *testing.T) {
 		copied := b.DeepCopy()
 		copied.ObjectMeta = metav1.ObjectMeta{
 			Name: strings.Replace(b.Name, g.Name, old, 1), OwnerReferences: b.OwnerReferences,
-			Labels: map[string]string{doors.ManagedByLabel: doors.ManagedBy, doors.GateLabel: old},
+			Labels: map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedBy, doors.GateLabel: old},
 		}
 		copied.Spec.ParamRef.Name = old
 		if err := writer.Create(t.Context(), copied); err != nil {
@@ -605,7 +604,7 @@ func TestInstallTellsWhatIsLeft(t *testing.T) {
 	namespace(t, ns)
 	window(t, ns, ns, nextYear())
 	create(t, &admissionv1.ValidatingAdmissionPolicyBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "fonster-of-another-version", Labels: map[string]string{doors.ManagedByLabel: doors.ManagedBy}},
+		ObjectMeta: metav1.ObjectMeta{Name: "fonster-of-another-version", Labels: map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedBy}},
 		Spec:       admissionv1.ValidatingAdmissionPolicyBindingSpec{PolicyName: "fonster-of-another-version", ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny}},
 	})
 	install := exec.Command("hack/install.sh")
