@@ -10,8 +10,8 @@ import (
 	"fonster.dev/fonster/internal/policygen"
 )
 
-// TestEveryWayIsReviewed walks every resource and subresource that the API server serves, with each verb that writes: a door
-// or a guard watches it, or it is on the list of those left alone. So a new version of Kubernetes cannot open a door unseen.
+// TestEveryWayIsReviewed walks every resource and subresource that the API server serves, with each verb that writes: a policy
+// watches it, or it is on the list of those excluded on purpose. So a new version of Kubernetes cannot bring a way in unseen.
 func TestEveryWayIsReviewed(t *testing.T) {
 	client, err := discovery.NewDiscoveryClientForConfig(shared.Config)
 	if err != nil {
@@ -44,7 +44,7 @@ func TestEveryWayIsReviewed(t *testing.T) {
 					}
 				}
 				if watched := policies().Watches(resource, operation); !watched && !reviewed {
-					t.Errorf("%s of %s is neither in the table of doors nor on the list of those left alone", operation, resource)
+					t.Errorf("%s of %s is watched by no policy, and not on the list of those excluded", operation, resource)
 				}
 			}
 			used[resource] = true
@@ -67,10 +67,10 @@ func TestEveryWayIsReviewed(t *testing.T) {
 				resource = "core/" + d.Resource
 			}
 			if !used[resource] {
-				t.Errorf("door %s: the API server does not serve %s", d.Name, resource)
+				t.Errorf("rule %s: the API server does not serve %s", d.Name, resource)
 			}
 			if slices.ContainsFunc(policygen.Exclusions, func(l policygen.Exclusion) bool { return l.Covers(resource, d.Operation) }) {
-				t.Errorf("door %s is on the list of those left alone too", d.Name)
+				t.Errorf("rule %s is on the list of those excluded too", d.Name)
 			}
 		}
 	}

@@ -107,7 +107,7 @@ func TestOperatorIdentity(t *testing.T) {
 				wantPassed(t, err)
 				return
 			}
-			wantRefused(t, err, "the operator of Fonster writes its own marks and notes", tc.says)
+			wantRefused(t, err, "The operator of Fonster writes its own marks and notes", tc.says)
 		})
 	}
 	// Everybody else goes on as before.
