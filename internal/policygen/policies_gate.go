@@ -11,7 +11,7 @@ import (
 func (g *generator) namespaces() {
 	own := decisionDefinitions(denying, map[string]string{
 		"labelsKnown": "false", "kinds": "{}",
-		"attempted":   "namespaceDeleted ? ['Delete'] : namespaceRelabelled ? disruptions : []",
+		"ruled":       "namespaceDeleted ? ['Delete'] : namespaceRelabelled ? disruptions : []",
 		"because":     "request.operation == 'DELETE' ? '' : " + quote(" "+becauseOwner),
 		"overridden":  "setsOverride || standsOnObject",
 		"frozenWhat":  "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject",
