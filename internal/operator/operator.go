@@ -35,7 +35,6 @@ import (
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/metrics"
-	"fonster.dev/fonster/internal/override"
 	"fonster.dev/fonster/internal/policy"
 )
 

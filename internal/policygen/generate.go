@@ -59,10 +59,12 @@ type validation struct {
 // validatingPolicy is a policy and its bindings, before the library has been put in.
 type validatingPolicy struct {
 	name, description string
-	// gate is the label by which a Gate is selected; empty: the policy reads none, and holds everywhere.
-	gate   string
-	action admissionv1.ValidationAction
-	rules  []admissionv1.NamedRuleWithOperations
+	// gate is the label by which a Gate is selected; empty: the policy reads none. Then it holds everywhere, or, with governed, only where
+	// there is a Gate.
+	gate     string
+	governed bool
+	action   admissionv1.ValidationAction
+	rules    []admissionv1.NamedRuleWithOperations
 	// marks are the labels of objects by which bindings select, before the request or after it: one binding for each, as the
 	// requirements of one selector must all be met. Objects selects in the policy itself.
 	marks       []string
@@ -111,7 +113,7 @@ func (p validatingPolicy) spec(l *library) (spec admissionv1.ValidatingAdmission
 		return spec, err
 	}
 	spec = admissionv1.ValidatingAdmissionPolicySpec{
-		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, p.objects, p.rules), FailurePolicy: new(admissionv1.Fail),
+		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate != "" || p.governed, p.objects, p.rules), FailurePolicy: new(admissionv1.Fail),
 	}
 	if p.condition != "" {
 		condition, err := l.inline(p.condition)
@@ -120,7 +122,17 @@ func (p validatingPolicy) spec(l *library) (spec admissionv1.ValidatingAdmission
 		}
 		spec.MatchConditions = []admissionv1.MatchCondition{{Name: "concerns", Expression: condition}}
 	}
-	v := l.variables()
+	var texts []string
+	for _, check := range p.validations {
+		texts = append(texts, check.expression)
+		if check.tells != "" {
+			texts = append(texts, check.tells)
+		}
+	}
+	v, err := l.variables(texts...)
+	if err != nil {
+		return spec, err
+	}
 	for _, check := range p.validations {
 		result := admissionv1.Validation{Message: check.message}
 		if p.action == admissionv1.Deny {
@@ -181,7 +193,7 @@ func (p mutatingPolicy) spec(l *library) (spec admissionv1.MutatingAdmissionPoli
 		return spec, err
 	}
 	spec = admissionv1.MutatingAdmissionPolicySpec{
-		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, nil, p.rules), FailurePolicy: new(admissionv1.Fail),
+		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate != "", nil, p.rules), FailurePolicy: new(admissionv1.Fail),
 		ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
 	}
 	if p.reinvoked {
@@ -192,7 +204,10 @@ func (p mutatingPolicy) spec(l *library) (spec admissionv1.MutatingAdmissionPoli
 		return spec, err
 	}
 	spec.MatchConditions = []admissionv1.MatchCondition{{Name: "concerns", Expression: condition}}
-	v := l.variables()
+	v, err := l.variables(p.patches...)
+	if err != nil {
+		return spec, err
+	}
 	for _, patch := range p.patches {
 		expression, err := v.expression(patch)
 		if err != nil {
@@ -230,9 +245,9 @@ func ofGate(label string) *admissionv1.ParamRef {
 // constraints are what a policy looks at. One that reads a Gate looks at nothing where there is none: until an API server that has started
 // has found the CRD of the Gates, about 35 s, it refuses what such a policy matches (kubernetes/kubernetes#124237). Of a Namespace itself
 // the API server takes the labels that the request gives it: that gated stays, a policy of its own sees to.
-func constraints(gate string, objects *metav1.LabelSelector, rules []admissionv1.NamedRuleWithOperations) *admissionv1.MatchResources {
+func constraints(governed bool, objects *metav1.LabelSelector, rules []admissionv1.NamedRuleWithOperations) *admissionv1.MatchResources {
 	match := &admissionv1.MatchResources{ResourceRules: rules, ObjectSelector: objects}
-	if gate != "" {
+	if governed {
 		match.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.GatedLabel: "true"}}
 	}
 	return withDefaults(match)
