@@ -131,7 +131,7 @@ uninstall: undeploy ## Remove everything from the cluster; bindings first, so th
 	@kubectl delete --ignore-not-found -k config/policies
 	@sleep 2 # the API server rereads policies each second, and one of them keeps the CRDs
 	@kubectl delete --ignore-not-found -k config/crd
-	@$(delete-bindings) # what an operator that still ran wrote meanwhile
+	@kubectl label namespaces -l maintenance.fonster.dev/gated maintenance.fonster.dev/gated-
 	@kubectl delete --ignore-not-found -k config/rbac
 
 .PHONY: deploy

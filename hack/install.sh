@@ -25,9 +25,9 @@ if kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatinga
   put "$root/config/mutating"
   parts+=("$root/config/mutating") kinds+=,mutatingadmissionpolicies,mutatingadmissionpolicybindings
 fi
-# What another version has left is told, and not deleted: it may be what holds a rollout. The bindings of gates are the operator's.
+# What another version has left is told, and not deleted: it may be what holds a rollout.
 left=$(comm -13 <(for part in "${parts[@]}"; do kubectl get -k "$part" -o name; done | sort) \
-  <(kubectl get "$kinds" -l 'app.kubernetes.io/managed-by=fonster,!maintenance.fonster.dev/gate' -o name | sort))
+  <(kubectl get "$kinds" -l app.kubernetes.io/managed-by=fonster -o name | sort))
 if [[ -n $left ]]; then
   printf 'Not of this version, and left as it is (docs/upgrade.md tells what to do):\n%s\n' "$left" >&2
 fi

@@ -73,7 +73,7 @@ func history() []panel {
 			query("{{cluster}}", `sum by (cluster) (rate(fonster_transition_delay_seconds_sum{}[$__rate_interval])) / `+
 				`sum by (cluster) (rate(fonster_transition_delay_seconds_count{}[$__rate_interval])) >= 0`)),
 		newPanel("timeseries", "Gates late", "s", 8, 6,
-			query("{{cluster}} {{gate}}", `max by (cluster, gate) (fonster_gate_late_seconds{}) > 0`)),
+			query("{{cluster}} {{namespace}}", `max by (cluster, namespace) (fonster_gate_late_seconds{}) > 0`)),
 		newPanel("timeseries", "Clock skew", "s", 8, 6, query("{{cluster}} {{instance}}", `fonster_clock_skew_seconds{}`)),
 	}
 }

@@ -58,29 +58,30 @@ type mode struct {
 	action admissionv1.ValidationAction
 	// gate is the label by which the binding selects Gates.
 	gate string
-	// refuses is the definition that says whether targets close; enforcement that of the freezes that count.
-	refuses     string
+	// shuts is the definition that says whether targets close; enforcement that of the freezes that count.
+	shuts       string
 	enforcement v1alpha1.Enforcement
 }
 
 var (
-	denying = mode{name: "deny", action: admissionv1.Deny, gate: v1alpha1.RefusesLabel, refuses: "refuses", enforcement: v1alpha1.Deny}
-	warning = mode{name: "warn", action: admissionv1.Warn, gate: v1alpha1.WarnsLabel, refuses: "warns", enforcement: v1alpha1.Warn}
+	denying = mode{name: "deny", action: admissionv1.Deny, gate: v1alpha1.RefusesLabel, shuts: "refuses", enforcement: v1alpha1.Deny}
+	warning = mode{name: "warn", action: admissionv1.Warn, gate: v1alpha1.WarnsLabel, shuts: "warns", enforcement: v1alpha1.Warn}
 )
 
-// decisionDefinitions are what the definitions of gate.cel and message.cel ask of a policy.
+// decisionDefinitions are what the definitions of gate.cel and message.cel ask of a policy: of every one what rules say that the request
+// disrupts (ruled), whether it takes the object to other windows (relabelled), whose override counts, and what messages say.
 func decisionDefinitions(m mode, own map[string]string) map[string]string {
 	all := map[string]string{
-		"outside": "attempted.filter(d, " + m.refuses + "(targetsBefore, d) || " + m.refuses + "(targetsAfter, d))",
-		"frozen": "attempted.size() == 0 ? [] : freezes.filter(f, f.enforcement == " + quote(m.enforcement) +
-			" && f.disruptions.exists(d, d in attempted) && inForce(f))",
-		"overridden":         "standsOnNamespace",
-		"frozenWhat":         "frozenDisruption + ' of ' + subject + because",
-		"outsideWhat":        "outside[0] + ' of ' + subject + because",
-		"outsideEnd":         "inEmergency",
-		"annotatesNamespace": "true",
-		"labelsNote":         "''",
-		"because":            "''",
+		"shuts(TARGETS, DISRUPTION)": m.shuts + "(TARGETS, DISRUPTION)",
+		"counts(FREEZE)":             "FREEZE.enforcement == " + quote(m.enforcement),
+		"relabelled":                 "false",
+		"overridden":                 "standsOnNamespace",
+		"frozenWhat":                 "what(frozenDisruption)",
+		"outsideWhat":                "what(outside[0])",
+		"outsideEnd":                 "inEmergency",
+		"annotatesNamespace":         "true",
+		"labelsNote":                 "''",
+		"because":                    "''",
 	}
 	for name, text := range own {
 		all[name] = text
@@ -91,13 +92,16 @@ func decisionDefinitions(m mode, own map[string]string) map[string]string {
 // ruleSet holds the requests of a set of rules against the Gate; and, for workloads, the setting of an override.
 func (g *generator) ruleSet(s RuleSet, m mode) {
 	own := decisionDefinitions(m, map[string]string{
-		"labelsKnown": s.LabelsKnown, "kinds": s.kinds(), "attempted": s.attempted(nil), "because": s.because(),
+		"labelsKnown": s.LabelsKnown, "kinds": s.kinds(), "ruled": s.ruled(nil), "because": s.because(),
 	})
+	if s.LabelsKnown != "false" {
+		own["relabelled"] = "governedByOthers"
+	}
 	if s.LabelsNote != "" {
 		own["labelsNote"] = "params.spec.?targets.orValue([]).exists(t, has(t.objectSelector)) ? " + quote(" "+s.LabelsNote) + " : ''"
 	}
 	for _, r := range s.Rules {
-		own[r.variable()] = r.expression()
+		own[r.variable()] = r.when()
 	}
 	setsOverrides := s.AnnotatesWorkload && m.action == admissionv1.Deny
 	if s.AnnotatesWorkload {
@@ -113,9 +117,6 @@ func (g *generator) ruleSet(s RuleSet, m mode) {
 		validations = append(validations, settingOverride)
 	}
 	validations = append(validations, decision(s.argo())...)
-	if s.LabelsKnown != "false" && m.action == admissionv1.Deny {
-		validations = append(validations, relabelling)
-	}
 	g.validating(validatingPolicy{
 		name:        "fonster-" + s.Name + "-" + m.name,
 		description: "Holds disruptive requests to " + s.Name + " against the Gate of their namespace.",
@@ -146,19 +147,12 @@ func decision(spared string) []validation {
 	}
 }
 
-var (
-	settingOverride = validation{
-		expression: "!setsOverride || !overridable || settingProblem == '' && (overridableWindows.size() == 0 || mayOverride)",
-		message:    "The override is refused.",
-		tells: "!setsOverride || !overridable ? '' : 'The override of ' + subject + ' is refused. ' +" +
-			" (settingProblem != '' ? settingProblem : noRightToOverride)",
-	}
-	relabelling = validation{
-		expression: "!relabelled || overridden && !frozenNow",
-		message:    "The labels would take it out of a window or freeze, or into another.",
-		tells:      "!relabelled ? '' : relabelledMessage",
-	}
-)
+var settingOverride = validation{
+	expression: "!setsOverride || !overridable || settingProblem == '' && (overridableWindows.size() == 0 || mayOverride)",
+	message:    "The override is refused.",
+	tells: "!setsOverride || !overridable ? '' : 'The override of ' + subject + ' is refused. ' +" +
+		" (settingProblem != '' ? settingProblem : noRightToOverride)",
+}
 
 // condition is false for nearly every request, and then is all that the policy costs: the API server evaluates every match condition of a
 // policy, but of an expression only the parts that it needs. The cheapest part is first.
@@ -191,24 +185,47 @@ func (s RuleSet) notExempt() string {
 	return "!exemptByGate && (!byControlPlane || " + strings.Join(strict, " || ") + ")"
 }
 
-// attempted is CEL that lists the disruptions of a request, of the rules that are not left out.
-func (s RuleSet) attempted(leaveOut func(Rule) bool) string {
-	var parts []string
-	for _, d := range s.disruptions("") {
-		var rules []string
-		for _, r := range s.Rules {
-			if r.Disruption == d && (leaveOut == nil || !leaveOut(r)) {
-				rules = append(rules, r.variable())
+// watched are rules that watch the same requests.
+type watched struct {
+	request string
+	rules   []Rule
+}
+
+// byRequest groups the rules, so that a request is held against those alone that watch it.
+func (s RuleSet) byRequest() []watched {
+	var groups []watched
+	for _, r := range s.Rules {
+		i := slices.IndexFunc(groups, func(w watched) bool { return w.request == r.request() })
+		if i < 0 {
+			groups = append(groups, watched{request: r.request()})
+			i = len(groups) - 1
+		}
+		groups[i].rules = append(groups[i].rules, r)
+	}
+	return groups
+}
+
+// ruled is CEL that lists the disruptions of a request, by the rules that are not left out.
+func (s RuleSet) ruled(leaveOut func(Rule) bool) string {
+	var b strings.Builder
+	for _, w := range s.byRequest() {
+		var parts []string
+		for _, d := range s.disruptions("") {
+			var rules []string
+			for _, r := range w.rules {
+				if r.Disruption == d && (leaveOut == nil || !leaveOut(r)) {
+					rules = append(rules, r.variable())
+				}
+			}
+			if len(rules) > 0 {
+				parts = append(parts, fmt.Sprintf("(%s ? [%s] : [])", strings.Join(rules, " || "), quote(d)))
 			}
 		}
-		if len(rules) > 0 {
-			parts = append(parts, fmt.Sprintf("(%s ? [%s] : [])", strings.Join(rules, " || "), quote(d)))
+		if len(parts) > 0 {
+			fmt.Fprintf(&b, "%s ? %s : ", w.request, strings.Join(parts, " + "))
 		}
 	}
-	if len(parts) == 0 {
-		return "[]"
-	}
-	return strings.Join(parts, " + ")
+	return b.String() + "[]"
 }
 
 // argo is CEL that lists what a request to a ReplicaSet of Argo Rollouts may do where its controller asks; empty where no rule says so.
@@ -218,15 +235,21 @@ func (s RuleSet) argo() string {
 	if i < 0 {
 		return ""
 	}
-	return fmt.Sprintf("(argoOwns(%s) ? attempted.filter(a, !(a in (%s))) : [])", s.Rules[i].Argo, s.attempted(byArgo))
+	return fmt.Sprintf("(argoOwns(%s) ? ruled.filter(a, !(a in (%s))) : [])", s.Rules[i].Argo, s.ruled(byArgo))
 }
 
 // because is CEL for why a request disrupts whose name does not say so.
 func (s RuleSet) because() string {
 	var b strings.Builder
-	for _, r := range s.Rules {
-		if r.Because != "" {
-			fmt.Fprintf(&b, "%s ? %s : ", r.variable(), quote(" "+r.Because))
+	for _, w := range s.byRequest() {
+		var reasons strings.Builder
+		for _, r := range w.rules {
+			if r.Because != "" {
+				fmt.Fprintf(&reasons, "%s ? %s : ", r.variable(), quote(" "+r.Because))
+			}
+		}
+		if reasons.Len() > 0 {
+			fmt.Fprintf(&b, "%s ? (%s'') : ", w.request, reasons.String())
 		}
 	}
 	return b.String() + "''"

@@ -34,7 +34,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // Cluster is a running control plane with Fonster's CRDs, policies and RBAC.
@@ -254,7 +254,7 @@ func (c *Cluster) StartOperator(ctx context.Context, flags ...string) (*Operator
 	if err != nil {
 		return nil, err
 	}
-	token, err := c.ServiceAccountToken(ctx, doors.OperatorNamespace, doors.OperatorServiceAccount)
+	token, err := c.ServiceAccountToken(ctx, policy.OperatorNamespace, policy.OperatorServiceAccount)
 	if err != nil {
 		return nil, err
 	}

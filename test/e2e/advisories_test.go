@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -54,36 +55,74 @@ func TestCVE_2024_48921(t *testing.T) {
 	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout")
 }
 
-// TestCVE_2025_46342: an error of a lookup was read as "no rule applies". Here a gate that cannot be found refuses.
+// TestCVE_2025_46342: an error of a lookup was read as "no rule applies". Here a lookup or expression that fails refuses; and a Gate that
+// is gone, whoever was let to delete it, is back before anybody could wait for it.
 func TestCVE_2025_46342(t *testing.T) {
+	for _, p := range policies().Validating {
+		if *p.Spec.FailurePolicy != admissionv1.Fail {
+			t.Errorf("%s passes what it cannot judge", p.Name)
+		}
+	}
+	for _, p := range policies().Mutating {
+		if *p.Spec.FailurePolicy != admissionv1.Fail {
+			t.Errorf("%s passes what it cannot judge", p.Name)
+		}
+	}
 	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
-	gate := gateOf(t, window(t, ns, ns, always()))
-	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
-	operator.Kill()
-	t.Cleanup(func() { restartOperator(t) })
-	wantPassed(t, as(t, "system:serviceaccount:kube-system:generic-garbage-collector").Delete(t.Context(), gate))
-	eventually(t, 5*time.Second, func() error {
-		if err := setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:3"); err == nil {
-			return fmt.Errorf("passed without its gate")
+	window(t, ns, ns, nextYear())
+	gate := gateOf(t, ns)
+	gc := as(t, "system:serviceaccount:kube-system:generic-garbage-collector")
+	wantPassed(t, gc.Delete(t.Context(), gate.DeepCopy()))
+	eventually(t, time.Second, func() error {
+		if now, err := live(t, gate); err != nil || now.GetUID() == gate.UID {
+			return fmt.Errorf("not written anew: %v", err)
 		}
 		return nil
 	})
+	eventually(t, time.Second, func() error {
+		if err := setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:3"); err == nil {
+			return fmt.Errorf("passes the new gate")
+		}
+		return nil
+	})
+	// A Gate that no expression can make sense of: its regular expression is none.
+	operator.Kill()
+	t.Cleanup(func() { restartOperator(t) })
+	broken := gateOf(t, ns)
+	broken.Spec.Targets[0].Overrides.ReasonPatterns = []string{"("}
+	wantPassed(t, as(t, "system:kube-controller-manager").Update(t.Context(), broken))
+	time.Sleep(200 * time.Millisecond)
+	if err := overriding(t.Context(), shared.Admin, d, "app:3"); err == nil {
+		t.Error("an override passes that cannot be judged")
+	}
 }
 
-// TestGHSA_gg4x_fgg2_h9w9: two exceptions together allowed more than each. Here an override for one target does not open
-// another that governs too, and a window for one disruption does not open a second in the same request.
+// TestGHSA_gg4x_fgg2_h9w9: two exceptions together allowed more than each. Here the right on a window does not override another that
+// governs other objects, an override of one object does not open another, and a window for one disruption does not open a second in the
+// same request.
 func TestGHSA_gg4x_fgg2_h9w9(t *testing.T) {
 	ns := testName(t)
-	namespace(t, ns, "site", ns)
-	d := deployment(t, ns, "web", 2)
-	window(t, ns, ns, nextYear())
-	window(t, ns+"-site", "", nextYear(), namespaces(metav1.LabelSelectorRequirement{Key: "site", Operator: metav1.LabelSelectorOpIn, Values: []string{ns}}))
-	one := overrider(t, "one-"+ns, ns)
-	wantRefused(t, overriding(t.Context(), one, d, "app:2"), "has no right to override any of the windows "+ns+"-site")
-	both := overrider(t, "both-"+ns, ns, ns+"-site")
+	namespace(t, ns)
+	d, other := deployment(t, ns, "web", 2), deployment(t, ns, "other", 2)
+	window(t, ns+"-web", ns, nextYear(), objects("app", "web"))
+	window(t, ns+"-other", ns, nextYear(), objects("app", "other"))
+	one := overrider(t, "one-"+ns, ns+"-other")
+	wantRefused(t, overriding(t.Context(), one, d, "app:2"), "has no right to override any of the windows "+ns+"-web ")
+	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+	emergency := mergePatch(`{"metadata":{"annotations":{"maintenance.fonster.dev/override":"INC-1"}}}`)
+	wantRefused(t, one.Patch(t.Context(), space.DeepCopy(), emergency), "has no right to override")
+	wantPassed(t, overriding(t.Context(), one, other, "app:2"))
+	wantRefused(t, setImage(t.Context(), one, d, "app:2"), "Rollout of Deployment "+ns+"/web")
+	both := overrider(t, "both-"+ns, ns+"-web", ns+"-other")
+	wantPassed(t, client.NewDryRunClient(both).Patch(t.Context(), space.DeepCopy(), emergency))
 	wantPassed(t, overriding(t.Context(), both, d, "app:2"))
+
+	// The right on any one of the windows that govern an object is enough.
+	window(t, ns+"-all", ns, nextYear())
+	third := deployment(t, ns, "third", 2, func(d *appsv1.Deployment) { d.Labels["app"] = "web" })
+	wantPassed(t, overriding(t.Context(), overrider(t, "all-"+ns, ns+"-all"), third, "app:2"))
 
 	two := ns + "-two"
 	namespace(t, two)
@@ -113,7 +152,7 @@ func TestGHSA_wpv2_mpqq_vv52(t *testing.T) {
 	} {
 		patch := mergePatch(`{"metadata":{"labels":{%s}},"spec":{"template":{"metadata":{"annotations":{"restarted":"now"}}}}}`, labels)
 		wantRefused(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), patch), "of Deployment")
-		wantRefused(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{%s}}}`, labels)), "take it out of the window")
+		wantRefused(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{%s}}}`, labels)), "Changing the labels of Deployment")
 	}
 	for _, labels := range []string{
 		`"app.kubernetes.io/managed-by":"fonster"`, `"kubernetes.io/metadata.name":"kube-system"`, `"admission.gatekeeper.sh/ignore":"yes"`,

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // stage is a namespace behind a closed window, with what its admin tries to disrupt.
@@ -355,7 +355,7 @@ func attackByReplicaSet(t *testing.T, s *stage) {
 	s.refusedEveryWay(t, s.old, replicas(4))
 	s.refusedEveryWay(t, s.current, replicas(3))
 	s.refused(t, "", "scale", "rs/"+s.current.Name, "--replicas=3")
-	if get(t, s.web); held && (s.web.Labels[doors.HeldLabel] != doors.HeldWaiting || !s.web.Spec.Paused) {
+	if get(t, s.web); held && (s.web.Labels[v1alpha1.HeldLabel] != v1alpha1.HeldWaiting || !s.web.Spec.Paused) {
 		t.Errorf("no longer held: %v, paused %t", s.web.Labels, s.web.Spec.Paused)
 	}
 	s.undisturbed(t, 3*time.Second)
@@ -565,7 +565,7 @@ func TestControlPlaneSetsNoOverride(t *testing.T) {
 	window(t, ns, ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Disruptions = []v1alpha1.Disruption{v1alpha1.Delete} })
 	unset := func(why string) {
 		t.Helper()
-		if o := overrideOf(t, d); o.Reason != "" || !o.Until.IsZero() || d.Labels[doors.OverriddenLabel] != "" {
+		if o := overrideOf(t, d); o.Reason != "" || !o.Until.IsZero() || d.Labels[v1alpha1.OverriddenLabel] != "" {
 			t.Errorf("%s: %+v, %v", why, o, d.Labels)
 		}
 	}
@@ -582,8 +582,8 @@ func TestControlPlaneSetsNoOverride(t *testing.T) {
 		return nil
 	})
 	unset("copied by the Deployment controller")
-	for i, user := range append(doors.ExemptUsers(), "system:node:n1") {
-		if user == doors.OperatorUser {
+	for i, user := range append(policy.ExemptUsers(), "system:node:n1") {
+		if user == policy.OperatorUser {
 			continue
 		}
 		c := as(t, user)

@@ -17,11 +17,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// attempts are the rows of docs/doors.md: what is gated, and beside it what passes on purpose.
+// relabelled stands for a rule in attempts: the protection of the labels by which windows and freezes select.
+const relabelled = "object-relabelled"
+
+// attempts are the rows of docs/rules.md: what is gated, and beside it what passes on purpose.
 var attempts = map[string]attempt{
 	"deployment: a new image":                               through("deployment-rollout", newDeployment(2), nil, update(newImage), "Rollout of Deployment"),
 	"deployment: a new image without pods passes":           beside("deployment-rollout", newDeployment(0), nil, update(newImage)),
-	"deployment: a label passes":                            beside("deployment-relabel", newDeployment(2), nil, update(note)),
+	"deployment: a label passes":                            beside(relabelled, newDeployment(2), nil, update(note)),
 	"deployment: scaling up passes":                         beside("deployment-scale-down", newDeployment(2), nil, update(replicas(3))),
 	"deployment: a new image while paused passes":           beside("deployment-rollout", newDeployment(2), steps(onDeployment(paused)), update(newImage)),
 	"deployment: pausing passes":                            beside("deployment-rollout", newDeployment(2), nil, update(onDeployment(paused))),
@@ -33,7 +36,7 @@ var attempts = map[string]attempt{
 	"deployment: delete":                                    through("deployment-delete", newDeployment(2), nil, remove, "Delete of Deployment"),
 	"deployment: an owner that does not exist":              through("deployment-owner", newDeployment(1), nil, update(deadOwner), "Delete of Deployment", "garbage collector"),
 	"deployment: no owner any more passes":                  beside("deployment-owner", newDeployment(1), steps(liveOwner), update(noOwner)),
-	"deployment: out of the selector":                       through("deployment-relabel", newDeployment(1), nil, update(leave), "of Deployment", "take it out of the window"),
+	"deployment: out of the selector":                       through(relabelled, newDeployment(1), nil, update(leave), "Changing the labels of Deployment", "by which windows and freezes select it"),
 	"deployment: a patch of status passes":                  beside("deployment-rollout", newDeployment(1), nil, status(onDeployment(func(d *appsv1.Deployment) { d.Status.CollisionCount = new(int32(0)) }))),
 
 	"deployment: the annotation that rolls back":        through("deployment-rollback", newDeployment(2), nil, update(rollBack), "Rollout of Deployment", "would roll it back"),
@@ -47,7 +50,7 @@ var attempts = map[string]attempt{
 
 	"statefulset: a new image":                                   through("statefulset-rollout", newStatefulSet(2), nil, update(newImage), "Rollout of StatefulSet"),
 	"statefulset: a new image without pods passes":               beside("statefulset-rollout", newStatefulSet(0), nil, update(newImage)),
-	"statefulset: a label passes":                                beside("statefulset-relabel", newStatefulSet(2), nil, update(note)),
+	"statefulset: a label passes":                                beside(relabelled, newStatefulSet(2), nil, update(note)),
 	"statefulset: scaling up passes":                             beside("statefulset-scale-down", newStatefulSet(2), nil, update(replicas(3))),
 	"statefulset: a new image under OnDelete passes":             beside("statefulset-rollout", newStatefulSet(2, manual), nil, update(newImage)),
 	"statefulset: a new image behind the partition passes":       beside("statefulset-rollout", newStatefulSet(2, parked), nil, update(newImage)),
@@ -61,22 +64,22 @@ var attempts = map[string]attempt{
 	"statefulset: from zero passes":                              beside("statefulset-to-zero", newStatefulSet(0), nil, update(replicas(1))),
 	"statefulset: delete":                                        through("statefulset-delete", newStatefulSet(2), nil, remove, "Delete of StatefulSet"),
 	"statefulset: an owner that does not exist":                  through("statefulset-owner", newStatefulSet(1), nil, update(deadOwner), "Delete of StatefulSet", "garbage collector"),
-	"statefulset: out of the selector":                           through("statefulset-relabel", newStatefulSet(1), nil, update(leave), "of StatefulSet", "take it out of the window"),
+	"statefulset: out of the selector":                           through(relabelled, newStatefulSet(1), nil, update(leave), "Changing the labels of StatefulSet", "by which windows and freezes select it"),
 
 	"daemonset: a new image":                                   through("daemonset-rollout", newDaemonSet(), nil, update(newImage), "Rollout of DaemonSet"),
 	"daemonset: a new image without pods passes":               beside("daemonset-rollout", newDaemonSet(nowhere), nil, update(newImage)),
-	"daemonset: a label passes":                                beside("daemonset-relabel", newDaemonSet(), nil, update(note)),
+	"daemonset: a label passes":                                beside(relabelled, newDaemonSet(), nil, update(note)),
 	"daemonset: a new image under OnDelete passes":             beside("daemonset-rollout", newDaemonSet(onDelete), nil, update(newImage)),
 	"daemonset: other nodes under OnDelete":                    through("daemonset-rollout", newDaemonSet(onDelete), nil, update(onDaemonSet(nowhere)), "Rollout of DaemonSet"),
 	"daemonset: RollingUpdate again with a change to roll out": through("daemonset-rollout", newDaemonSet(onDelete), steps(newImage), update(onDaemonSet(rolling)), "Rollout of DaemonSet"),
 	"daemonset: RollingUpdate again with nothing to roll out":  beside("daemonset-rollout", newDaemonSet(onDelete), nil, update(onDaemonSet(rolling))),
 	"daemonset: delete":                                        through("daemonset-delete", newDaemonSet(), nil, remove, "Delete of DaemonSet"),
 	"daemonset: an owner that does not exist":                  through("daemonset-owner", newDaemonSet(), nil, update(deadOwner), "Delete of DaemonSet", "garbage collector"),
-	"daemonset: out of the selector":                           through("daemonset-relabel", newDaemonSet(), nil, update(leave), "of DaemonSet", "take it out of the window"),
+	"daemonset: out of the selector":                           through(relabelled, newDaemonSet(), nil, update(leave), "Changing the labels of DaemonSet", "by which windows and freezes select it"),
 
 	"replicaset: another template of a Deployment's":        through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(newImage)), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
-	"replicaset: the hash of a Deployment's":                through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(relabel("pod-template-hash", "0"))), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
-	"replicaset: the owner of a Deployment's":               through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(deadOwner)), "Rollout of ReplicaSet"),
+	"replicaset: the hash of a Deployment's":                through("replicaset-identity", newDeployment(2), nil, ofReplicaSet(update(relabel("pod-template-hash", "0"))), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
+	"replicaset: the owner of a Deployment's":               through("replicaset-identity", newDeployment(2), nil, ofReplicaSet(update(deadOwner)), "Rollout of ReplicaSet"),
 	"replicaset: fewer replicas of a Deployment's":          through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(replicas(0))), "Rollout of ReplicaSet"),
 	"replicaset: more replicas of a Deployment's":           through("replicaset-rollout", newDeployment(2), nil, ofReplicaSet(update(replicas(3))), "Rollout of ReplicaSet", "its Deployment would replace the pods"),
 	"replicaset: more replicas of an old one":               through("replicaset-rollout", newDeployment(2), steps(newImage), ofOldReplicaSet(update(replicas(2))), "Rollout of ReplicaSet"),
@@ -95,6 +98,7 @@ var attempts = map[string]attempt{
 	"replicaset: create one of Argo Rollouts passes":        beside("replicaset-create", newReplicaSet(0), steps(ofRollouts), createAnother),
 	"replicaset: to zero":                                   through("replicaset-to-zero", newReplicaSet(1), nil, update(replicas(0)), "of ReplicaSet", "by scaling it to zero"),
 	"replicaset: from zero passes":                          beside("replicaset-to-zero", newReplicaSet(0), nil, update(replicas(1))),
+	"replicaset: a finalizer of a Deployment's passes":      beside("replicaset-identity", newDeployment(1), nil, ofReplicaSet(update(func(o client.Object) { o.SetFinalizers([]string{"example.com/guard"}) }))),
 	"replicaset: an annotation of a Deployment's passes":    beside("replicaset-rollout", newDeployment(1), nil, ofReplicaSet(update(annotate))),
 	"replicaset: delete a Deployment's":                     through("replicaset-delete", newDeployment(2), nil, ofReplicaSet(remove), "Delete of ReplicaSet"),
 	"replicaset: delete one without pods passes":            beside("replicaset-delete", newReplicaSet(0), nil, remove),
@@ -108,8 +112,8 @@ var attempts = map[string]attempt{
 	"replicaset: an annotation of its own passes":           beside("replicaset-adoption", newReplicaSet(1), nil, update(annotate)),
 	"replicaset: an owner that does not exist":              through("replicaset-owner", newReplicaSet(1), nil, update(deadOwner), "Delete of ReplicaSet", "garbage collector"),
 	"replicaset: no owner any more passes":                  beside("replicaset-owner", newReplicaSet(1), steps(liveOwner), update(noOwner)),
-	"replicaset: out of the selector":                       through("replicaset-relabel", newReplicaSet(1), nil, update(leave), "of ReplicaSet", "take it out of the window"),
-	"replicaset: a finalizer passes":                        beside("replicaset-relabel", newReplicaSet(1), nil, update(func(o client.Object) { o.SetFinalizers([]string{"example.com/guard"}) })),
+	"replicaset: out of the selector":                       through(relabelled, newReplicaSet(1), nil, update(leave), "Changing the labels of ReplicaSet", "by which windows and freezes select it"),
+	"replicaset: a finalizer passes":                        beside(relabelled, newReplicaSet(1), nil, update(func(o client.Object) { o.SetFinalizers([]string{"example.com/guard"}) })),
 	"replicationcontroller: fewer replicas":                 through("replicationcontroller-scale-down", newReplicationController(2), nil, update(replicas(1)), "ScaleDown of ReplicationController"),
 	"replicationcontroller: another template passes":        beside("replicationcontroller-scale-down", newReplicationController(1), nil, update(newImage)),
 	"replicationcontroller: to zero":                        through("replicationcontroller-to-zero", newReplicationController(1), nil, update(replicas(0)), "of ReplicationController", "by scaling it to zero"),
@@ -119,7 +123,7 @@ var attempts = map[string]attempt{
 	"replicationcontroller: delete":                         through("replicationcontroller-delete", newReplicationController(1), nil, remove, "Delete of ReplicationController"),
 	"replicationcontroller: delete one without pods passes": beside("replicationcontroller-delete", newReplicationController(0), nil, remove),
 	"replicationcontroller: an owner that does not exist":   through("replicationcontroller-owner", newReplicationController(1), nil, update(deadOwner), "Delete of ReplicationController", "garbage collector"),
-	"replicationcontroller: out of the selector":            through("replicationcontroller-relabel", newReplicationController(1), nil, update(leave), "of ReplicationController", "take it out of the window"),
+	"replicationcontroller: out of the selector":            through(relabelled, newReplicationController(1), nil, update(leave), "Changing the labels of ReplicationController", "by which windows and freezes select it"),
 	"controllerrevision: delete":                            through("controllerrevision-delete", newStatefulSet(1), nil, ofRevision(remove), "Delete of ControllerRevision"),
 	"controllerrevision: an owner that does not exist":      through("controllerrevision-change", newStatefulSet(1), nil, ofRevision(update(deadOwner)), "Delete of ControllerRevision", "take it from its workload"),
 	"controllerrevision: other labels, of a DaemonSet's":    through("controllerrevision-change", newDaemonSet(), nil, ofRevision(update(relabel("app", "other"))), "Delete of ControllerRevision"),
@@ -175,7 +179,7 @@ var attempts = map[string]attempt{
 	"pod: delete one that has ended passes":                   beside("pod-delete", newPod(), steps(onPod(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })), remove),
 	"pod: another image":                                      through("pod-image", newPod(), nil, update(newImage), "Rollout of Pod", "by another image"),
 	"pod: another image of one that has ended passes":         beside("pod-image", newPod(), steps(onPod(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })), update(newImage)),
-	"pod: a new label passes":                                 beside("pod-relabel", newStatefulSet(1), nil, ofPod(update(note))),
+	"pod: a new label passes":                                 beside(relabelled, newStatefulSet(1), nil, ofPod(update(note))),
 	"pod: a new label of one without controller":              through("pod-adoption", newPod(), nil, update(note), "Delete of Pod", "by a new label"),
 	"pod: a new label of one that has ended passes":           beside("pod-adoption", newPod(), steps(onPod(func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded })), update(note)),
 	"pod: an annotation passes":                               beside("pod-owner", newPod(), nil, update(annotate)),
@@ -189,7 +193,7 @@ var attempts = map[string]attempt{
 	"pod: a second owner passes":                              beside("pod-owner", newStatefulSet(1), nil, ofPod(update(anotherOwner))),
 	"deployment: a second owner passes":                       beside("deployment-owner", newDeployment(1), steps(liveOwner), update(anotherOwner)),
 	"deployment: an owner in the place of another":            through("deployment-owner", newDeployment(1), steps(liveOwner), update(deadOwner), "Delete of Deployment", "garbage collector"),
-	"pod: out of the selector by its own account":             through("pod-relabel", newPod(), nil, asOwnAccount(update(leave)), "of Pod", "by a changed label"),
+	"pod: out of the selector by its own account":             through(relabelled, newPod(), nil, asOwnAccount(update(leave)), "of Pod", "by a changed label"),
 	"pod: the hash of a workload":                             through("pod-label", newPod(), nil, update(relabel("pod-template-hash", "0")), "Delete of Pod", "by a changed label"),
 	"pod: the revision of a workload":                         through("pod-label", newPod(), nil, update(relabel("controller-revision-hash", "0")), "Delete of Pod", "by a changed label"),
 	"pod: tolerating a taint for less time":                   through("pod-toleration", newPod(), nil, update(tolerateFor(0, "node.kubernetes.io/not-ready")), "Delete of Pod", "by tolerating a taint for less time"),
@@ -207,19 +211,19 @@ var attempts = map[string]attempt{
 	"daemonset: no owner any more passes":                     beside("daemonset-owner", newDaemonSet(), steps(liveOwner), update(noOwner)),
 	"replicaset: more replicas of its own passes":             beside("replicaset-scale-down", newReplicaSet(1), nil, update(replicas(2))),
 	"replicationcontroller: no owner any more passes":         beside("replicationcontroller-owner", newReplicationController(1), steps(liveOwner), update(noOwner)),
-	"replicationcontroller: a label passes":                   beside("replicationcontroller-relabel", newReplicationController(1), nil, update(note)),
+	"replicationcontroller: a label passes":                   beside(relabelled, newReplicationController(1), nil, update(note)),
 	"scale of a replicaset: up, a Deployment's":               strict(through("replicaset-scale-rollout", newDeployment(1), nil, ofReplicaSet(scaleTo(2)), "Rollout of ReplicaSet", "its Deployment would replace the pods")),
 	"scale of a replicaset: the same, a Deployment's, passes": beside("replicaset-scale-rollout", newDeployment(1), nil, ofReplicaSet(scaleTo(1))),
 	"pod: a toleration more passes":                           beside("pod-deadline", newPod(), nil, update(tolerate)),
 }
 
-func through(door string, object func(string) client.Object, prepare []func(client.Object), act action, says ...string) attempt {
-	return attempt{door: door, object: object, prepare: prepare, act: act, says: says}
+func through(rule string, object func(string) client.Object, prepare []func(client.Object), act action, says ...string) attempt {
+	return attempt{rule: rule, object: object, prepare: prepare, act: act, says: says}
 }
 
-// beside is harmless: it looks much like what goes through the door, and passes everywhere.
-func beside(door string, object func(string) client.Object, prepare []func(client.Object), act action) attempt {
-	return attempt{door: door, harmless: true, object: object, prepare: prepare, act: act}
+// beside is harmless: it looks much like what the rule is about, and passes everywhere.
+func beside(rule string, object func(string) client.Object, prepare []func(client.Object), act action) attempt {
+	return attempt{rule: rule, harmless: true, object: object, prepare: prepare, act: act}
 }
 
 // strict: the control plane does not pass either.

@@ -7,11 +7,11 @@ import (
 
 	"k8s.io/client-go/discovery"
 
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policygen"
 )
 
-// TestEveryWayIsReviewed walks every resource and subresource that the API server serves, with each verb that writes: a door
-// or a guard watches it, or it is on the list of those left alone. So a new version of Kubernetes cannot open a door unseen.
+// TestEveryWayIsReviewed walks every resource and subresource that the API server serves, with each verb that writes: a policy
+// watches it, or it is on the list of those excluded on purpose. So a new version of Kubernetes cannot bring a way in unseen.
 func TestEveryWayIsReviewed(t *testing.T) {
 	client, err := discovery.NewDiscoveryClientForConfig(shared.Config)
 	if err != nil {
@@ -38,19 +38,19 @@ func TestEveryWayIsReviewed(t *testing.T) {
 				}
 				ways++
 				reviewed := false
-				for _, l := range doors.Reviewed {
-					if l.Matches(resource, operation) {
+				for _, l := range policygen.Exclusions {
+					if l.Covers(resource, operation) {
 						reviewed, used[l.Way] = true, true
 					}
 				}
-				if watched := doors.Watched(resource, operation); !watched && !reviewed {
-					t.Errorf("%s of %s is neither in the table of doors nor on the list of those left alone", operation, resource)
+				if watched := policies().Watches(resource, operation); !watched && !reviewed {
+					t.Errorf("%s of %s is watched by no policy, and not on the list of those excluded", operation, resource)
 				}
 			}
 			used[resource] = true
 		}
 	}
-	for _, l := range doors.Reviewed {
+	for _, l := range policygen.Exclusions {
 		if !used[l.Way] {
 			t.Errorf("the API server serves nothing of %q any more", l.Way)
 		}
@@ -60,17 +60,17 @@ func TestEveryWayIsReviewed(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range doors.Families {
-		for _, d := range f.Doors {
+	for _, f := range policygen.RuleSets {
+		for _, d := range f.Rules {
 			resource := d.Group + "/" + d.Resource
 			if d.Group == "" {
 				resource = "core/" + d.Resource
 			}
 			if !used[resource] {
-				t.Errorf("door %s: the API server does not serve %s", d.Name, resource)
+				t.Errorf("rule %s: the API server does not serve %s", d.Name, resource)
 			}
-			if slices.ContainsFunc(doors.Reviewed, func(l doors.LeftAlone) bool { return l.Matches(resource, d.Operation) }) {
-				t.Errorf("door %s is on the list of those left alone too", d.Name)
+			if slices.ContainsFunc(policygen.Exclusions, func(l policygen.Exclusion) bool { return l.Covers(resource, d.Operation) }) {
+				t.Errorf("rule %s is on the list of those excluded too", d.Name)
 			}
 		}
 	}

@@ -21,15 +21,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/policy"
+	"fonster.dev/fonster/internal/policygen"
 	"fonster.dev/fonster/test/cluster"
 )
 
 // attempt is one request to an object that exists and runs.
 type attempt struct {
-	// door is the door it goes through; or, if it is harmless and passes everywhere, the one that it must be told from.
-	door     string
+	// rule is the rule that it is about; or, if it is harmless and passes everywhere, the one that it must be told from.
+	rule     string
 	harmless bool
 	// strict: it is refused to the control plane too.
 	strict bool
@@ -56,21 +57,21 @@ type mode struct {
 
 // modes in the order in which they are tried: a refused request leaves its object as it was, so the first three share one.
 var modes = []mode{
-	{name: "dry-run", namespace: "doors-closed", dryRun: true, refusal: closedSays("doors-closed")},
-	{name: "closed", namespace: "doors-closed", refusal: closedSays("doors-closed")},
-	{name: "exempt", namespace: "doors-closed", exempt: true},
-	{name: "frozen", namespace: "doors-frozen", refusal: []string{"change freeze doors-frozen is in force", "(Val: röstning pågår)", "ChangeFreeze is changed or deleted"}},
-	{name: "open", namespace: "doors-open"},
-	{name: "overridden", namespace: "doors-overridden"},
-	{name: "warn", namespace: "doors-warn", refusal: closedSays("doors-warn"), warns: true},
-	{name: "no window", namespace: "doors-free"},
+	{name: "dry-run", namespace: "rules-closed", dryRun: true, refusal: closedSays("rules-closed")},
+	{name: "closed", namespace: "rules-closed", refusal: closedSays("rules-closed")},
+	{name: "exempt", namespace: "rules-closed", exempt: true},
+	{name: "frozen", namespace: "rules-frozen", refusal: []string{"change freeze doors-frozen is in force", "(Val: röstning pågår)", "It ends when its ChangeFreeze is edited or deleted."}},
+	{name: "open", namespace: "rules-open"},
+	{name: "overridden", namespace: "rules-overridden"},
+	{name: "warn", namespace: "rules-warn", refusal: closedSays("rules-warn"), warns: true},
+	{name: "no window", namespace: "rules-free"},
 }
 
 func closedSays(window string) []string {
 	return []string{"maintenance windows (" + window + ")", "Next opening: ", "13 May", "09:00 UTC, by " + window, "In an emergency:"}
 }
 
-var doorNamespaces = []string{"doors-closed", "doors-frozen", "doors-open", "doors-overridden", "doors-warn", "doors-free"}
+var ruleNamespaces = []string{"rules-closed", "rules-frozen", "rules-open", "rules-overridden", "rules-warn", "rules-free"}
 
 // exemptClient asks as a controller of Kubernetes.
 var exemptClient client.Client
@@ -81,23 +82,23 @@ func all(mw *v1alpha1.MaintenanceWindow) {
 	mw.Spec.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "matrix"}}
 }
 
-// TestDoors is the matrix of doors: every attempt in every mode.
-func TestDoors(t *testing.T) {
-	for _, ns := range doorNamespaces {
+// TestRules is the matrix of rules: every attempt in every mode.
+func TestRules(t *testing.T) {
+	for _, ns := range ruleNamespaces {
 		namespace(t, ns)
 	}
 	prepareAll(t)
-	window(t, "doors-closed", "doors-closed", nextYear(), all)
-	window(t, "doors-frozen", "doors-frozen", always(), all)
-	freeze(t, "doors-frozen", "doors-frozen", nil, func(cf *v1alpha1.ChangeFreeze) {
+	window(t, "rules-closed", "rules-closed", nextYear(), all)
+	window(t, "rules-frozen", "rules-frozen", always(), all)
+	freeze(t, "rules-frozen", "rules-frozen", nil, func(cf *v1alpha1.ChangeFreeze) {
 		mw := &v1alpha1.MaintenanceWindow{}
 		all(mw)
 		cf.Spec.Disruptions, cf.Spec.ObjectSelector = mw.Spec.Disruptions, mw.Spec.ObjectSelector
 	})
-	window(t, "doors-open", "doors-open", always(), all)
-	window(t, "doors-overridden", "doors-overridden", nextYear(), all)
-	wantPassed(t, annotateWith(t.Context(), shared.Admin, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "doors-overridden"}}, override.Reason, "INC-1"))
-	window(t, "doors-warn", "doors-warn", nextYear(), all, warn)
+	window(t, "rules-open", "rules-open", always(), all)
+	window(t, "rules-overridden", "rules-overridden", nextYear(), all)
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "rules-overridden"}}, override.Reason, "INC-1"))
+	window(t, "rules-warn", "rules-warn", nextYear(), all, warn)
 
 	var err error
 	if recorded, err = recordedAs(""); err != nil {
@@ -141,7 +142,7 @@ func TestDoors(t *testing.T) {
 			})
 		}
 	}
-	fmt.Printf("door matrix: %d attempts, %d cases\n", len(attempts), cases)
+	fmt.Printf("matrix of rules: %d attempts, %d cases\n", len(attempts), cases)
 }
 
 // recorded is the client whose warnings are recorded in warnings.
@@ -201,7 +202,7 @@ func prepareAll(t *testing.T) {
 	t.Helper()
 	each := func(do func(o client.Object, a attempt) error) {
 		for title, a := range attempts {
-			for _, ns := range doorNamespaces {
+			for _, ns := range ruleNamespaces {
 				o := a.object(ns)
 				name(o, objectName(title))
 				eventually(t, 60*time.Second, func() error { return do(o, a) })
@@ -270,35 +271,39 @@ func try(ctx context.Context, c client.Client, namespace, title string, a attemp
 	})
 }
 
-// TestEveryDoorIsTried keeps the table of doors and the attempts together: each door has one that goes through it, and, where
-// it tells disruptive from harmless, one beside it.
-func TestEveryDoorIsTried(t *testing.T) {
+// TestEveryRuleIsTried keeps the table of rules and the attempts together: each rule has one that it is about, and, where it tells
+// disruptive from harmless, one beside it.
+func TestEveryRuleIsTried(t *testing.T) {
 	through, beside := map[string]bool{}, map[string]bool{}
 	for _, a := range attempts {
 		if a.harmless {
-			beside[a.door] = true
+			beside[a.rule] = true
 		} else {
-			through[a.door] = true
+			through[a.rule] = true
 		}
 	}
 	known := map[string]bool{}
-	for _, f := range doors.Families {
-		for _, d := range f.Doors {
-			if known[d.Name] {
-				t.Errorf("two doors are named %s", d.Name)
+	for _, s := range policygen.RuleSets {
+		for _, r := range s.Rules {
+			if known[r.Name] {
+				t.Errorf("two rules are named %s", r.Name)
 			}
-			known[d.Name] = true
-			if !through[d.Name] {
-				t.Errorf("door %s has no attempt", d.Name)
+			known[r.Name] = true
+			if !through[r.Name] {
+				t.Errorf("rule %s has no attempt", r.Name)
 			}
-			if d.Disrupts != "" && !beside[d.Name] {
-				t.Errorf("door %s has no harmless neighbour", d.Name)
+			if r.When != "" && !beside[r.Name] {
+				t.Errorf("rule %s has no harmless neighbour", r.Name)
 			}
 		}
 	}
+	known[relabelled] = true // a protection, that is tried in every mode as the rules are
+	if !through[relabelled] || !beside[relabelled] {
+		t.Errorf("%s has no attempt, or none beside it", relabelled)
+	}
 	for title, a := range attempts {
-		if !known[a.door] {
-			t.Errorf("%s: there is no door %s", title, a.door)
+		if !known[a.rule] {
+			t.Errorf("%s: there is no rule %s", title, a.rule)
 		}
 	}
 }
@@ -383,10 +388,10 @@ func TestIdentities(t *testing.T) {
 		image++
 		return setImage(t.Context(), as(t, user, groups...), d, fmt.Sprintf("app:%d", image))
 	}
-	for _, user := range doors.ExemptUsers() {
+	for _, user := range policy.ExemptUsers() {
 		err := tryAs(user)
 		switch {
-		case user == doors.OperatorUser: // it passes the gate, and is kept to what is its own
+		case user == policy.OperatorUser: // it passes the gate, and is kept to what is its own
 			wantRefused(t, err, "its own marks and notes, and never the spec")
 		case err != nil:
 			t.Errorf("%s should pass: %v", user, err)

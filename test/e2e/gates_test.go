@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -97,7 +97,7 @@ func TestInForceSoon(t *testing.T) {
 	t.Logf("a changed window was in force after %s", time.Since(start).Round(time.Millisecond))
 
 	inForce(t, mw)
-	gate := gateOf(t, mw)
+	gate := gateOf(t, ns)
 	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
 	gone(t, gate)
 }
@@ -117,8 +117,8 @@ func TestStatus(t *testing.T) {
 	if err != nil || !strings.Contains(out, "closes ") || !strings.Contains(out, "Deny") {
 		t.Errorf("kubectl get mw: %v\n%s", err, out)
 	}
-	if out, err = shared.Kubectl("get", "gates"); err != nil || !strings.Contains(out, mw.Status.Gate) {
-		t.Errorf("kubectl get gates: %v\n%s", err, out)
+	if out, err = shared.Kubectl("-n", ns, "get", "gate"); err != nil || !strings.Contains(out, "Open") || !strings.Contains(out, "closes ") || !strings.Contains(out, ns) {
+		t.Errorf("kubectl get gate: %v\n%s", err, out)
 	}
 	if out, err = shared.Kubectl("explain", "mw.spec.schedules"); err != nil || !strings.Contains(out, `cron: "0 9 * * 6"`) {
 		t.Errorf("kubectl explain: %v\n%s", err, out)
@@ -220,23 +220,23 @@ func TestTwoReplicas(t *testing.T) {
 		t.Skip("midnight is near")
 	}
 	mw := window(t, ns, ns, between(opens, opens.Add(time.Minute)))
-	before := gateOf(t, mw)
+	before := gateOf(t, ns)
 	time.Sleep(time.Until(opens))
 	eventually(t, 2*time.Second, func() error { return openIs(t.Context(), mw, metav1.ConditionTrue) })
 	time.Sleep(2 * time.Second)
-	after := gateOf(t, mw)
+	after := gateOf(t, ns)
 	if after.Generation != before.Generation+1 {
 		t.Errorf("the gate was changed %d times at the edge", after.Generation-before.Generation)
 	}
 	if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(mw), mw); err != nil {
 		t.Fatal(err)
 	}
-	versions := gateOf(t, mw).ResourceVersion + " " + mw.ResourceVersion
+	versions := gateOf(t, ns).ResourceVersion + " " + mw.ResourceVersion
 	time.Sleep(2 * time.Second)
 	if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(mw), mw); err != nil {
 		t.Fatal(err)
 	}
-	if now := gateOf(t, mw).ResourceVersion + " " + mw.ResourceVersion; now != versions {
+	if now := gateOf(t, ns).ResourceVersion + " " + mw.ResourceVersion; now != versions {
 		t.Errorf("still being written: %s, then %s", versions, now)
 	}
 	out, err := shared.Kubectl("get", "events", "-A", "-o", `jsonpath={range .items[*]}{.involvedObject.name} {.reason} {.series.count}{"\n"}{end}`)
@@ -347,38 +347,13 @@ func TestNextOpeningOfAnother(t *testing.T) {
 func TestGatesAreProtected(t *testing.T) {
 	ns := testName(t)
 	namespace(t, ns)
-	mw := window(t, ns, ns, nextYear())
-	g := gateOf(t, mw)
-	g.Spec.Disruptions[0].Open = true
-	wantRefused(t, shared.Admin.Update(t.Context(), g), "a Gate is compiled from MaintenanceWindows")
-	wantRefused(t, shared.Admin.Delete(t.Context(), g), "a Gate is compiled from MaintenanceWindows")
-	forged := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Name: "forged"}}
-	wantRefused(t, shared.Admin.Create(t.Context(), forged), "a Gate is compiled from MaintenanceWindows")
-}
-
-// TestBindingsAreMended: a binding that somebody changed or deleted comes back.
-func TestBindingsAreMended(t *testing.T) {
-	ns := testName(t)
-	namespace(t, ns)
-	mw := window(t, ns, ns, nextYear())
-	b := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "fonster-workloads-deny-" + mw.Status.Gate}}
-	if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
-		t.Fatal(err)
-	}
-	b.Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Warn}
-	wantPassed(t, shared.Admin.Update(t.Context(), b))
-	restored := func() error {
-		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
-			return err
-		}
-		if b.Spec.ValidationActions[0] != admissionv1.Deny || len(b.OwnerReferences) != 1 {
-			return fmt.Errorf("not restored: %+v", b.Spec)
-		}
-		return nil
-	}
-	eventually(t, 2*time.Second, restored)
-	wantPassed(t, shared.Admin.Delete(t.Context(), b))
-	eventually(t, 2*time.Second, restored)
+	window(t, ns, ns, nextYear())
+	g := gateOf(t, ns)
+	g.Spec.Targets[0].Open = true
+	wantRefused(t, shared.Admin.Update(t.Context(), g), "A Gate is compiled from MaintenanceWindows")
+	wantRefused(t, shared.Admin.Delete(t.Context(), g), "A Gate is compiled from MaintenanceWindows")
+	forged := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: v1alpha1.GateName}}
+	wantRefused(t, shared.Admin.Create(t.Context(), forged), "A Gate is compiled from MaintenanceWindows")
 }
 
 // TestSelectorThatMatchesNothing is no error, but is told.
@@ -434,45 +409,82 @@ func TestBrokenSchedules(t *testing.T) {
 	}
 }
 
-// TestNamespaces: a namespace is governed from its creation or relabelling on, also while no operator runs.
+// TestNamespaces: a namespace is governed at once when it is created or relabelled; while no operator runs, when one is back. Until then
+// nothing there is refused, and nobody takes it for governed: it has neither Gate nor label.
 func TestNamespaces(t *testing.T) {
 	base := testName(t)
 	window(t, base, base, nextYear())
+	relabel := func(name string) {
+		t.Helper()
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		wantPassed(t, shared.Admin.Patch(t.Context(), ns, mergePatch(`{"metadata":{"labels":{"team":%q}}}`, base)))
+	}
+	refused := func(limit time.Duration, namespace string) {
+		t.Helper()
+		eventually(t, limit, func() error {
+			d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}}
+			if err := setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:9"); !apierrors.IsForbidden(err) {
+				return fmt.Errorf("not refused: %v", err)
+			}
+			return nil
+		})
+	}
+	namespace(t, base+"-created", "team", base)
+	deployment(t, base+"-created", "web", 1)
+	refused(2*time.Second, base+"-created")
+	namespace(t, base+"-relabelled")
+	d := deployment(t, base+"-relabelled", "web", 1)
+	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
+	relabel(base + "-relabelled")
+	refused(2*time.Second, base+"-relabelled")
+
 	operator.Kill()
 	t.Cleanup(func() { restartOperator(t) })
-
-	created := base + "-created"
-	namespace(t, created, "team", base)
-	d := deployment(t, created, "web", 1)
-	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
-
-	relabelled := base + "-relabelled"
-	namespace(t, relabelled)
-	d = deployment(t, relabelled, "web", 1)
-	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: relabelled}}
-	wantPassed(t, shared.Admin.Patch(t.Context(), ns, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"team":"`+base+`"}}}`))))
-	eventually(t, 2*time.Second, func() error {
-		if err := setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:3"); !apierrors.IsForbidden(err) {
-			return fmt.Errorf("not refused: %v", err)
+	late := []string{base + "-created-late", base + "-relabelled-late"}
+	namespace(t, late[0], "team", base)
+	namespace(t, late[1])
+	relabel(late[1])
+	for _, name := range late {
+		d := deployment(t, name, "web", 1)
+		wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if get(t, ns); ns.Labels[v1alpha1.GatedLabel] != "" {
+			t.Errorf("Namespace %s says that it has a Gate", name)
 		}
-		return nil
-	})
+	}
+	refused(time.Second, base+"-created") // what was governed is
+	refused(time.Second, base+"-relabelled")
+	restartOperator(t)
+	for _, name := range late {
+		refused(5*time.Second, name)
+	}
 }
 
-// TestWindowsGone: when the windows of a target are deleted while no operator runs, the garbage collector opens its gate; the
-// operator takes it away later.
+// TestWindowsGone: when all windows and freezes of a namespace are deleted while no operator runs, the garbage collector takes its Gate
+// away, and with that everything passes; but not while one is left. The operator takes the label away later.
 func TestWindowsGone(t *testing.T) {
 	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
-	mw := window(t, ns, ns, nextYear())
-	gate := gateOf(t, mw)
+	mw, another := window(t, ns, ns, nextYear()), window(t, ns+"-2", ns, nextYear())
+	cf := freeze(t, ns, ns, []v1alpha1.Schedule{nextYear()})
+	gate := gateOf(t, ns)
 	operator.Kill()
 	t.Cleanup(func() { restartOperator(t) })
 	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
-	eventually(t, 10*time.Second, func() error { return setImage(t.Context(), shared.Admin, d, "app:2") })
-	restartOperator(t)
+	wantPassed(t, shared.Admin.Delete(t.Context(), cf))
+	time.Sleep(3 * time.Second) // the garbage collector looks at it
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
+	wantPassed(t, shared.Admin.Delete(t.Context(), another))
 	gone(t, gate)
+	eventually(t, time.Second, func() error { return setImage(t.Context(), shared.Admin, d, "app:2") })
+	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+	wantPassed(t, client.NewDryRunClient(shared.Admin).Delete(t.Context(), space))
+	restartOperator(t)
+	eventually(t, 5*time.Second, func() error {
+		if get(t, space); space.Labels[v1alpha1.GatedLabel] != "" {
+			return fmt.Errorf("the label is still there: %v", space.Labels)
+		}
+		return nil
+	})
 }
-

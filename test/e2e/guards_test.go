@@ -14,32 +14,33 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
+	"fonster.dev/fonster/internal/policygen"
 )
 
 func mergePatch(format string, args ...any) client.Patch {
 	return client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, format, args...))
 }
 
-// guardTests are the tests of the guards, by name.
-var guardTests = map[string]func(*testing.T){
-	"namespace-deleted": TestNamespaceGuard, "namespace-relabelled": TestNamespaceGuard, "status-metadata": TestStatusGuard,
-	"held-labels": TestReservedKeys, "override-notes": TestReservedKeys, "strictest": TestHold, "gate-written": TestGateGuard,
-	"selectors": TestSelectorBounds, "operator": TestOperatorIdentity, "crd-removed": TestAttackOnCRDs,
+// protectionTests are the tests of what protects the gates themselves, by name.
+var protectionTests = map[string]func(*testing.T){
+	"namespace-deleted": TestNamespaceGuard, "namespace-relabelled": TestNamespaceGuard, "object-relabelled": TestRelabelled,
+	"gated-label": TestGatedLabel, "status-metadata": TestStatusGuard, "held-labels": TestReservedKeys, "override-notes": TestReservedKeys,
+	"gate-written": TestGateGuard, "selectors": TestSelectorBounds, "operator": TestOperatorIdentity, "crd-removed": TestAttackOnCRDs,
 }
 
-// TestEveryGuardIsTried keeps the list of guards and their tests together.
-func TestEveryGuardIsTried(t *testing.T) {
+// TestEveryProtectionIsTried keeps the list of protections and their tests together.
+func TestEveryProtectionIsTried(t *testing.T) {
 	known := map[string]bool{}
-	for _, g := range doors.Guards {
+	for _, g := range policygen.Integrity {
 		known[g.Name] = true
-		if guardTests[g.Name] == nil {
-			t.Errorf("guard %s has no test", g.Name)
+		if protectionTests[g.Name] == nil {
+			t.Errorf("protection %s has no test", g.Name)
 		}
 	}
-	for name := range guardTests {
+	for name := range protectionTests {
 		if !known[name] {
-			t.Errorf("there is no guard %s", name)
+			t.Errorf("there is no protection %s", name)
 		}
 	}
 }
@@ -86,10 +87,10 @@ func TestNamespaceGuard(t *testing.T) {
 		"given an owner while frozen":            {owned(shared.Admin, frozen, dead), []string{"Delete of Namespace " + frozen, "change freeze " + frozen}},
 		"given an owner while open":              {owned(shared.Admin, open, dead), nil},
 		"given no owners":                        {owned(shared.Admin, closed, "[]"), nil},
-		"relabelled into a window that is open":  {relabel(base+"-heby", `{"kommun":"`+base+`-tierp"}`), []string{"relabelling Namespace " + base + "-heby", "into a window that is open", "maintenance windows (" + base + "-both)"}},
-		"relabelled out of a closed gate":        {relabel(closed, `{"team":null}`), []string{"relabelling Namespace " + closed, "maintenance windows (" + closed + ")", "Next opening: ", "by " + closed, "Relabel it while"}},
-		"relabelled from one gate to another":    {relabel(closed, `{"team":"another"}`), []string{"relabelling Namespace " + closed}},
-		"relabelled out of a frozen gate":        {relabel(frozen, `{"team":null}`), []string{"relabelling Namespace " + frozen, "change freeze " + frozen + " is in force"}},
+		"relabelled into a window that is open":  {relabel(base+"-heby", `{"kommun":"`+base+`-tierp"}`), []string{"Changing the labels of Namespace " + base + "-heby, by which windows select it,", "maintenance windows (" + base + "-both)"}},
+		"relabelled out of a closed gate":        {relabel(closed, `{"team":null}`), []string{"Changing the labels of Namespace " + closed, "maintenance windows (" + closed + ")", "Next opening: ", "by " + closed, "Change its labels while everything is open"}},
+		"relabelled from one gate to another":    {relabel(closed, `{"team":"another"}`), []string{"Changing the labels of Namespace " + closed}},
+		"relabelled out of a frozen gate":        {relabel(frozen, `{"team":null}`), []string{"Changing the labels of Namespace " + frozen, "change freeze " + frozen + " is in force"}},
 		"relabelled with what no gate selects":   {relabel(closed, `{"note":"seen"}`), nil},
 		"annotated":                              {dry.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: closed}}, mergePatch(`{"metadata":{"annotations":{"note":"seen"}}}`)), nil},
 		"relabelled out of an open gate":         {relabel(open, `{"team":null}`), nil},
@@ -121,7 +122,7 @@ func TestReservedKeys(t *testing.T) {
 	s := newStatefulSet(0)(ns).(*appsv1.StatefulSet)
 	name(s, "db")
 	create(t, s)
-	own := as(t, doors.OperatorUser)
+	own := as(t, policy.OperatorUser)
 	dry := client.NewDryRunClient(shared.Admin)
 	const prefix = "maintenance.fonster.dev/"
 	for _, patch := range []string{
@@ -132,7 +133,7 @@ func TestReservedKeys(t *testing.T) {
 	} {
 		t.Run(patch, func(t *testing.T) {
 			for _, o := range []client.Object{d.DeepCopy(), s.DeepCopy(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}} {
-				wantRefused(t, dry.Patch(t.Context(), o, mergePatch("%s", patch)), "only the operator of Fonster sets, changes or removes "+prefix)
+				wantRefused(t, dry.Patch(t.Context(), o, mergePatch("%s", patch)), prefix+"held", "is managed by Fonster and cannot be changed; leave it out when you copy the object")
 				wantRefused(t, client.NewDryRunClient(own).Patch(t.Context(), o, mergePatch("%s", patch)), "its own marks and notes, and never other labels")
 			}
 		})
@@ -176,7 +177,7 @@ func TestReservedKeys(t *testing.T) {
 	wantRefused(t, own.Patch(t.Context(), d, mergePatch(`{"metadata":{"annotations":{%q:null}}}`, prefix+"override-spent")), "never fewer annotations")
 }
 
-// TestStatusGuard: metadata that the doors and guards watch is not changed through a status, or finalizers of a namespace; a
+// TestStatusGuard: metadata that the rules and protections watch is not changed through a status, or finalizers of a namespace; a
 // status is, with metadata that they do not watch; and the control plane does as it likes.
 func TestStatusGuard(t *testing.T) {
 	ns := testName(t)
@@ -209,8 +210,8 @@ func TestStatusGuard(t *testing.T) {
 					wantPassed(t, patch(shared.Admin, o, p))
 					continue
 				}
-				wantRefused(t, patch(shared.Admin, o, p), "metadata is changed through the resource itself, not through its status", "are not changed through its status")
-				for _, user := range []string{"system:kube-controller-manager", doors.OperatorUser} {
+				wantRefused(t, patch(shared.Admin, o, p), "The metadata of "+kindOf(t, o)+" "+o.GetName()+" cannot be changed through its status; update the "+kindOf(t, o)+" itself")
+				for _, user := range []string{"system:kube-controller-manager", policy.OperatorUser} {
 					wantPassed(t, patch(as(t, user), o, p))
 				}
 				wantPassed(t, patch(as(t, "system:node:n1", "system:nodes"), o, p))
@@ -230,34 +231,49 @@ func TestStatusGuard(t *testing.T) {
 			}
 			return client.NewDryRunClient(shared.Admin).SubResource("finalize").Update(t.Context(), space)
 		}
-		wantRefused(t, finalize("other"), "are not changed through its finalize", "metadata is changed through the resource itself")
+		wantRefused(t, finalize("other"), "The metadata of Namespace "+ns+" cannot be changed through its finalize; update the Namespace itself")
 		wantPassed(t, finalize(""))
 	})
 }
 
-// TestRelabelIntoAnOpenWindow: a workload behind a closed gate does not get into another's window, that is open, by its labels;
-// neither in two requests.
-func TestRelabelIntoAnOpenWindow(t *testing.T) {
+// kindOf is the kind of an object.
+func kindOf(t *testing.T, o client.Object) string {
+	t.Helper()
+	gvk, err := shared.Admin.GroupVersionKindFor(o)
+	wantPassed(t, err)
+	return gvk.Kind
+}
+
+// TestRelabelled: a workload behind a closed gate gets neither into another's window, that is open, by its labels, nor out of its own, nor
+// out of or into a freeze; also not in two requests. Labels that no window of the namespace selects by pass, and all do while nothing is
+// closed for it. A window over another namespace never matters.
+func TestRelabelled(t *testing.T) {
 	ns := testName(t)
 	namespace(t, ns)
-	d := deployment(t, ns, "web", 1)
-	window(t, ns, ns, nextYear())
+	namespace(t, ns+"-elsewhere")
+	d, batch := deployment(t, ns, "web", 1), deployment(t, ns, "batch", 1, func(d *appsv1.Deployment) { d.Labels["tier"] = "batch" })
+	window(t, ns, ns, nextYear(), objects("app", "web"))
 	window(t, ns+"-open", ns, always(), objects("tier", "batch"))
-	window(t, ns+"-elsewhere", ns, always(), objects("tier", "night"), func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.NamespaceSelector.MatchLabels["site"] = "elsewhere" })
-	eventually(t, 10*time.Second, func() error { // the closed gate knows of the other
-		mw := &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: ns}}
-		get(t, mw)
-		gate := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Name: mw.Status.Gate}}
-		get(t, gate)
-		if len(gate.Spec.AlsoOpen) != 2 {
-			return fmt.Errorf("alsoOpen: %v", gate.Spec.AlsoOpen)
-		}
-		return nil
-	})
-	wantRefused(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{"tier":"batch"}}}`)), "of Deployment "+ns+"/web", "into another that is open")
+	window(t, ns+"-elsewhere", ns+"-elsewhere", always(), objects("tier", "night"))
+	relabel := func(d *appsv1.Deployment, labels string) error {
+		return shared.Admin.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":%s}}`, labels))
+	}
+	says := []string{"Changing the labels of Deployment " + ns + "/web is refused", "other windows or change freezes would select it"}
+	wantRefused(t, relabel(d, `{"tier":"batch"}`), says...)
+	wantRefused(t, relabel(d, `{"app":"other"}`), says...)
+	wantRefused(t, relabel(d, `{"app":null,"tier":"batch"}`), says...)
 	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
-	wantPassed(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{"tier":"web"}}}`)))
-	wantPassed(t, shared.Admin.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{"tier":"night"}}}`)))
+	wantPassed(t, relabel(d, `{"tier":"web"}`))
+	wantPassed(t, relabel(d, `{"tier":"night"}`))
+	wantPassed(t, relabel(batch, `{"tier":"web"}`))
+	wantPassed(t, relabel(batch, `{"tier":"batch"}`))
+	wantPassed(t, relabel(batch, `{"app":"web"}`)) // into a closed one, beside the open one
+	wantPassed(t, relabel(batch, `{"tier":null}`)) // and out of the open one
+	wantRefused(t, relabel(batch, `{"tier":"batch"}`), "Changing the labels of Deployment "+ns+"/batch")
+
+	cf := freeze(t, ns+"-freeze", ns, nil, func(cf *v1alpha1.ChangeFreeze) { cf.Spec.ObjectSelector = selector("frozen") })
+	frozen := deployment(t, ns, "frozen", 1)
+	wantRefused(t, relabel(frozen, `{"app":"other"}`), "Changing the labels of Deployment "+ns+"/frozen is refused", "change freeze "+cf.Name)
 }
 
 // TestReplicaSetLeaves: under a window for deletions alone, a ReplicaSet does not walk out of its selector.
@@ -271,7 +287,7 @@ func TestReplicaSetLeaves(t *testing.T) {
 	patch := func(p string) error {
 		return shared.Admin.Patch(t.Context(), rs.DeepCopyObject().(client.Object), mergePatch("%s", p))
 	}
-	wantRefused(t, patch(`{"metadata":{"labels":{"tier":null}}}`), "Delete of ReplicaSet "+ns+"/web", "take it out of the window")
+	wantRefused(t, patch(`{"metadata":{"labels":{"tier":null}}}`), "Changing the labels of ReplicaSet "+ns+"/web", "windows or change freezes would select it")
 	wantPassed(t, patch(`{"metadata":{"labels":{"note":"seen"}}}`))
 }
 
@@ -306,16 +322,81 @@ func TestPodLevelResize(t *testing.T) {
 	}
 }
 
-// TestGateGuard: nobody writes a Gate but the operator and the garbage collector, whatever their rights.
+// TestGateGuard: nobody writes a Gate but the operator and the garbage collector, whatever their rights and by whatever verb.
 func TestGateGuard(t *testing.T) {
 	ns := testName(t)
-	gate := gateOf(t, window(t, ns, ns, nextYear()))
-	forged := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Name: "forged"}, Spec: v1alpha1.GateSpec{Disruptions: []v1alpha1.GateDisruption{{Disruption: v1alpha1.Rollout, State: v1alpha1.GateOpen}}}}
+	namespace(t, ns)
+	namespace(t, ns+"-free")
+	window(t, ns, ns, nextYear())
+	gate := gateOf(t, ns)
+	forged := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Namespace: ns + "-free", Name: v1alpha1.GateName}}
+	const says = "the operator writes the Gate"
 	for _, user := range []string{"kubernetes-admin", "system:kube-scheduler", "system:serviceaccount:fonster-system:default"} {
 		c := client.NewDryRunClient(as(t, user))
-		wantRefused(t, c.Patch(t.Context(), gate.DeepCopy(), mergePatch(`{"spec":{"disruptions":[]}}`)), "the operator writes the Gate")
-		wantRefused(t, c.Delete(t.Context(), gate.DeepCopy()), "the operator writes the Gate")
-		wantRefused(t, c.Create(t.Context(), forged.DeepCopy()), "the operator writes the Gate")
+		wantRefused(t, c.Patch(t.Context(), gate.DeepCopy(), mergePatch(`{"spec":{"targets":[]}}`)), says)
+		wantRefused(t, c.Patch(t.Context(), gate.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:null}}}`, v1alpha1.RefusesLabel)), says)
+		wantRefused(t, c.Patch(t.Context(), gate.DeepCopy(), mergePatch(`{"metadata":{"ownerReferences":null}}`)), says)
+		replaced := gate.DeepCopy()
+		replaced.Spec.Targets[0].Open = true
+		wantRefused(t, c.Update(t.Context(), replaced), says)
+		wantRefused(t, c.Delete(t.Context(), gate.DeepCopy()), says)
+		wantRefused(t, c.DeleteAllOf(t.Context(), &v1alpha1.Gate{}, client.InNamespace(ns)), says)
+		wantRefused(t, c.Create(t.Context(), forged.DeepCopy()), says)
 	}
 	wantPassed(t, client.NewDryRunClient(as(t, "system:serviceaccount:kube-system:generic-garbage-collector")).Delete(t.Context(), gate))
+	wantPassed(t, client.NewDryRunClient(as(t, "system:serviceaccount:kube-system:namespace-controller")).Delete(t.Context(), gate))
+	if _, err := live(t, gate); err != nil {
+		t.Errorf("the Gate is gone: %v", err)
+	}
+}
+
+// TestGatedLabel: nobody but the operator says which namespaces have a Gate: neither is the label taken away where one is, by whatever
+// request, nor set where none is; and a namespace that is deleted goes away with its Gate.
+func TestGatedLabel(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	namespace(t, ns+"-free")
+	window(t, ns, ns, nextYear())
+	operator.Kill() // nobody puts anything right
+	t.Cleanup(func() { restartOperator(t) })
+	gated, free := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns + "-free"}}
+	const says = "The label " + v1alpha1.GatedLabel + " of a Namespace is managed by Fonster and cannot be changed"
+	for _, user := range []string{"kubernetes-admin", "system:kube-controller-manager", "system:serviceaccount:fonster-system:default"} {
+		c := as(t, user)
+		for _, value := range []string{`null`, `"false"`, `""`} {
+			wantRefused(t, c.Patch(t.Context(), gated.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:%s}}}`, v1alpha1.GatedLabel, value)), says)
+		}
+		wantRefused(t, c.Patch(t.Context(), gated.DeepCopy(), mergePatch(`{"metadata":{"labels":null}}`)), says)
+		wantRefused(t, c.Patch(t.Context(), free.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:"true"}}}`, v1alpha1.GatedLabel)), says)
+		for _, object := range []*corev1.Namespace{gated, free} {
+			replaced := object.DeepCopy()
+			get(t, replaced)
+			if object == gated {
+				delete(replaced.Labels, v1alpha1.GatedLabel)
+			} else {
+				replaced.Labels[v1alpha1.GatedLabel] = "true"
+			}
+			wantRefused(t, c.Update(t.Context(), replaced), says)
+		}
+	}
+	wantRefused(t, shared.Admin.Status().Patch(t.Context(), gated.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:null}}}`, v1alpha1.GatedLabel)), "cannot be changed through its status")
+	wantRefused(t, shared.Admin.Delete(t.Context(), gated), "Delete of Namespace")
+
+	// Born with the label, it has no Gate, and nothing is refused; the operator takes the label away.
+	born := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns + "-born", Labels: map[string]string{v1alpha1.GatedLabel: "true"}}}
+	create(t, born)
+	d := deployment(t, born.Name, "web", 1)
+	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
+	restartOperator(t)
+	eventually(t, 5*time.Second, func() error {
+		if get(t, born); born.Labels[v1alpha1.GatedLabel] != "" {
+			return fmt.Errorf("still labelled: %v", born.Labels)
+		}
+		return nil
+	})
+
+	gate := gateOf(t, ns)
+	wantPassed(t, as(t, "system:serviceaccount:kube-system:namespace-controller").Delete(t.Context(), gated))
+	gone(t, gate)
+	gone(t, gated)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // TestOneIdentityForAllControllers: without --use-service-account-credentials every controller is the one user
-// system:kube-controller-manager; governed namespaces must still be deleted, and windows' gates collected.
+// system:kube-controller-manager; governed namespaces must still be deleted, and Gates whose windows are gone collected.
 func TestOneIdentityForAllControllers(t *testing.T) {
 	before := shared
 	t.Cleanup(func() { shared = before })
@@ -26,19 +26,28 @@ func TestOneIdentityForAllControllers(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = single.Stop() })
 	shared = single
-	if _, err := single.StartOperator(context.Background()); err != nil {
+	operator, err := single.StartOperator(context.Background())
+	if err != nil {
 		t.Fatal(err)
 	}
 	namespace(t, "single")
 	d := deployment(t, "single", "web", 2)
 	mw := window(t, "single", "single", nextYear())
+	gate := gateOf(t, "single")
 	wantRefused(t, shared.Admin.Delete(t.Context(), d), "Delete of Deployment")
 
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "single"}}
 	wantRefused(t, shared.Admin.Delete(t.Context(), ns), "Delete of Namespace single")
 	wantPassed(t, as(t, "system:kube-controller-manager").Delete(t.Context(), ns))
 	gone(t, ns) // emptied by the namespace controller, though governed
-	gate := gateOf(t, mw)
+	gone(t, gate)
+
+	namespace(t, "single-2", "team", "single")
+	d = deployment(t, "single-2", "web", 1)
+	inForce(t, mw)
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
+	gate = gateOf(t, "single-2")
+	operator.Kill() // the garbage collector alone
 	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
 	gone(t, gate)
 }

@@ -13,15 +13,16 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/policy"
 	"fonster.dev/fonster/test/cluster"
 )
 
 // thief is a client with a token of the operator's own service account.
 func thief(t *testing.T) client.Client {
 	t.Helper()
-	token, err := shared.ServiceAccountToken(t.Context(), doors.OperatorNamespace, doors.OperatorServiceAccount)
+	token, err := shared.ServiceAccountToken(t.Context(), policy.OperatorNamespace, policy.OperatorServiceAccount)
 	wantPassed(t, err)
 	config := rest.AnonymousClientConfig(shared.Config)
 	config.BearerToken = token
@@ -52,7 +53,7 @@ func TestOperatorIdentity(t *testing.T) {
 	held := deployment(t, ns, "held", 1)
 	wantPassed(t, setImage(t.Context(), shared.Admin, held, "app:2"))
 	get(t, held)
-	if held.Labels[doors.HeldLabel] != doors.HeldWaiting {
+	if held.Labels[v1alpha1.HeldLabel] != v1alpha1.HeldWaiting {
 		t.Fatalf("not held: %v", held.Labels)
 	}
 	c := client.NewDryRunClient(thief(t))
@@ -106,7 +107,7 @@ func TestOperatorIdentity(t *testing.T) {
 				wantPassed(t, err)
 				return
 			}
-			wantRefused(t, err, "the operator of Fonster writes its own marks and notes", tc.says)
+			wantRefused(t, err, "The operator of Fonster writes its own marks and notes", tc.says)
 		})
 	}
 	// Everybody else goes on as before.
@@ -117,7 +118,7 @@ func TestOperatorIdentity(t *testing.T) {
 func TestNotesInProtectedNamespaces(t *testing.T) {
 	d := deployment(t, "kube-system", testName(t), 1)
 	soon := rfc3339(time.Now().Add(time.Hour))
-	patch := mergePatch(`{"metadata":{"labels":{%q:"true"},"annotations":{%q:"INC-1",%q:%q,%q:"anna"}}}`, doors.OverriddenLabel, override.Reason, override.Until, soon, override.By)
+	patch := mergePatch(`{"metadata":{"labels":{%q:"true"},"annotations":{%q:"INC-1",%q:%q,%q:"anna"}}}`, v1alpha1.OverriddenLabel, override.Reason, override.Until, soon, override.By)
 	wantPassed(t, as(t, "anna").Patch(t.Context(), d.DeepCopy(), patch))
 	time.Sleep(4 * time.Second)
 	if log := operator.Log(); strings.Contains(log, "own marks and notes") {
@@ -147,7 +148,7 @@ func TestReleaseByTheOperator(t *testing.T) {
 		get(t, o)
 		newImage(o)
 		wantPassed(t, shared.Admin.Update(t.Context(), o))
-		if o.GetLabels()[doors.HeldLabel] != doors.HeldWaiting {
+		if o.GetLabels()[v1alpha1.HeldLabel] != v1alpha1.HeldWaiting {
 			t.Fatalf("%T is not held: %v", o, o.GetLabels())
 		}
 	}
@@ -163,7 +164,7 @@ func freed(ctx context.Context, objects ...client.Object) error {
 		if err := isSettled(ctx, o); err != nil {
 			return err
 		}
-		if mark := o.GetLabels()[doors.HeldLabel]; mark != "" {
+		if mark := o.GetLabels()[v1alpha1.HeldLabel]; mark != "" {
 			return fmt.Errorf("%T is %s", o, mark)
 		}
 	}

@@ -12,12 +12,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 )
 
 // TestTypeChecking: the API server's own type checker has nothing to say about any policy.
 func TestTypeChecking(t *testing.T) {
-	for _, want := range doors.Policies() {
+	for _, want := range policies().Validating {
 		eventually(t, 30*time.Second, func() error {
 			p := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: want.Name}}
 			get(t, p)

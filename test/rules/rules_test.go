@@ -73,7 +73,7 @@ func TestEveryAlert(t *testing.T) {
 			if r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
 				t.Errorf("%s: severity, summary or description is missing", r.Alert)
 			}
-			for _, label := range []string{"window", "namespace", "gate"} {
+			for _, label := range []string{"window", "namespace"} {
 				if strings.Contains(r.Expr, "by (cluster, "+label+")") && !strings.Contains(r.Annotations["description"], "$labels."+label) {
 					t.Errorf("%s: its description does not name the %s", r.Alert, label)
 				}
