@@ -173,10 +173,10 @@ func (e *evaluation) shown(u *unstructured.Unstructured) runtime.Object {
 }
 
 func (e *evaluation) attributes() admission.Attributes {
-	r := e.request
-	namespace, name := r.where()
-	return admission.NewAttributesRecord(e.object, e.old, r.kind(), namespace, name, r.gvr(), r.Subresource, r.Operation, nil, false,
-		&user.DefaultInfo{Name: r.User, Groups: r.Groups})
+	r := *e.request
+	r.Namespace, r.Name = e.request.where()
+	r.Object, r.Old = e.object, e.old
+	return r.Attributes(&user.DefaultInfo{Name: r.User, Groups: r.Groups})
 }
 
 // Authorize lets the policies ask for rights.
