@@ -94,8 +94,8 @@ func (g *generator) ruleSet(s RuleSet, m mode) {
 	own := decisionDefinitions(m, map[string]string{
 		"labelsKnown": s.LabelsKnown, "kinds": s.kinds(), "ruled": s.ruled(nil), "because": s.because(),
 	})
-	if s.LabelsKnown != "false" {
-		own["relabelled"] = "governedByOthers"
+	if s.Relabelled != "" {
+		own["relabelled"] = s.Relabelled
 	}
 	if s.LabelsNote != "" {
 		own["labelsNote"] = "params.spec.?targets.orValue([]).exists(t, has(t.objectSelector)) ? " + quote(" "+s.LabelsNote) + " : ''"
@@ -158,7 +158,7 @@ var settingOverride = validation{
 // policy, but of an expression only the parts that it needs. The cheapest part is first.
 func (s RuleSet) condition() string {
 	possible := list(s.disruptions(""))
-	if s.LabelsKnown != "false" { // another label may take it out of anything
+	if s.Relabelled != "" { // another label may take it out of anything
 		possible = "disruptions"
 	}
 	if operations := s.operations(); len(operations) == 2 && operations[0] == "DELETE" { // and UPDATE

@@ -44,6 +44,8 @@ type RuleSet struct {
 	// sender chooses: then every target in the namespace may govern. So it is for ReplicaSets and ControllerRevisions of workloads, which
 	// carry the labels of pods.
 	LabelsKnown string
+	// Relabelled is CEL that says of an update whether it takes the object to other windows or freezes by its labels; empty: never.
+	Relabelled string
 	// LabelsNote explains a refusal to somebody whose workload no window selects; empty where requests tell labels.
 	LabelsNote string
 	// Touches is CEL that is false for most harmless requests and costs little; empty: none.

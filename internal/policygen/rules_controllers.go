@@ -8,7 +8,7 @@ import (
 
 // replicas: what the controllers of workloads keep for themselves, edited by hand, and ReplicationControllers.
 var replicas = RuleSet{
-	Name: "replicas", Title: "ReplicaSets, ReplicationControllers, ControllerRevisions", LabelsKnown: "!ofWorkload",
+	Name: "replicas", Title: "ReplicaSets, ReplicationControllers, ControllerRevisions", LabelsKnown: "!ofWorkload", Relabelled: "!ownedByWorkload && governedByOthers",
 	LabelsNote: "ReplicaSets and ControllerRevisions do not carry the labels of their workloads, so those of all workloads of the namespace are governed.",
 	Rules: []Rule{
 		{

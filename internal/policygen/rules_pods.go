@@ -4,7 +4,7 @@ import "fonster.dev/fonster/api/v1alpha1"
 
 // pods: single pods. One that has ended is nobody's any more.
 var pods = RuleSet{
-	Name: "pods", Title: "Pods", LabelsKnown: "true", Touches: "touchesPod",
+	Name: "pods", Title: "Pods", LabelsKnown: "true", Relabelled: "governedByOthers", Touches: "touchesPod",
 	Rules: []Rule{
 		{
 			Name: "pod-image", Disruption: v1alpha1.Rollout, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
