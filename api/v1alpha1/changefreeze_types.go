@@ -61,9 +61,8 @@ type ChangeFreezeSpec struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
-	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
-	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')",message="an audience has small letters a-z, digits and - only, such as osthammar; the name that people read is set by the operator's flag --page-audiences"
 	Audiences []string `json:"audiences,omitempty"`
 }
 
@@ -73,7 +72,8 @@ type ChangeFreezeStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready (the freeze could be read), Enforced (the API server has all that it takes), Active (it is in force now), Governing (some namespace matches).
+	// conditions are Ready (the freeze could be read), Enforced (the API server has all that it takes), Active (it is in force now),
+	// Governing (some namespace matches the selector), Holding (rollouts wait for its end).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

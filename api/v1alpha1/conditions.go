@@ -2,12 +2,12 @@ package v1alpha1
 
 // Types of conditions.
 const (
-	// ConditionReady says whether the object could be read and is in force.
+	// ConditionReady says whether the object could be read. Its message remarks on what is probably not meant.
 	ConditionReady = "Ready"
 	// ConditionEnforced says whether the API server has all that it takes to hold requests against what the object says: every policy
 	// and binding of the operator's version, unchanged, and the Gate of each namespace as last written.
 	ConditionEnforced = "Enforced"
-	// ConditionOpen says whether a window lets disruption pass now.
+	// ConditionOpen says whether an occurrence is in progress, the cutoff counted, and no freeze keeps the window shut.
 	ConditionOpen = "Open"
 	// ConditionAccepting says whether something new may begin now: Open, and not in the cutoff. Scripts wait for it.
 	ConditionAccepting = "Accepting"
@@ -23,7 +23,7 @@ const (
 
 // Reasons of conditions, and of the Events that go with them.
 const (
-	// ReasonCompiled: Ready, the spec was read and is in force.
+	// ReasonCompiled: Ready, the spec was read.
 	ReasonCompiled = "Compiled"
 	// ReasonShortNotice: a planned occurrence became known later than spec.notice before its start.
 	ReasonShortNotice = "ShortNotice"

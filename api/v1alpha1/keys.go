@@ -15,11 +15,12 @@ const (
 	// GatedLabel on a Namespace, with the value "true", says that it has a Gate: the policies look at nothing in other namespaces.
 	GatedLabel = prefix + "gated"
 
-	// RefusesLabel, HoldsLabel and WarnsLabel on a Gate, with the value "true", say what it enforces at any time: by them bindings select
-	// it, so that what a gate does not enforce costs nothing.
+	// RefusesLabel, HoldsLabel, WarnsLabel and NarrowsLabel on a Gate, with the value "true", say what it enforces at any time: by
+	// them bindings select it, so that what a gate does not enforce costs nothing. Narrows: some window or freeze has an objectSelector.
 	RefusesLabel = prefix + "refuses"
 	HoldsLabel   = prefix + "holds"
 	WarnsLabel   = prefix + "warns"
+	NarrowsLabel = prefix + "narrows"
 
 	// HeldLabel says that the rollout of a workload waits (HeldWaiting), or has been let go and is not yet done: in its turn
 	// (HeldReleasing), or outside the queue (HeldLetGo), and then nothing holds it again. Marks are labels, because the controllers of
@@ -53,8 +54,10 @@ const (
 	OverrideByAnnotation = prefix + "override-by"
 	// OverrideFromAnnotation is when it began, and at which generation of its object: TIME/GENERATION.
 	OverrideFromAnnotation = prefix + "override-from"
-	// OverrideSpentAnnotation has the reasons that are used up, one a line, the latest first.
+	// OverrideSpentAnnotation has the reasons that are used up, one a line, the latest first. OverrideSpentLabel, with the value "true",
+	// marks what has it: whoever sets such a reason again is warned, and only of such objects that is asked.
 	OverrideSpentAnnotation = prefix + "override-spent"
+	OverrideSpentLabel      = prefix + "override-spent"
 	// OverrideNoticeAnnotation is a sentence about it for the public.
 	OverrideNoticeAnnotation = prefix + "override-notice"
 

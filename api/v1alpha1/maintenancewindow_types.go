@@ -14,6 +14,8 @@ const (
 )
 
 // MaintenanceWindowSpec says when which workloads may be disrupted, and what happens to those who try at other times.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.release) || has(self.enforcement) && self.enforcement == 'Hold'",message="release is for enforcement Hold: leave it out, or hold rollouts"
 type MaintenanceWindowSpec struct {
 	// title is shown to people, on the page and in calendars. Default: the name of the window.
 	// +optional
@@ -58,7 +60,8 @@ type MaintenanceWindowSpec struct {
 	// cutoff is how long before the end of an occurrence nothing new may begin, such as 30m. Up to 24h.
 	// +optional
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration from 0s to 24h, such as 30m"
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(0|([0-9]{1,9}([.][0-9]{1,9})?(h|m|s|ms|us|ns))+)$') && duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="must be a duration from 0s to 24h, such as 30m; days are not a unit: a day is 24h"
 	Cutoff *metav1.Duration `json:"cutoff,omitempty"`
 
 	// namespaceSelector selects the namespaces that the window governs, by their labels; {} means every namespace.
@@ -99,16 +102,16 @@ type MaintenanceWindowSpec struct {
 	// notice is how long before its start a planned occurrence should be known, such as 168h. Up to 8784h.
 	// +optional
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('8784h')",message="must be a duration from 0s to 8784h, such as 168h"
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(0|([0-9]{1,9}([.][0-9]{1,9})?(h|m|s|ms|us|ns))+)$') && duration(self) >= duration('0s') && duration(self) <= duration('8784h')",message="must be a duration from 0s to 8784h, such as 168h; days are not a unit: a day is 24h"
 	Notice *metav1.Duration `json:"notice,omitempty"`
 
 	// audiences lists whose page and calendar show the window, such as osthammar. Empty: everybody's.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
-	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
-	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')",message="an audience has small letters a-z, digits and - only, such as osthammar; the name that people read is set by the operator's flag --page-audiences"
 	Audiences []string `json:"audiences,omitempty"`
 }
 
@@ -149,9 +152,9 @@ type MaintenanceWindowStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready (the window could be read and is in force), Enforced (the
-	// API server has all that it takes), Open (disruption is allowed now), Governing (some
-	// namespace matches the selector), Holding (rollouts wait), HoldSupported (rollouts can be held).
+	// conditions are Ready (the window could be read), Enforced (the API server has all that it takes), Open (an occurrence is in
+	// progress and no freeze keeps it shut), Accepting (something new may begin now: scripts wait for it), Governing (some namespace
+	// matches the selector), Holding (rollouts wait), HoldSupported (rollouts can be held).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -22,8 +22,8 @@ type Schedule struct {
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=366
-	// +kubebuilder:validation:items:Format=date
-	// +kubebuilder:validation:items:MaxLength=10
+	// +kubebuilder:validation:items:MaxLength=32
+	// +kubebuilder:validation:items:XValidation:rule="!self.startsWith('0000') && (self.matches('^[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))$') || self.matches('^([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][48]|[2468]0|[13579][26])00)-02-29$'))",message="write an existing day as YYYY-MM-DD, such as 2027-06-19"
 	Dates []string `json:"dates,omitempty"`
 
 	// rrule is a recurrence rule of RFC 5545 (section 3.3.10) over days: FREQ is DAILY, WEEKLY, MONTHLY or YEARLY, and
@@ -35,29 +35,33 @@ type Schedule struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('(?i)(^|;)FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY)(;|$)')",message="FREQ must be DAILY, WEEKLY, MONTHLY or YEARLY: the rule speaks of days, startTime and endTime of the time"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('(?i)BY(HOUR|MINUTE|SECOND)=')",message="BYHOUR, BYMINUTE and BYSECOND are not allowed: use startTime and endTime"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('(?i)(DTSTART|RRULE:|EXDATE|RDATE)')",message="give the bare rule, such as FREQ=WEEKLY;BYDAY=SA: DTSTART is startDate, EXDATE is exclusions"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('(?i)(^|;)UNTIL=') || self.matches('(?i)(^|;)UNTIL=[0-9]{8}(;|$)')",message="UNTIL must be a day without a time, as UNTIL=20271231, which is the last possible one"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('(?i)(^|;)BYDAY=') || self.matches('(?i)(^|;)BYDAY=[+-]?[0-9]{0,2}(MO|TU|WE|TH|FR|SA|SU)(,[+-]?[0-9]{0,2}(MO|TU|WE|TH|FR|SA|SU))*(;|$)')",message="BYDAY must list MO, TU, WE, TH, FR, SA or SU; with FREQ=MONTHLY or YEARLY also with a number, such as 3SA, the third Saturday"
 	RRule *string `json:"rrule,omitempty"`
 
 	// startDate is the day from which rrule counts (the date of DTSTART), as YYYY-MM-DD. It may be left out where nothing
 	// depends on it: no COUNT, no INTERVAL, and a BY part or FREQ=DAILY.
 	// +optional
-	// +kubebuilder:validation:Format=date
-	// +kubebuilder:validation:MaxLength=10
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('0000') && (self.matches('^[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))$') || self.matches('^([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][48]|[2468]0|[13579][26])00)-02-29$'))",message="write an existing day as YYYY-MM-DD, such as 2027-06-19"
 	StartDate *string `json:"startDate,omitempty"`
 
 	// cron is a five-field cron expression (minute, hour, day of month, month, day of week) for the starts, read in
 	// spec.timeZone. Example: "0 9 * * 6", Saturdays at 09:00. TZ= and CRON_TZ= are not allowed, nor are @daily and the like.
 	// +optional
-	// +kubebuilder:validation:MinLength=9
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="!self.contains('TZ=')",message="no TZ= in cron: the time zone is spec.timeZone"
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[ \\\\t]*[^ \\\\t]+([ \\\\t]+[^ \\\\t]+){4}[ \\\\t]*$')",message="cron must have five fields: minute, hour, day of month, month, day of week"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[[:space:]]*[^[:space:]]+([[:space:]]+[^[:space:]]+){4}[[:space:]]*$') || self.matches('(?i)^[[:space:]]*([*?]|(0*[0-5]?[0-9])(-(0*[0-5]?[0-9]))?)(/[0-9]+)?(,([*?]|(0*[0-5]?[0-9])(-(0*[0-5]?[0-9]))?)(/[0-9]+)?)*[[:space:]]+([*?]|(0*(1?[0-9]|2[0-3]))(-(0*(1?[0-9]|2[0-3])))?)(/[0-9]+)?(,([*?]|(0*(1?[0-9]|2[0-3]))(-(0*(1?[0-9]|2[0-3])))?)(/[0-9]+)?)*[[:space:]]+([*?]|(0*([1-9]|[12][0-9]|3[01]))(-(0*([1-9]|[12][0-9]|3[01])))?)(/[0-9]+)?(,([*?]|(0*([1-9]|[12][0-9]|3[01]))(-(0*([1-9]|[12][0-9]|3[01])))?)(/[0-9]+)?)*[[:space:]]+([*?]|(0*([1-9]|1[0-2])|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(-(0*([1-9]|1[0-2])|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))?)(/[0-9]+)?(,([*?]|(0*([1-9]|1[0-2])|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(-(0*([1-9]|1[0-2])|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))?)(/[0-9]+)?)*[[:space:]]+[^[:space:]]+[[:space:]]*$')",message="minute must be 0-59, hour 0-23, day of month 1-31, month 1-12 or JAN-DEC: each a value, a range such as 1-5, a step such as */2, or a list of them"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[[:space:]]*[^[:space:]]+([[:space:]]+[^[:space:]]+){4}[[:space:]]*$') || self.matches('(?i)[[:space:]]+([*?]|(0*[0-6]|sun|mon|tue|wed|thu|fri|sat)(-(0*[0-6]|sun|mon|tue|wed|thu|fri|sat))?)(/[0-9]+)?(,([*?]|(0*[0-6]|sun|mon|tue|wed|thu|fri|sat)(-(0*[0-6]|sun|mon|tue|wed|thu|fri|sat))?)(/[0-9]+)?)*[[:space:]]*$')",message="day of week must be 0-6 or SUN-SAT: Sunday is 0, not 7"
 	Cron *string `json:"cron,omitempty"`
 
 	// duration is how long each cron occurrence lasts, as elapsed time: an hour more or less on the clock when daylight
 	// saving begins or ends in it. From 1m to 744h. Example: 11h.
 	// +optional
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('744h')",message="must be a duration from 1m to 744h, such as 11h or 1h30m"
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(0|([0-9]{1,9}([.][0-9]{1,9})?(h|m|s|ms|us|ns))+)$') && duration(self) >= duration('1m') && duration(self) <= duration('744h')",message="must be a duration from 1m to 744h, such as 11h or 1h30m; days are not a unit: a day is 24h"
 	Duration *metav1.Duration `json:"duration,omitempty"`
 
 	// startTime is the wall-clock time at which each occurrence starts, as HH:MM or HH:MM:SS.
@@ -129,7 +133,8 @@ type OverridePolicy struct {
 	// +optional
 	// +default="1h"
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('24h')",message="must be a duration from 1m to 24h, such as 1h"
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(0|([0-9]{1,9}([.][0-9]{1,9})?(h|m|s|ms|us|ns))+)$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')",message="must be a duration from 1m to 24h, such as 1h; days are not a unit: a day is 24h"
 	MaxDuration *metav1.Duration `json:"maxDuration,omitempty"`
 
 	// reasonPattern is a regular expression (RE2) that the reason of an override must match, such as ^(INC|CHG)-[0-9]+.

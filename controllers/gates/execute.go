@@ -84,7 +84,8 @@ func (r *Reconciler) write(ctx context.Context, s step, turned *int, done *outco
 		if err := r.writeGate(ctx, s); err != nil {
 			return gone(err)
 		}
-		logger := log.FromContext(ctx).V(1).WithValues("namespace", s.namespace, "state", s.gate.Spec.Summary.State, "when", s.gate.Spec.Summary.When)
+		summary := s.gate.Spec.Summary
+		logger := log.FromContext(ctx).V(1).WithValues("namespace", s.namespace, "state", summary.State, "when", summary.When, "by", summary.By)
 		switch {
 		case s.before == nil:
 			done.count(&done.created)

@@ -98,7 +98,8 @@ func newBench(t *testing.T, now time.Time, objects ...client.Object) *bench {
 	}).Build()
 	clock := func() time.Time { return b.now }
 	b.Reconciler = &Reconciler{
-		Client: b.Client, Source: &compile.Source{Reader: b.Client}, Now: clock, Support: held.Support{Reader: b.Client}, Enforced: &enforced.State{},
+		Client: b.Client, Source: &compile.Source{Reader: b.Client}, Now: clock, Support: held.Support{Reader: b.Client},
+		Enforced: &enforced.State{},
 		ObserveTransition: func(delay time.Duration) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -186,7 +187,8 @@ func TestFollow(t *testing.T) {
 	}
 	b.relabel("b1", map[string]string{"team": "a"})
 	b.relabel("a2", map[string]string{"team": "b"})
-	b.want("a new namespace, one that comes to be governed, one that is no longer", "create a3", "label a3", "create b1", "label b1", "unlabel a2", "delete a2")
+	b.want("a new namespace, one that comes to be governed, one that is no longer",
+		"create a3", "label a3", "create b1", "label b1", "unlabel a2", "delete a2")
 	b.relabel("a1", map[string]string{v1alpha1.GatedLabel: ""})
 	b.relabel("a2", map[string]string{v1alpha1.GatedLabel: "true"})
 	b.relabel("kube-system", map[string]string{v1alpha1.GatedLabel: "true"})

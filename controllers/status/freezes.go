@@ -98,7 +98,8 @@ func freezeStatus(cf *v1alpha1.ChangeFreeze, view glance, now time.Time) (v1alph
 	status.StartsAt, status.EndsAt = apiTime(state.StartsAt), apiTime(state.EndsAt)
 	status.Upcoming = occurrences(gate.Upcoming(freeze.Schedule, now, v1alpha1.MaxUpcoming), cf.CreationTimestamp)
 	setConditions(&status.Conditions, cf.Generation, now,
-		ready(freeze.Problems, freeze.Schedule, now, "; the freeze is in force until this is corrected", "read", everybody(freeze.Target, cf.Spec.Audiences)...),
+		ready(freeze.Problems, freeze.Schedule, now, "; the freeze is in force until this is corrected", "read",
+			everybody(freeze.Target, cf.Spec.Audiences)...),
 		activeCondition(freeze, state),
 		governing(freeze.Target, view.namespaces),
 	)

@@ -27,11 +27,12 @@ func (o overrules) of(set *gate.Set, all *roster, target gate.Target) string {
 	var where governed
 	var first string
 	for labels := range all.matching(target.Namespaces) {
-		i := slices.IndexFunc(o.refusing(set.Of(labels.labels)), func(w *gate.Window) bool { return w.Target.Objects.Overlaps(target.Objects) })
+		refusing := o.refusing(set.Of(labels.labels))
+		i := slices.IndexFunc(refusing, func(w *gate.Window) bool { return w.Target.Objects.Overlaps(target.Objects) })
 		if i < 0 {
 			continue
 		}
-		if name := o.refusing(set.Of(labels.labels))[i].Name; first == "" || name < first {
+		if name := refusing[i].Name; first == "" || name < first {
 			first = name
 		}
 		where.n += labels.n

@@ -41,7 +41,8 @@ type governed struct {
 
 func newRoster(keys []string) *roster {
 	return &roster{
-		keys: keys, sets: map[string]*labelSet{}, byName: map[string]*labelSet{}, protected: map[string]map[string]string{}, known: map[string]governed{},
+		keys: keys, sets: map[string]*labelSet{}, byName: map[string]*labelSet{},
+		protected: map[string]map[string]string{}, known: map[string]governed{},
 	}
 }
 

@@ -185,7 +185,8 @@ func windowStatus(mw *v1alpha1.MaintenanceWindow, view glance, now time.Time) (v
 	status.OpensAt, status.ClosesAt, status.NothingNewFrom = apiTime(state.OpensAt), apiTime(state.ClosesAt), apiTime(state.NothingNewFrom)
 	status.Upcoming = upcoming(mw, gate.Upcoming(window.Schedule, now, v1alpha1.MaxUpcoming), now)
 	setConditions(&status.Conditions, mw.Generation, now,
-		ready(window.Problems, window.Schedule, now, "; the window stays closed", "read; opens and closes as scheduled", everybody(window.Target, mw.Spec.Audiences)...),
+		ready(window.Problems, window.Schedule, now, "; the window stays closed", "read; opens and closes as scheduled",
+			everybody(window.Target, mw.Spec.Audiences)...),
 		openCondition(window, state),
 		acceptingCondition(window, state),
 		governing(window.Target, view.namespaces),

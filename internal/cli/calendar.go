@@ -33,11 +33,14 @@ type entry struct {
 	End       time.Time `json:"end"`
 	TimeZone  string    `json:"timeZone"`
 	Audiences []string  `json:"audiences,omitempty"`
-	// Frozen is a window's that freezes leave nothing of; Advisory a freeze that only warns.
-	Frozen      bool `json:"frozen,omitempty"`
-	Advisory    bool `json:"advisory,omitempty"`
+	// Frozen is a window's that freezes leave nothing of, PartlyFrozen one of which they take a part; Advisory a freeze that only warns.
+	Frozen       bool `json:"frozen,omitempty"`
+	PartlyFrozen bool `json:"partlyFrozen,omitempty"`
+	Advisory     bool `json:"advisory,omitempty"`
+	// Endless is what has no known start or end: then that of the interval stands there.
+	Endless     bool `json:"endless,omitempty"`
 	description string
-	endless     bool
+	listed      listed
 }
 
 func (e entry) name() string { return e.Window + e.Freeze }
@@ -60,11 +63,13 @@ func newCalendar(r *root) *cobra.Command {
 		Long: `List when windows are open and freezes in force, of files (no cluster needed) or of the cluster.
 
 An occurrence is listed when any part of it lies in [--from, --to). Dates are read in each window's own zone. One that freezes
-leave nothing of is listed as frozen, as cancelled in iCalendar. What has no known start or end is shown from --from and to --to;
-in iCalendar it is left out.`,
+leave nothing of is listed as frozen, as cancelled in iCalendar. What has no known start or end has that of the interval in JSON;
+in iCalendar it is left out.
+
+It says what is wrong with any of them, and ends with exit code 1 then: a check of manifests, before they are applied.`,
 		Example: `  kubectl window calendar -f config/samples/itcentrum-2021.yaml --from 2021-05-01 --to 2022-01-01
   kubectl window calendar --all -o ics > windows.ics`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.validate(); err != nil {
 				return err
@@ -130,21 +135,31 @@ func (o *calendar) execute(ctx context.Context) error {
 		return err
 	}
 	var entries []entry
+	var empty []*schedule.Schedule
+	named := false
 	together := found.compile().Set
 	for _, s := range found.windows {
+		named = named || slices.Contains(s.object.Spec.Audiences, o.audience)
 		window, problems := compile.Window(s.object)
 		failed = o.report(s.where, "MaintenanceWindow", s.object.Name, problems) || failed
 		if window.Schedule != nil && problems.HasTarget() && o.shown(s.object.Spec.Audiences) {
 			listed, all := o.between(window.Schedule)
+			if len(listed) == 0 {
+				empty = append(empty, window.Schedule)
+			}
 			entries = append(entries, ofWindow(s.object, listed, together.Blocking(s.object.Name))...)
 			failed = o.reportRest(s.where, "MaintenanceWindow", s.object.Name, listed, all) || failed
 		}
 	}
 	for _, s := range found.freezes {
+		named = named || slices.Contains(s.object.Spec.Audiences, o.audience)
 		freeze, problems := compile.Freeze(s.object)
 		failed = o.report(s.where, "ChangeFreeze", s.object.Name, problems) || failed
 		if freeze.Schedule != nil && problems.HasTarget() && o.shown(s.object.Spec.Audiences) {
 			listed, all := o.between(freeze.Schedule)
+			if len(listed) == 0 {
+				empty = append(empty, freeze.Schedule)
+			}
 			entries = append(entries, ofFreeze(s.object, listed)...)
 			failed = o.reportRest(s.where, "ChangeFreeze", s.object.Name, listed, all) || failed
 		}
@@ -152,6 +167,16 @@ func (o *calendar) execute(ctx context.Context) error {
 	slices.SortStableFunc(entries, func(a, b entry) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.name(), b.name()))
 	})
+	if o.audience != "" && !named {
+		fmt.Fprintf(o.Err, "warning: no window and no freeze names the audience %s: these are everybody's\n", o.audience)
+	}
+	if len(entries) == 0 && o.output == "text" {
+		if failed {
+			return errReported
+		}
+		_, err := fmt.Fprintln(o.Out, o.nothing(empty))
+		return err
+	}
 	if err := o.write(entries); err != nil {
 		return err
 	}
@@ -173,6 +198,9 @@ func (o *calendar) read(ctx context.Context) (found objects, failed bool, err er
 		failed = true
 	}
 	if len(found.windows)+len(found.freezes) == 0 {
+		if failed {
+			return found, failed, errReported
+		}
 		return found, failed, fmt.Errorf("no MaintenanceWindow and no ChangeFreeze in %s", strings.Join(o.files, ", "))
 	}
 	return found, failed, nil
@@ -209,8 +237,11 @@ func ofWindow(mw *v1alpha1.MaintenanceWindow, list []listed, freezes []gate.Free
 		entries = append(entries, entry{
 			Window: mw.Name, Title: cmp.Or(mw.Spec.Title, mw.Name), Class: string(cmp.Or(mw.Spec.Class, v1alpha1.Planned)),
 			Start: occurrence.Start, End: occurrence.End, TimeZone: mw.Spec.TimeZone, Audiences: mw.Spec.Audiences,
-			Frozen: announce.WhollyFrozen(occurrence.Start, occurrence.End, freezes), description: mw.Spec.Description, endless: occurrence.endless,
+			Frozen: announce.WhollyFrozen(occurrence.Start, occurrence.End, freezes), description: mw.Spec.Description,
+			Endless: occurrence.endless(), listed: occurrence,
 		})
+		last := &entries[len(entries)-1]
+		last.PartlyFrozen = !last.Frozen && touched(occurrence, freezes)
 	}
 	return entries
 }
@@ -220,17 +251,62 @@ func ofFreeze(cf *v1alpha1.ChangeFreeze, list []listed) []entry {
 	for _, occurrence := range list {
 		entries = append(entries, entry{
 			Freeze: cf.Name, Title: cf.Spec.Reason, Start: occurrence.Start, End: occurrence.End,
-			TimeZone: cf.Spec.TimeZone, Audiences: cf.Spec.Audiences, Advisory: cf.Spec.Enforcement == v1alpha1.Warn, endless: occurrence.endless,
+			TimeZone: cf.Spec.TimeZone, Audiences: cf.Spec.Audiences, Advisory: cf.Spec.Enforcement == v1alpha1.Warn,
+			Endless: occurrence.endless(), listed: occurrence,
 		})
 	}
 	return entries
 }
 
-// listed is an occurrence with its start and end in the interval; endless where one is not known.
+// touched says whether any of these freezes takes a part of an occurrence.
+func touched(o listed, freezes []gate.Freeze) bool {
+	return slices.ContainsFunc(freezes, func(f gate.Freeze) bool {
+		if f.Schedule == nil {
+			return true
+		}
+		budget := schedule.Budget
+		list, _ := f.Schedule.Within(o.Start, o.End, &budget)
+		return len(list) > 0
+	})
+}
+
+// nothing says that nothing is in the interval, and what is nearest to it.
+func (o *calendar) nothing(schedules []*schedule.Schedule) string {
+	var last, next time.Time
+	for _, s := range schedules {
+		from, to, err := o.span(s.Location())
+		if err != nil {
+			continue // validate has seen it
+		}
+		budget := schedule.Budget
+		before, _ := s.Within(from.AddDate(-yearsBack, 0, 0), from, &budget)
+		if n := len(before); n > 0 && before[n-1].Start.After(last) {
+			last = before[n-1].Start
+		}
+		if after, found := s.Next(to.Add(-time.Second)); found && (next.IsZero() || after.Start.Before(next)) {
+			next = after.Start
+		}
+	}
+	text := "nothing in this interval"
+	if !last.IsZero() {
+		text += "; the last before it: " + compile.Human(last)
+	}
+	if !next.IsZero() {
+		text += "; the next after it: " + compile.Human(next)
+	}
+	return text
+}
+
+// yearsBack is how far before an empty interval the last occurrence is looked for.
+const yearsBack = 10
+
+// listed is an occurrence with its start and end in the interval, where one is not known.
 type listed struct {
 	schedule.Occurrence
-	endless bool
+	noStart, noEnd bool
 }
+
+func (l listed) endless() bool { return l.noStart || l.noEnd }
 
 // between lists a schedule's occurrences in the interval. What has no known end, such as a freeze until it is deleted, is
 // shown to the end of the interval. It tells whether they are all: one schedule may cost only so much.
@@ -242,7 +318,7 @@ func (o *calendar) between(s *schedule.Schedule) (list []listed, all bool) {
 	budget := schedule.Budget
 	found, all := s.Within(from, to, &budget)
 	for _, occurrence := range found {
-		l := listed{Occurrence: occurrence, endless: occurrence.Start.IsZero() || occurrence.End.IsZero()}
+		l := listed{Occurrence: occurrence, noStart: occurrence.Start.IsZero(), noEnd: occurrence.End.IsZero()}
 		if l.Start.IsZero() {
 			l.Start = from.In(s.Location())
 		}
@@ -270,7 +346,7 @@ func (o *calendar) write(entries []entry) error {
 func events(entries []entry, now time.Time) []ical.Event {
 	var events []ical.Event
 	for _, e := range entries {
-		if e.endless {
+		if e.Endless {
 			continue // it would be another event each time
 		}
 		kind, categories := ical.Window, []string{ical.Window, strings.ToLower(e.Class)}
@@ -286,10 +362,6 @@ func events(entries []entry, now time.Time) []ical.Event {
 }
 
 func writeText(w io.Writer, entries []entry) error {
-	if len(entries) == 0 {
-		_, err := fmt.Fprintln(w, "nothing in this interval")
-		return err
-	}
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "START\tEND\tLENGTH\tNAME\tTITLE")
 	for _, e := range entries {
@@ -302,17 +374,27 @@ func writeText(w io.Writer, entries []entry) error {
 		case e.Class == string(v1alpha1.Emergency):
 			title = "EMERGENCY: " + title
 		}
-		if e.Frozen {
+		switch {
+		case e.Frozen:
 			title = "FROZEN: " + title
+		case e.PartlyFrozen:
+			title = "PARTLY FROZEN: " + title
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", compile.Human(e.Start), compile.Human(e.End), length(e.End.Sub(e.Start)), e.name(), title)
+		start, end, lasts := compile.Human(e.Start), compile.Human(e.End), length(e.End.Sub(e.Start))
+		if e.listed.noStart {
+			start, lasts = "no start is known", "-"
+		}
+		if e.listed.noEnd {
+			end, lasts = "no end is known", "-"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", start, end, lasts, e.name(), title)
 	}
 	return table.Flush()
 }
 
 // length writes a duration for people: 11h, 1h30m, 45m.
 func length(d time.Duration) string {
-	text := d.String()
+	text := d.Round(time.Second).String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
 	}

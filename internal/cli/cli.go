@@ -7,16 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,11 +34,11 @@ type Streams struct {
 // root is what all commands share.
 type root struct {
 	Streams
-	now        func() time.Time
+	now func() time.Time
+	// zone is where the reader is: times are told in it, unless they are a window's own.
+	zone       *time.Location
 	kubeconfig string
-	context    string
-	as         string
-	asGroups   []string
+	overrides  clientcmd.ConfigOverrides
 	// connect returns a client of the cluster; replaced in tests.
 	connect func() (client.Client, error)
 }
@@ -47,7 +48,7 @@ var errReported = errors.New("reported")
 
 // Run runs the plugin and returns its exit code: 0, or 1 when something went wrong, or 2 when the command line is wrong.
 func Run(ctx context.Context, args []string, streams Streams, now func() time.Time) int {
-	r := &root{Streams: streams, now: now}
+	r := &root{Streams: streams, now: now, zone: time.Local}
 	r.connect = r.cluster
 	return r.run(ctx, args)
 }
@@ -58,13 +59,13 @@ func (r *root) run(ctx context.Context, args []string) int {
 	command.SetIn(r.In)
 	command.SetOut(r.Out)
 	command.SetErr(r.Err)
-	err := command.ExecuteContext(ctx)
+	ran, err := command.ExecuteContextC(ctx)
 	var usage usageError
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &usage):
-		fmt.Fprintf(r.Err, "error: %v\nSee 'kubectl window --help'.\n", err)
+		fmt.Fprintf(r.Err, "error: %v\nSee '%s --help'.\n", err, ran.CommandPath())
 		return 2
 	case !errors.Is(err, errReported):
 		fmt.Fprintf(r.Err, "error: %v\n", err)
@@ -84,24 +85,60 @@ func (r *root) command() *cobra.Command {
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl window"},
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          known,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	command.CompletionOptions.HiddenDefaultCmd = true
+	command.SuggestionsMinimumDistance = 2
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	command.PersistentFlags().StringVar(&r.kubeconfig, "kubeconfig", "", "path of the kubeconfig (default: KUBECONFIG, or ~/.kube/config)")
-	command.PersistentFlags().StringVar(&r.context, "context", "", "context of the kubeconfig to use")
-	command.PersistentFlags().StringVar(&r.as, "as", "", "user to impersonate")
-	command.PersistentFlags().StringSliceVar(&r.asGroups, "as-group", nil, "group to impersonate; may be repeated")
+	flags := clientcmd.RecommendedConfigOverrideFlags("") // as kubectl has them
+	flags.ContextOverrideFlags.Namespace.LongName = ""    // for the commands that look at one: elsewhere it must not be taken in silence
+	clientcmd.BindOverrideFlags(&r.overrides, command.PersistentFlags(), flags)
 	command.AddCommand(newCalendar(r), newStatus(r), newHeld(r), newClose(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r))
 	return command
+}
+
+// known refuses what is no command, and suggests one.
+func known(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		return usagef("unknown command %q: did you mean %s?", args[0], strings.Join(near, " or "))
+	}
+	return usagef("unknown command %q", args[0])
+}
+
+// none says that a command takes no arguments.
+func none(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%q: no argument is expected here", args[0])
+	}
+	return nil
+}
+
+// forbidden says in words of our own what somebody may not read.
+func forbidden(err error, what, right string) error {
+	if !apierrors.IsForbidden(err) {
+		return fmt.Errorf("reading %s: %w", what, err)
+	}
+	return fmt.Errorf("you may not read %s: ask for %s (%w)", what, right, err)
+}
+
+// human tells an instant where the reader is.
+func (r *root) human(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return compile.Human(t.In(r.zone))
 }
 
 // config reads the kubeconfig.
 func (r *root) config() clientcmd.ClientConfig {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = r.kubeconfig
-	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: r.context})
+	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &r.overrides)
 }
 
 // defaultNamespace is that of the kubeconfig's context.
@@ -118,7 +155,6 @@ func (r *root) cluster() (client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no cluster to talk to: set KUBECONFIG or --kubeconfig: %w", err)
 	}
-	config.Impersonate = rest.ImpersonationConfig{UserName: r.as, Groups: r.asGroups}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(v1alpha1.AddToScheme(scheme), rbacv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme)); err != nil {
 		return nil, err
@@ -146,11 +182,15 @@ func (r *root) read(ctx context.Context) (objects, client.Client, error) {
 	}
 	var windows v1alpha1.MaintenanceWindowList
 	var freezes v1alpha1.ChangeFreezeList
-	if err := errors.Join(c.List(ctx, &windows), c.List(ctx, &freezes)); err != nil {
+	err = c.List(ctx, &windows)
+	if err == nil {
+		err = c.List(ctx, &freezes)
+	}
+	if err != nil {
 		if meta.IsNoMatchError(err) {
 			return objects{}, nil, errors.New("the cluster does not know MaintenanceWindows: install Fonster there first, with 'make install'")
 		}
-		return objects{}, nil, fmt.Errorf("reading the cluster's windows: %w", err)
+		return objects{}, nil, forbidden(err, "the cluster's windows and freezes", "a ClusterRoleBinding to fonster-viewer")
 	}
 	var o objects
 	for i := range windows.Items {

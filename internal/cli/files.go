@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/json"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -123,16 +124,26 @@ func (o *objects) addDocument(where string, document []byte) error {
 		return nil
 	case meta.Kind == "MaintenanceWindow":
 		mw := &v1alpha1.MaintenanceWindow{}
-		if err := sigsyaml.UnmarshalStrict(document, mw); err != nil {
+		if err := unmarshal(document, mw); err != nil {
 			return err
 		}
 		o.windows = append(o.windows, source[*v1alpha1.MaintenanceWindow]{mw, where})
 	case meta.Kind == "ChangeFreeze":
 		cf := &v1alpha1.ChangeFreeze{}
-		if err := sigsyaml.UnmarshalStrict(document, cf); err != nil {
+		if err := unmarshal(document, cf); err != nil {
 			return err
 		}
 		o.freezes = append(o.freezes, source[*v1alpha1.ChangeFreeze]{cf, where})
 	}
 	return nil
+}
+
+// unmarshal reads a document as strictly as the API server does: names of fields in their own case, none twice and none unknown.
+func unmarshal(document []byte, into any) error {
+	content, err := sigsyaml.YAMLToJSONStrict(document)
+	if err != nil {
+		return err
+	}
+	wrong, err := json.UnmarshalStrict(content, into)
+	return errors.Join(append(wrong, err)...)
 }

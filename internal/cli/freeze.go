@@ -38,8 +38,10 @@ deleted. Without --namespaces it stops them everywhere.`,
 		Example: `  kubectl window freeze --reason "Val: inga ändringar"
   kubectl window freeze driftstopp --namespaces kommun=osthammar --reason "Felsökning pågår"
   kubectl window unfreeze driftstopp`,
-		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("%q: one name at most", strings.Join(args, " "))
+			}
 			if strings.TrimSpace(o.reason) == "" {
 				return usagef("--reason is missing: it is what those read who are refused")
 			}
@@ -99,7 +101,7 @@ func (o *freezeCommand) execute(ctx context.Context) error {
 	return err
 }
 
-// awaitInForce waits for a moment until some Gate shows the freeze. One that is hidden by another freeze of its target is in
+// awaitInForce waits for a moment until some Gate shows the freeze. One that no Gate has room for, or that governs nothing yet, is in
 // force as well, as its status says.
 func (o *freezeCommand) awaitInForce(ctx context.Context, c client.Client) bool {
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 3*time.Second, true, func(ctx context.Context) (bool, error) {
@@ -108,10 +110,8 @@ func (o *freezeCommand) awaitInForce(ctx context.Context, c client.Client) bool 
 			return false, err
 		}
 		for i := range gates.Items {
-			for _, d := range gates.Items[i].Spec.Disruptions {
-				if slices.ContainsFunc(d.Freezes, func(f v1alpha1.GateFreeze) bool { return f.Name == o.name && f.Active }) {
-					return true, nil
-				}
+			if slices.ContainsFunc(gates.Items[i].Spec.Freezes, func(f v1alpha1.GateFreeze) bool { return f.Name == o.name && f.Active }) {
+				return true, nil
 			}
 		}
 		var cf v1alpha1.ChangeFreeze
@@ -126,8 +126,10 @@ func newUnfreeze(r *root) *cobra.Command {
 		Use:     "unfreeze NAME...",
 		Short:   "End a change freeze",
 		Example: "  kubectl window unfreeze driftstopp",
-		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("name a change freeze to end: see 'kubectl get cf'")
+			}
 			cluster, err := r.connect()
 			if err != nil {
 				return err

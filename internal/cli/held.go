@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
@@ -20,7 +22,9 @@ import (
 // heldCommand lists what waits.
 type heldCommand struct {
 	*root
-	output string
+	output    string
+	namespace string
+	all       bool
 }
 
 // heldReport is one held rollout, as JSON has it.
@@ -30,10 +34,15 @@ type heldReport struct {
 	Name      string   `json:"name"`
 	Windows   []string `json:"windows"`
 	Since     string   `json:"since,omitempty"`
+	// Priority is that of the annotation release-priority.
+	Priority int `json:"priority"`
 	// Position is its place in the queue of its window, from 1 on; 0: it has been released.
 	Position int    `json:"position"`
 	OpensAt  string `json:"opensAt,omitempty"`
 	When     string `json:"when"`
+
+	since time.Time
+	opens string
 }
 
 func newHeld(r *root) *cobra.Command {
@@ -42,15 +51,25 @@ func newHeld(r *root) *cobra.Command {
 		Use:   "held [WINDOW...]",
 		Short: "List the rollouts that wait for a window",
 		Long: `List the rollouts that wait for a window, in the order in which they will be released; and those released that are not yet
-known to be done. It reads only what carries the mark of a held rollout.`,
+known to be done. It reads only what carries the mark of a held rollout. With -n the rights in that namespace are enough, besides
+that to read windows.`,
+		Example: `  kubectl window held
+  kubectl window held -n osthammar
+  kubectl window held osthammar-saturdays -o json`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.output != "text" && o.output != "json" {
 				return usagef("-o %s: want text or json", o.output)
 			}
+			if o.all && o.namespace != "" {
+				return usagef("-n names one namespace, -A means all: give one of them")
+			}
 			return o.execute(c.Context(), args)
 		},
 	}
-	command.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
+	flags := command.Flags()
+	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
+	flags.StringVarP(&o.namespace, "namespace", "n", "", "only what waits in this namespace (default: in all)")
+	flags.BoolVarP(&o.all, "all-namespaces", "A", false, "what waits in all namespaces: the default")
 	return command
 }
 
@@ -65,9 +84,13 @@ func (o *heldCommand) execute(ctx context.Context, names []string) error {
 		}
 	}
 	now := o.now()
-	all, err := held.List(ctx, c, compiled.Set, now)
+	var reader client.Reader = c
+	if o.namespace != "" {
+		reader = oneNamespace{c, o.namespace}
+	}
+	all, err := held.List(ctx, reader, compiled.Set, now)
 	if err != nil {
-		return fmt.Errorf("reading what is held: %w", err)
+		return forbidden(err, "what is held", "the ClusterRole view, or name a namespace with -n")
 	}
 	reports := []heldReport{}
 	places := map[string]int{}
@@ -75,12 +98,9 @@ func (o *heldCommand) execute(ctx context.Context, names []string) error {
 		if len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return slices.Contains(w.Windows, name) }) {
 			return
 		}
-		r := heldReport{Kind: w.Kind, Namespace: w.Meta.Namespace, Name: w.Meta.Name, Windows: w.Windows, Position: position, When: when}
-		if !w.Since.IsZero() {
-			r.Since = w.Since.Format(time.RFC3339)
-		}
-		if !w.Verdict.OpensAt.IsZero() {
-			r.OpensAt = w.Verdict.OpensAt.Format(time.RFC3339)
+		r := heldReport{
+			Kind: w.Kind, Namespace: w.Meta.Namespace, Name: w.Meta.Name, Windows: w.Windows, Position: position, When: when, Priority: w.Priority,
+			Since: instant(w.Since), OpensAt: instant(w.Verdict.OpensAt), since: w.Since, opens: strings.TrimPrefix(when, "opens "),
 		}
 		reports = append(reports, r)
 	}
@@ -132,15 +152,37 @@ func (o *heldCommand) write(reports []heldReport) error {
 		return err
 	}
 	table := tabwriter.NewWriter(o.Out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "OBJECT\tWINDOW\tSINCE\tPOSITION\tOPENS")
+	fmt.Fprintln(table, "OBJECT\tWINDOW\tSINCE\tPRIORITY\tPOSITION\tOPENS")
 	for _, r := range reports {
 		position := "-"
 		if r.Position > 0 {
 			position = fmt.Sprint(r.Position)
 		}
-		fmt.Fprintf(table, "%s %s/%s\t%s\t%s\t%s\t%s\n", r.Kind, r.Namespace, r.Name, strings.Join(r.Windows, ","), r.Since, position, r.When)
+		fmt.Fprintf(table, "%s %s/%s\t%s\t%s\t%d\t%s\t%s\n",
+			r.Kind, r.Namespace, r.Name, strings.Join(r.Windows, ","), o.human(r.since), r.Priority, position, r.opens)
 	}
 	return table.Flush()
+}
+
+// oneNamespace reads one namespace alone, for who has rights there only.
+type oneNamespace struct {
+	client.Reader
+	name string
+}
+
+// List reads what is in the namespace; of Namespaces, itself.
+func (r oneNamespace) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	metadata, is := list.(*metav1.PartialObjectMetadataList)
+	if !is || metadata.Kind != "NamespaceList" {
+		return r.Reader.List(ctx, list, append(options, client.InNamespace(r.name))...)
+	}
+	ns := metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(metadata.GroupVersionKind().GroupVersion().WithKind("Namespace"))
+	if err := r.Get(ctx, client.ObjectKey{Name: r.name}, &ns); err != nil {
+		return err
+	}
+	metadata.Items = []metav1.PartialObjectMetadata{ns}
+	return nil
 }
 
 func newClose(r *root) *cobra.Command {
@@ -149,6 +191,7 @@ func newClose(r *root) *cobra.Command {
 		Short: "End the occurrence of a window that is in progress: the work is done",
 		Long: `End the occurrence of a window that is in progress, before its time. Its gate closes at once, and opens again with the next
 occurrence. It takes the right to patch the MaintenanceWindow.`,
+		Example: "  kubectl window close third-saturday",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("name one window to close: see 'kubectl get mw'")
@@ -179,6 +222,6 @@ func (r *root) closeWindow(ctx context.Context, name string) error {
 		return fmt.Errorf("closing window %s: %w", name, err)
 	}
 	_, err = fmt.Fprintf(r.Out, "window %s is closed; it was planned until %s (used %s of %s)\n", name, compile.Human(current.End),
-		now.Sub(current.Start).Round(time.Second), current.End.Sub(current.Start))
+		length(now.Sub(current.Start)), length(current.End.Sub(current.Start)))
 	return err
 }

@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/override"
 )
@@ -35,6 +34,8 @@ type overrideCommand struct {
 	end       bool
 	namespace string
 	output    string
+	// began is when the command began, in whole seconds.
+	began time.Time
 }
 
 // overridden is what came of it, as JSON has it.
@@ -63,18 +64,18 @@ var shortNames = map[string]string{"deploy": "deployment", "sts": "statefulset",
 func newOverride(r *root) *cobra.Command {
 	o := &overrideCommand{root: r}
 	command := &cobra.Command{
-		Use:   "override TYPE/NAME --reason REASON",
+		Use:   "override (TYPE/NAME | TYPE NAME) --reason REASON",
 		Short: "Let an emergency through for a workload or a namespace",
 		Long: `Let an emergency through outside the maintenance windows: for some time, whoever may change the workload (or everything in the
-namespace) may do so. It takes the right to override (verb override) one of the windows that govern it, ends by itself, and is
-recorded and announced. TYPE is deployment, statefulset, daemonset or namespace.`,
+namespace) may do so. It takes the right to override (verb override) any one of the windows that govern it, ends by itself, and is
+recorded and announced. In a change freeze it takes the right to override that too, and freezes without overrides let nothing
+pass. TYPE is deployment, statefulset, daemonset or namespace.`,
 		Example: `  kubectl window override deploy/web -n osthammar --reason "INC-1234 disken full" --for 30m
   kubectl window override ns/osthammar --reason "INC-1234" --notice "Säkerhetsuppdatering av e-tjänster."
   kubectl window override deploy/web -n osthammar --reason "INC-1234" --dry-run   # may I? and if not, who may?
   kubectl window override deploy/web -n osthammar --end`,
-		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := o.complete(args[0]); err != nil {
+			if err := o.complete(strings.Join(args, "/")); err != nil {
 				return err
 			}
 			return o.execute(c.Context())
@@ -93,7 +94,8 @@ recorded and announced. TYPE is deployment, statefulset, daemonset or namespace.
 
 func (o *overrideCommand) complete(argument string) error {
 	kind, name, found := strings.Cut(argument, "/")
-	kind = strings.TrimSuffix(strings.ToLower(kind), "s")
+	kind, _, _ = strings.Cut(strings.ToLower(kind), ".") // deployments.apps
+	kind = strings.TrimSuffix(kind, "s")
 	for short, long := range shortNames {
 		if kind == short || kind+"s" == short {
 			kind = long
@@ -101,7 +103,7 @@ func (o *overrideCommand) complete(argument string) error {
 	}
 	gvk, known := overridableKinds[kind]
 	switch {
-	case !found || name == "" || !known:
+	case !found || name == "" || strings.Contains(name, "/") || !known:
 		return usagef("%q: want deployment/NAME, statefulset/NAME, daemonset/NAME or namespace/NAME", argument)
 	case o.end && (o.reason != "" || o.length != 0):
 		return usagef("--end takes neither --reason nor --for")
@@ -129,6 +131,7 @@ func (o *overrideCommand) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	o.began = o.now().UTC().Truncate(time.Second)
 	annotations := map[string]any{override.Reason: nil}
 	if !o.end {
 		annotations[override.Reason] = o.reason
@@ -144,7 +147,7 @@ func (o *overrideCommand) execute(ctx context.Context) error {
 		err = o.patchUnaided(ctx, c, annotations)
 	} else {
 		if o.length > 0 {
-			annotations[override.Until] = o.now().Add(o.length).UTC().Format(time.RFC3339)
+			annotations[override.Until] = o.began.Add(o.length).Format(time.RFC3339)
 		}
 		err = o.patch(ctx, c, annotations, nil)
 	}
@@ -217,16 +220,16 @@ func (o *overrideCommand) patchUnaided(ctx context.Context, c client.Client, ann
 		return fmt.Errorf("asking the API server who you are: %w", err)
 	}
 	length := time.Hour // a window's default
-	if gates, err := o.gates(ctx, c); err == nil {
-		length = longest(gates)
+	if g, err := o.governed(ctx, c); err == nil {
+		length = g.longest()
 	}
 	length -= min(time.Minute, length/10) // the API server's clock may be behind this one
 	if o.length > 0 {
 		length = min(o.length, length)
 	}
 	annotations[override.By] = review.Status.UserInfo.Username
-	annotations[override.Until] = o.now().Add(length).UTC().Format(time.RFC3339)
-	return o.patch(ctx, c, annotations, map[string]any{doors.OverriddenLabel: "true"})
+	annotations[override.Until] = o.began.Add(length).Format(time.RFC3339)
+	return o.patch(ctx, c, annotations, map[string]any{v1alpha1.OverriddenLabel: "true"})
 }
 
 func (o *overrideCommand) report(list []need) error {
@@ -252,12 +255,21 @@ func (o *overrideCommand) report(list []need) error {
 	case o.dryRun && len(missing(list)) > 0:
 		_, err = fmt.Fprintf(o.Out, "%s: you may set the override, but a change freeze stops what you change under it (dry run)\n", object)
 	case o.dryRun:
-		_, err = fmt.Fprintf(o.Out, "%s: you may override it, until %s (dry run)\n", object, result.Until)
+		_, err = fmt.Fprintf(o.Out, "%s: you may override it, until %s (dry run)\n", object, o.human(current.Until))
 	default:
-		_, err = fmt.Fprintf(o.Out, "%s: overridden by %s until %s (%s)\nIt ends by itself; before that with: kubectl window override %s/%s%s --end\n", object, current.By, result.Until,
-			current.Until.Sub(o.now()).Round(time.Second), strings.ToLower(o.target.Kind), o.target.Name, choose(o.target.Namespace != "", " -n "+o.target.Namespace, ""))
+		_, err = fmt.Fprintf(o.Out, "%s: overridden by %s until %s (%s)\nIt ends by itself; before that with: kubectl window override %s/%s%s --end\n",
+			object, current.By, o.human(current.Until), length(o.lasts(current)), strings.ToLower(o.target.Kind), o.target.Name, choose(o.target.Namespace != "", " -n "+o.target.Namespace, ""))
 	}
 	return err
+}
+
+// lasts is how long an override stands in all, by the clock that began it.
+func (o *overrideCommand) lasts(current override.Override) time.Duration {
+	from := o.began
+	if asked := o.began.Add(o.length); !current.Until.Equal(asked) && !current.From.IsZero() {
+		from = current.From
+	}
+	return current.Until.Sub(from).Round(time.Second)
 }
 
 // overridesCommand lists what was overridden.
@@ -277,7 +289,9 @@ func newOverrides(r *root) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "overrides",
 		Short: "List the emergency overrides: those that stand, and the last that have ended",
-		Args:  cobra.NoArgs,
+		Example: `  kubectl window overrides
+  kubectl window overrides -o json | jq '.[] | select(.stands)'`,
+		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if o.output != "text" && o.output != "json" {
 				return usagef("-o %s: want text or json", o.output)
@@ -324,18 +338,19 @@ func (o *overridesCommand) write(list []overridesReport) error {
 	table := tabwriter.NewWriter(o.Out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "OBJECT\tSTATE\tFROM\tUNTIL\tBY\tCHANGED\tWINDOWS\tREASON")
 	for _, r := range list {
-		state, until := "Stands", r.Until.UTC()
+		state, until := "Stands", r.Until.Time
 		if !r.Stands {
 			state = string(r.Ended)
 			if r.EndedAt != nil {
-				until = r.EndedAt.UTC()
+				until = r.EndedAt.Time
 			}
 		}
 		changed := choose(r.ToGeneration > r.FromGeneration, "yes", "no")
 		if strings.HasPrefix(r.Object, "Namespace ") {
 			changed = "-"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Object, state, r.From.UTC().Format(time.RFC3339), until.Format(time.RFC3339), r.By, changed, strings.Join(r.Windows, ","), r.Reason)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Object, state,
+			o.human(r.From.Time), o.human(until), r.By, changed, strings.Join(r.Windows, ","), r.Reason)
 	}
 	return table.Flush()
 }

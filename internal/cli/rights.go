@@ -11,13 +11,13 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
 )
 
 const (
@@ -37,96 +37,131 @@ type need struct {
 	Have bool `json:"have"`
 }
 
-// governing are the gates that govern an object with these labels, or, without, anything in a namespace.
-func governing(gates []v1alpha1.Gate, namespace string, namespaceLabels labels.Set, objectLabels *labels.Set) ([]v1alpha1.Gate, error) {
-	if doors.Protected(namespace) {
-		return nil, nil
-	}
-	var list []v1alpha1.Gate
-	for i := range gates {
-		spec := &gates[i].Spec
-		governs, err := selects(&spec.NamespaceSelector, namespaceLabels)
-		if err == nil && governs && objectLabels != nil && spec.ObjectSelector != nil {
-			governs, err = selects(spec.ObjectSelector, *objectLabels)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("gate %s: %w", gates[i].Name, err)
-		}
-		if governs {
-			list = append(list, gates[i])
-		}
-	}
-	return list, nil
+// governed is what governs an object, or, of a Namespace, anything in it.
+type governed struct {
+	targets []v1alpha1.GateTarget
+	freezes []v1alpha1.GateFreeze
 }
 
-// longest is how long an override may stand that passes gates, the strictest of them counted; an hour, where none says it.
-func longest(gates []v1alpha1.Gate) time.Duration {
-	var shortest time.Duration
-	for i := range gates {
-		if o := gates[i].Spec.Overrides; o != nil && (shortest == 0 || o.MaxDuration.Duration < shortest) {
-			shortest = o.MaxDuration.Duration
+// governing is the part of a Gate that governs an object with these labels, or, without, anything in the namespace.
+func governing(g *v1alpha1.Gate, objectLabels *labels.Set) (governed, error) {
+	var result governed
+	if g == nil {
+		return result, nil
+	}
+	for _, t := range g.Spec.Targets {
+		if is, err := selects(t.ObjectSelector, objectLabels); err != nil {
+			return governed{}, err
+		} else if is {
+			result.targets = append(result.targets, t)
 		}
 	}
-	return cmp.Or(shortest, time.Hour)
+	for _, f := range g.Spec.Freezes {
+		if is, err := selects(f.ObjectSelector, objectLabels); err != nil {
+			return governed{}, err
+		} else if is {
+			result.freezes = append(result.freezes, f)
+		}
+	}
+	return result, nil
 }
 
-// needs lists what gates ask of an override that is to pass them: a right for each gate's windows, and one for each freeze in force.
-func needs(gates []v1alpha1.Gate, now time.Time) []need {
-	var list []need
-	add := func(n need) {
-		if !slices.ContainsFunc(list, func(m need) bool { return m.Resource == n.Resource && slices.Equal(m.Names, n.Names) }) {
-			list = append(list, n)
+// narrows says whether anything in a Gate depends on the labels of an object.
+func narrows(g *v1alpha1.Gate) bool {
+	return g != nil && (slices.ContainsFunc(g.Spec.Targets, func(t v1alpha1.GateTarget) bool { return t.ObjectSelector != nil }) ||
+		slices.ContainsFunc(g.Spec.Freezes, func(f v1alpha1.GateFreeze) bool { return f.ObjectSelector != nil }))
+}
+
+// longest is how long an override may stand, the strictest window and freeze counted; an hour, where none says it.
+func (g governed) longest() time.Duration {
+	var all []time.Duration
+	for _, t := range g.targets {
+		if t.Overrides != nil {
+			all = append(all, t.Overrides.MaxDuration.Duration)
 		}
 	}
-	for i := range gates {
-		spec := &gates[i].Spec
-		if spec.Overrides != nil && len(spec.Overrides.Windows) > 0 {
-			add(need{Resource: windowsResource, Names: spec.Overrides.Windows})
+	for _, f := range g.freezes {
+		if f.Overrides != nil && f.Enforcement != v1alpha1.Warn {
+			all = append(all, f.Overrides.MaxDuration.Duration)
 		}
-		for _, d := range spec.Disruptions {
-			for _, f := range d.Freezes {
-				if f.Enforcement == v1alpha1.Deny && (f.Active || f.StartsAt != nil && !now.Before(f.StartsAt.Time)) {
-					for _, name := range append([]string{f.Name}, f.Also...) {
-						add(need{Resource: freezesResource, Names: []string{name}, Impossible: !f.Overridable})
-					}
+	}
+	if len(all) == 0 {
+		return time.Hour
+	}
+	return slices.Min(all)
+}
+
+// needs lists what an override takes that is to pass: the right to any one of the windows, as many as the policies ask for, and to each
+// freeze in force.
+func (g governed) needs(now time.Time) []need {
+	var windows []string
+	for _, t := range g.targets {
+		if t.Overrides != nil {
+			for _, name := range t.Overrides.Windows {
+				if !slices.Contains(windows, name) {
+					windows = append(windows, name)
 				}
 			}
 		}
 	}
+	var list []need
+	if len(windows) > 0 {
+		list = append(list, need{Resource: windowsResource, Names: windows[:min(len(windows), v1alpha1.MaxOverrideWindows)]})
+	}
+	inForce := slices.DeleteFunc(slices.Clone(g.freezes), func(f v1alpha1.GateFreeze) bool {
+		begun := f.Active || f.StartsAt != nil && !now.Before(f.StartsAt.Time)
+		return f.Enforcement != v1alpha1.Deny || !begun
+	})
+	for _, f := range inForce {
+		passes := f.Overrides != nil && len(inForce) <= v1alpha1.MaxOverrideFreezes
+		list = append(list, need{Resource: freezesResource, Names: []string{f.Name}, Impossible: !passes})
+	}
 	return list
 }
 
-func selects(selector *metav1.LabelSelector, set labels.Set) (bool, error) {
+// selects says whether a selector of a Gate selects an object with these labels; without labels it may.
+func selects(selector *metav1.LabelSelector, objectLabels *labels.Set) (bool, error) {
+	if selector == nil || objectLabels == nil {
+		return true, nil
+	}
 	s, err := metav1.LabelSelectorAsSelector(selector)
-	return err == nil && s.Matches(set), err
+	if err != nil {
+		return false, fmt.Errorf("the Gate of the namespace: %w", err)
+	}
+	return s.Matches(*objectLabels), nil
 }
 
-// gates reads those that govern the command's object.
-func (o *overrideCommand) gates(ctx context.Context, c client.Client) ([]v1alpha1.Gate, error) {
-	var gates v1alpha1.GateList
-	namespace, objectLabels := o.target.Name, (*labels.Set)(nil)
-	read := []error{c.List(ctx, &gates)}
-	if o.target.Namespace != "" {
-		object := &metav1.PartialObjectMetadata{}
-		object.SetGroupVersionKind(o.target.GroupVersionKind())
-		read = append(read, c.Get(ctx, client.ObjectKey{Namespace: o.target.Namespace, Name: o.target.Name}, object))
-		namespace, objectLabels = o.target.Namespace, (*labels.Set)(&object.Labels)
+// governed reads what governs the command's object, from the Gate of its namespace.
+func (o *overrideCommand) governed(ctx context.Context, c client.Client) (governed, error) {
+	namespace := cmp.Or(o.target.Namespace, o.target.Name)
+	if policy.Protected(namespace) {
+		return governed{}, nil
 	}
-	ns := &metav1.PartialObjectMetadata{}
-	ns.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "Namespace"})
-	if err := errors.Join(append(read, c.Get(ctx, client.ObjectKey{Name: namespace}, ns))...); err != nil {
-		return nil, err
+	g := &v1alpha1.Gate{}
+	switch err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: v1alpha1.GateName}, g); {
+	case apierrors.IsNotFound(err):
+		return governed{}, nil
+	case err != nil:
+		return governed{}, fmt.Errorf("reading the Gate of namespace %s: %w", namespace, err)
 	}
-	return governing(gates.Items, namespace, ns.Labels, objectLabels)
+	if o.target.Namespace == "" || !narrows(g) {
+		return governing(g, nil)
+	}
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(o.target.GroupVersionKind())
+	if err := c.Get(ctx, client.ObjectKeyFromObject(o.target), object); err != nil {
+		return governed{}, err
+	}
+	return governing(g, (*labels.Set)(&object.Labels))
 }
 
 // needs reads what an override of the command's object takes, and which of it the caller has.
 func (o *overrideCommand) needs(ctx context.Context, c client.Client) ([]need, error) {
-	gates, err := o.gates(ctx, c)
+	g, err := o.governed(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	list := needs(gates, o.now())
+	list := g.needs(o.now())
 	for i := range list {
 		for _, name := range list[i].Names {
 			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
@@ -215,5 +250,5 @@ func (n need) String() string {
 	case len(n.Names) == 1:
 		return fmt.Sprintf("It takes the right to override window %s (verb override on maintenancewindows). %s\n", names, have)
 	}
-	return fmt.Sprintf("It takes the right to override one of the windows %s (verb override on maintenancewindows). %s\n", names, have)
+	return fmt.Sprintf("It takes the right to override any one of the windows %s (verb override on maintenancewindows). %s\n", names, have)
 }

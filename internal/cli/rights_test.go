@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -14,62 +16,78 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 )
 
-// gateOf is a gate over the namespaces of a municipality.
-func gateOf(name, kommun string, windows []string, freezes ...v1alpha1.GateFreeze) v1alpha1.Gate {
-	g := v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	g.Spec.NamespaceSelector.MatchLabels = map[string]string{"kommun": kommun}
-	g.Spec.Overrides = &v1alpha1.GateOverrides{Windows: windows}
-	g.Spec.Disruptions = []v1alpha1.GateDisruption{{Disruption: v1alpha1.Rollout, Freezes: freezes}, {Disruption: v1alpha1.Delete, Freezes: freezes}}
-	return g
+// targetOf is a target of windows of which an override takes the right to one.
+func targetOf(objects *metav1.LabelSelector, longest time.Duration, windows ...string) v1alpha1.GateTarget {
+	t := v1alpha1.GateTarget{ObjectSelector: objects, Windows: windows}
+	if longest > 0 {
+		t.Overrides = &v1alpha1.GateOverrides{Windows: windows, MaxDuration: metav1.Duration{Duration: longest}}
+	}
+	return t
 }
 
-// TestNeeds: a right for the windows of each gate that governs, and one for each freeze in force.
+// freezeOf is a freeze in force; passes says that an override passes it.
+func freezeOf(name string, passes bool) v1alpha1.GateFreeze {
+	f := v1alpha1.GateFreeze{Name: name, Enforcement: v1alpha1.Deny, Active: true}
+	if passes {
+		f.Overrides = &v1alpha1.GateFreezeOverrides{MaxDuration: metav1.Duration{Duration: 30 * time.Minute}}
+	}
+	return f
+}
+
+func app(name string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: map[string]string{"app": name}}
+}
+
+// TestNeeds: the right to any one of the windows that govern, and to each freeze in force.
 func TestNeeds(t *testing.T) {
-	narrow := gateOf("c", "heby", []string{"web"})
-	narrow.Spec.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
-	gates := []v1alpha1.Gate{
-		gateOf("a", "heby", []string{"heby", "alla"}, v1alpha1.GateFreeze{Name: "val", Enforcement: v1alpha1.Deny, Active: true, Overridable: true, Also: []string{"jul"}}),
-		gateOf("b", "heby", nil, v1alpha1.GateFreeze{Name: "stopp", Enforcement: v1alpha1.Deny, Active: true}),
-		gateOf("d", "heby", nil, v1alpha1.GateFreeze{Name: "warns", Enforcement: v1alpha1.Warn, Active: true},
-			v1alpha1.GateFreeze{Name: "begun", Enforcement: v1alpha1.Deny, StartsAt: &metav1.Time{Time: now}, Overridable: true}),
-		gateOf("e", "heby", nil, v1alpha1.GateFreeze{Name: "later", Enforcement: v1alpha1.Deny, StartsAt: &metav1.Time{Time: now.AddDate(0, 0, 1)}}),
-		narrow, gateOf("f", "tierp", []string{"tierp"}),
+	warns, begun, later := freezeOf("warns", false), freezeOf("begun", true), freezeOf("later", false)
+	warns.Enforcement = v1alpha1.Warn
+	begun.Active, begun.StartsAt = false, &metav1.Time{Time: now}
+	later.Active, later.StartsAt = false, &metav1.Time{Time: now.AddDate(0, 0, 1)}
+	db := freezeOf("db", true)
+	db.ObjectSelector = app("db")
+	gate := &v1alpha1.Gate{Spec: v1alpha1.GateSpec{
+		Targets: []v1alpha1.GateTarget{
+			targetOf(nil, time.Hour, "heby", "alla"), targetOf(app("web"), time.Hour, "web", "heby"), targetOf(app("db"), time.Hour, "db"), targetOf(nil, 0, "varnar"),
+		},
+		Freezes: []v1alpha1.GateFreeze{freezeOf("val", true), freezeOf("stopp", false), warns, begun, later, db},
+	}}
+	windows := func(names ...string) need { return need{Resource: windowsResource, Names: names} }
+	freezes := []need{
+		{Resource: freezesResource, Names: []string{"val"}}, {Resource: freezesResource, Names: []string{"stopp"}, Impossible: true},
+		{Resource: freezesResource, Names: []string{"begun"}},
 	}
-	everywhere := []need{
-		{Resource: windowsResource, Names: []string{"heby", "alla"}}, {Resource: freezesResource, Names: []string{"val"}}, {Resource: freezesResource, Names: []string{"jul"}},
-		{Resource: freezesResource, Names: []string{"stopp"}, Impossible: true}, {Resource: freezesResource, Names: []string{"begun"}},
+	many := []need{windows("heby", "alla", "web", "db")}
+	for _, name := range []string{"val", "stopp", "begun", "db"} { // more freezes than the policies ask for
+		many = append(many, need{Resource: freezesResource, Names: []string{name}, Impossible: true})
 	}
-	web := append(slices.Clone(everywhere), need{Resource: windowsResource, Names: []string{"web"}})
 	for title, tc := range map[string]struct {
-		namespace string
-		object    *labels.Set
-		want      []need
+		gate   *v1alpha1.Gate
+		object *labels.Set
+		want   []need
 	}{
-		"a workload":             {"osthammar", &labels.Set{"app": "web"}, web},
-		"another workload":       {"osthammar", &labels.Set{}, everywhere},
-		"a whole namespace":      {"osthammar", nil, web},
-		"what is never governed": {"kube-system", nil, nil},
+		"a workload":        {gate, &labels.Set{"app": "web"}, append([]need{windows("heby", "alla", "web")}, freezes...)},
+		"another workload":  {gate, &labels.Set{}, append([]need{windows("heby", "alla")}, freezes...)},
+		"a whole namespace": {gate, nil, many},
+		"not governed":      {nil, &labels.Set{"app": "web"}, nil},
 	} {
-		governs, err := governing(gates, tc.namespace, labels.Set{"kommun": "heby"}, tc.object)
-		got := needs(governs, now)
-		if diff := cmp.Diff(tc.want, got); err != nil || diff != "" {
+		g, err := governing(tc.gate, tc.object)
+		if diff := cmp.Diff(tc.want, g.needs(now)); err != nil || diff != "" {
 			t.Errorf("%s: %v -want +got:\n%s", title, err, diff)
 		}
 	}
 }
 
-// TestLongest: the strictest gate says how long an override may stand.
+// TestLongest: the strictest window and freeze say how long an override may stand.
 func TestLongest(t *testing.T) {
-	of := func(d time.Duration) v1alpha1.Gate {
-		g := gateOf("a", "heby", nil)
-		g.Spec.Overrides.MaxDuration.Duration = d
-		return g
-	}
-	if got := longest([]v1alpha1.Gate{of(2 * time.Hour), of(10 * time.Minute), {}, of(time.Hour)}); got != 10*time.Minute {
-		t.Errorf("%s, want 10 minutes", got)
-	}
-	if got := longest([]v1alpha1.Gate{{}}); got != time.Hour {
-		t.Errorf("%s where no gate says it", got)
+	for want, g := range map[time.Duration]governed{
+		10 * time.Minute: {targets: []v1alpha1.GateTarget{targetOf(nil, 2*time.Hour, "a"), targetOf(nil, 10*time.Minute, "b"), targetOf(nil, 0, "c")}},
+		30 * time.Minute: {targets: []v1alpha1.GateTarget{targetOf(nil, time.Hour, "a")}, freezes: []v1alpha1.GateFreeze{freezeOf("f", true), freezeOf("g", false)}},
+		time.Hour:        {},
+	} {
+		if got := g.longest(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
 
@@ -106,6 +124,37 @@ func TestHolders(t *testing.T) {
 		}
 		if strings.Join(got, " ") != tc.want {
 			t.Errorf("%s: %v, want %s", title, got, tc.want)
+		}
+	}
+}
+
+// TestGoverned: what governs is read from the Gate of the namespace alone; where there is none, nothing does.
+func TestGoverned(t *testing.T) {
+	gate := gateIn("heby", v1alpha1.GateClosed, "", "")
+	gate.Spec.Targets = []v1alpha1.GateTarget{targetOf(nil, time.Hour, "heby"), targetOf(app("db"), time.Hour, "db")}
+	protected := gateIn("kube-system", v1alpha1.GateClosed, "", "")
+	protected.Spec.Targets = gate.Spec.Targets
+	web := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "heby", Name: "web", Labels: map[string]string{"app": "web"}}}
+	for target, want := range map[string][]string{
+		"deploy/web -n heby": {"heby"}, "ns/heby": {"heby", "db"}, "deploy/web -n tierp": nil, "ns/tierp": nil, "ns/kube-system": nil,
+	} {
+		var got []string
+		r := &root{Streams: Streams{Out: io.Discard, Err: io.Discard}}
+		name, namespace, _ := strings.Cut(target, " -n ")
+		o := &overrideCommand{root: r, reason: "x", output: "text", namespace: namespace + choose(namespace == "", "default", "")}
+		if err := o.complete(name); err != nil {
+			t.Fatal(err)
+		}
+		c, err := clusterWith(gate, protected, web)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := o.governed(t.Context(), c)
+		for _, n := range g.needs(now) {
+			got = append(got, n.Names...)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v, want %v", target, got, err, want)
 		}
 	}
 }

@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
@@ -17,7 +18,9 @@ import (
 // status tells what is open now.
 type status struct {
 	*root
-	output string
+	output    string
+	namespace string
+	all       bool
 }
 
 // report is the status as JSON has it.
@@ -28,26 +31,34 @@ type report struct {
 }
 
 type windowReport struct {
-	Name     string `json:"name"`
-	Title    string `json:"title,omitempty"`
-	Open     bool   `json:"open"`
-	When     string `json:"when"`
-	OpensAt  string `json:"opensAt,omitempty"`
-	ClosesAt string `json:"closesAt,omitempty"`
-	Problem  string `json:"problem,omitempty"`
+	Name  string `json:"name"`
+	Title string `json:"title,omitempty"`
+	Open  bool   `json:"open"`
+	// Accepting says that something new may begin: it is open, and not in its cutoff.
+	Accepting      bool   `json:"accepting"`
+	When           string `json:"when"`
+	OpensAt        string `json:"opensAt,omitempty"`
+	ClosesAt       string `json:"closesAt,omitempty"`
+	NothingNewFrom string `json:"nothingNewFrom,omitempty"`
+	Problem        string `json:"problem,omitempty"`
 }
 
 type freezeReport struct {
-	Name    string `json:"name"`
-	Reason  string `json:"reason"`
-	Active  bool   `json:"active"`
-	EndsAt  string `json:"endsAt,omitempty"`
-	Problem string `json:"problem,omitempty"`
+	Name     string `json:"name"`
+	Reason   string `json:"reason"`
+	Active   bool   `json:"active"`
+	When     string `json:"when"`
+	StartsAt string `json:"startsAt,omitempty"`
+	EndsAt   string `json:"endsAt,omitempty"`
+	Problem  string `json:"problem,omitempty"`
 }
 
+// gateReport is what may pass in a governed namespace.
 type gateReport struct {
-	Name   string                        `json:"name"`
-	States map[string]v1alpha1.GateState `json:"states"`
+	Namespace string             `json:"namespace"`
+	State     v1alpha1.GateState `json:"state"`
+	When      string             `json:"when,omitempty"`
+	By        string             `json:"by,omitempty"`
 }
 
 func newStatus(r *root) *cobra.Command {
@@ -56,15 +67,24 @@ func newStatus(r *root) *cobra.Command {
 		Use:   "status [WINDOW...]",
 		Short: "Show what is open now, and what opens next",
 		Long: `Show what is open now, and what opens next, worked out from the windows and freezes of the cluster at this instant; and the
-gates as they are in force, which the operator writes.`,
+gates as they are in force in each governed namespace, which the operator writes.`,
+		Example: `  kubectl window status
+  kubectl window status -n osthammar        # the gate of one namespace
+  kubectl window status third-saturday -o json`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.output != "text" && o.output != "json" {
 				return usagef("-o %s: want text or json", o.output)
 			}
+			if o.all && o.namespace != "" {
+				return usagef("-n names one namespace, -A means all: give one of them")
+			}
 			return o.execute(c.Context(), args)
 		},
 	}
-	command.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
+	flags := command.Flags()
+	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
+	flags.StringVarP(&o.namespace, "namespace", "n", "", "only the gate of this namespace (default: all that you may read)")
+	flags.BoolVarP(&o.all, "all-namespaces", "A", false, "the gates of all namespaces, or an error")
 	return command
 }
 
@@ -73,11 +93,11 @@ func (o *status) execute(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	var gates v1alpha1.GateList
-	if err := c.List(ctx, &gates); err != nil {
-		return fmt.Errorf("reading the cluster's gates: %w", err)
+	gates, err := o.gates(ctx, c)
+	if err != nil {
+		return err
 	}
-	r, err := o.report(found, gates.Items, names)
+	r, err := o.report(found, gates, names)
 	if err != nil {
 		return err
 	}
@@ -87,67 +107,97 @@ func (o *status) execute(ctx context.Context, names []string) error {
 	return o.write(r)
 }
 
+// gates reads the gates of all namespaces, or of the one that is asked for; where not all may be read, that of the context.
+func (o *status) gates(ctx context.Context, c client.Client) ([]v1alpha1.Gate, error) {
+	var gates v1alpha1.GateList
+	err := c.List(ctx, &gates, client.InNamespace(o.namespace))
+	if apierrors.IsForbidden(err) && o.namespace == "" && !o.all {
+		namespace := o.defaultNamespace()
+		fmt.Fprintf(o.Err, "You may not read the gates of all namespaces: this is that of %s.\n", namespace)
+		err = c.List(ctx, &gates, client.InNamespace(namespace))
+	}
+	if err != nil {
+		return nil, forbidden(err, "gates", "fonster-viewer, which is part of view, in the namespace")
+	}
+	return gates.Items, nil
+}
+
 func (o *status) report(found objects, gates []v1alpha1.Gate, names []string) (report, error) {
 	now := o.now()
-	var windows []v1alpha1.MaintenanceWindow
-	var freezes []v1alpha1.ChangeFreeze
-	for _, s := range found.windows {
-		windows = append(windows, *s.object)
-	}
-	for _, s := range found.freezes {
-		freezes = append(freezes, *s.object)
-	}
-	compiled := new(compile.Cache).Compile(windows, freezes)
+	compiled := found.compile()
 	r := report{Windows: []windowReport{}, Freezes: []freezeReport{}, Gates: []gateReport{}}
 	for _, name := range names {
 		if _, known := compiled.Windows[name]; !known {
 			return r, fmt.Errorf("no window is called %s: see 'kubectl get mw'", name)
 		}
 	}
-	for i := range windows {
-		mw := &windows[i]
-		if len(names) > 0 && !slices.Contains(names, mw.Name) {
-			continue
+	for _, s := range found.windows {
+		if len(names) == 0 || slices.Contains(names, s.object.Name) {
+			r.Windows = append(r.Windows, reportWindow(s.object, compiled, now))
 		}
-		state, _ := compiled.Set.Window(mw.Name, now)
-		w := windowReport{Name: mw.Name, Title: mw.Spec.Title, Open: state.Open, Problem: problem(compiled.Windows[mw.Name].Problems)}
-		switch {
-		case w.Problem != "":
-			w.When = "closed: " + w.Problem
-		case state.Open && state.ClosesAt.IsZero():
-			w.When = "no end is known"
-		case state.Open:
-			w.When, w.ClosesAt = "closes "+compile.Human(state.ClosesAt), state.ClosesAt.Format(time.RFC3339)
-		case state.OpensAt.IsZero():
-			w.When = "no coming opening"
-		default:
-			w.When, w.OpensAt = "opens "+compile.Human(state.OpensAt), state.OpensAt.Format(time.RFC3339)
-		}
-		if state.Freeze != "" {
-			w.When = "frozen by " + state.Freeze + ", " + w.When
-		}
-		r.Windows = append(r.Windows, w)
 	}
 	if len(names) > 0 {
 		return r, nil
 	}
-	for i := range freezes {
-		cf := &freezes[i]
-		state, _, _, found := compiled.Set.Freeze(cf.Name, now)
-		f := freezeReport{Name: cf.Name, Reason: cf.Spec.Reason, Active: found && state.Active, Problem: problem(compiled.Freezes[cf.Name].Problems)}
-		if f.Active && !state.EndsAt.IsZero() {
-			f.EndsAt = state.EndsAt.Format(time.RFC3339)
-		}
-		r.Freezes = append(r.Freezes, f)
+	for _, s := range found.freezes {
+		r.Freezes = append(r.Freezes, reportFreeze(s.object, compiled, now))
 	}
 	for _, g := range gates {
-		states := map[string]v1alpha1.GateState{}
-		for _, d := range g.Spec.Disruptions {
-			states[string(d.Disruption)] = d.State
-		}
-		r.Gates = append(r.Gates, gateReport{Name: g.Name, States: states})
+		summary := g.Spec.Summary
+		r.Gates = append(r.Gates, gateReport{Namespace: g.Namespace, State: summary.State, When: summary.When, By: summary.By})
 	}
 	return r, nil
+}
+
+func reportWindow(mw *v1alpha1.MaintenanceWindow, compiled *compile.Compiled, now time.Time) windowReport {
+	state, _ := compiled.Set.Window(mw.Name, now)
+	w := windowReport{
+		Name: mw.Name, Title: mw.Spec.Title, Open: state.Open, Accepting: state.Accepting, Problem: problem(compiled.Windows[mw.Name].Problems),
+		OpensAt: instant(state.OpensAt), ClosesAt: instant(state.ClosesAt), NothingNewFrom: instant(state.NothingNewFrom),
+	}
+	switch {
+	case w.Problem != "":
+		w.When = "closed: " + w.Problem
+	case state.Open:
+		w.When = compile.WhenOpen(state)
+	case state.OpensAt.IsZero():
+		w.When = "no coming opening"
+	default:
+		w.When = "opens " + compile.Human(state.OpensAt)
+	}
+	if state.Freeze != "" {
+		w.When = "frozen by " + state.Freeze + ", " + w.When
+	}
+	return w
+}
+
+func reportFreeze(cf *v1alpha1.ChangeFreeze, compiled *compile.Compiled, now time.Time) freezeReport {
+	state, _, found := compiled.Set.Freeze(cf.Name, now)
+	f := freezeReport{
+		Name: cf.Name, Reason: cf.Spec.Reason, Active: found && state.Active, Problem: problem(compiled.Freezes[cf.Name].Problems),
+		StartsAt: instant(state.StartsAt), EndsAt: instant(state.EndsAt),
+	}
+	switch {
+	case f.Problem != "":
+		f.When = f.Problem
+	case f.Active && state.EndsAt.IsZero():
+		f.When = "until changed or deleted"
+	case f.Active:
+		f.When = "ends " + compile.Human(state.EndsAt)
+	case state.StartsAt.IsZero():
+		f.When = "no coming freeze"
+	default:
+		f.When = "begins " + compile.Human(state.StartsAt)
+	}
+	return f
+}
+
+// instant is an instant as JSON has it; empty for none.
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339)
 }
 
 func problem(p compile.Problems) string {
@@ -168,21 +218,15 @@ func (o *status) write(r report) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", w.Name, choose(w.Open, "Open", "Closed"), w.When, w.Title)
 	}
 	if len(r.Freezes) > 0 {
-		fmt.Fprintln(table, "\nFREEZE\tSTATE\tENDS\tREASON")
+		fmt.Fprintln(table, "\nFREEZE\tSTATE\tWHEN\tREASON")
 		for _, f := range r.Freezes {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", f.Name, choose(f.Active, "Active", "Inactive"), f.EndsAt, f.Reason)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", f.Name, choose(f.Active, "Active", "Inactive"), f.When, f.Reason)
 		}
 	}
 	if len(r.Gates) > 0 {
-		fmt.Fprintln(table, "\nGATE\tIN FORCE")
+		fmt.Fprintln(table, "\nNAMESPACE\tSTATE\tWHEN\tBY")
 		for _, g := range r.Gates {
-			var states []string
-			for _, d := range []string{"Rollout", "ScaleDown", "Delete", "Evict"} {
-				if s, governed := g.States[d]; governed {
-					states = append(states, d+" "+string(s))
-				}
-			}
-			fmt.Fprintf(table, "%s\t%s\n", g.Name, strings.Join(states, ", "))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", g.Namespace, g.State, g.When, g.By)
 		}
 	}
 	return table.Flush()

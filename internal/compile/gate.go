@@ -25,7 +25,9 @@ func Human(t time.Time) string {
 
 // Gate writes the state of a namespace as the object that the admission policies read. The keys are those of gate.Set.Keys; canHold says
 // whether rollouts can be held here: where not, Hold is enforced as Deny.
-func Gate(namespace string, state gate.State, keys []string, exempt *v1alpha1.GateExempt, canHold bool, owners []metav1.OwnerReference) *v1alpha1.Gate {
+func Gate(
+	namespace string, state gate.State, keys []string, exempt *v1alpha1.GateExempt, canHold bool, owners []metav1.OwnerReference,
+) *v1alpha1.Gate {
 	g := &v1alpha1.Gate{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Gate"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -54,10 +56,12 @@ func gateLabels(state gate.State, canHold bool) map[string]string {
 		mark(v1alpha1.RefusesLabel, t.Enforcement != gate.Warn)
 		mark(v1alpha1.HoldsLabel, t.Enforcement == gate.Hold && canHold)
 		mark(v1alpha1.WarnsLabel, t.Enforcement == gate.Warn)
+		mark(v1alpha1.NarrowsLabel, len(t.Objects) > 0)
 	}
 	for _, f := range state.Freezes {
 		mark(v1alpha1.RefusesLabel, f.Enforcement == gate.Deny)
 		mark(v1alpha1.WarnsLabel, f.Enforcement == gate.Warn)
+		mark(v1alpha1.NarrowsLabel, len(f.Objects) > 0)
 	}
 	return labels
 }

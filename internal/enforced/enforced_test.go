@@ -240,7 +240,7 @@ func TestCondition(t *testing.T) {
 		"changed":              {Report{Changed: many}, v1alpha1.ReasonPoliciesChanged, metav1.ConditionFalse, []string{"upgrade", "make install"}},
 		"a gate":               {Report{Gates: map[string]string{"a": "too large", "other": "boom"}}, v1alpha1.ReasonGateNotWritten, metav1.ConditionFalse, []string{"in namespace a,", "again: too large"}},
 		"gates":                {Report{Gates: map[string]string{"b": "slow", "a": "too large", "other": "boom"}}, v1alpha1.ReasonGateNotWritten, metav1.ConditionFalse, []string{"in 2 namespaces (a, b),", "again: too large"}},
-		"more than it can say": {Report{Omitted: map[string]int{"a": 3}}, v1alpha1.ReasonEnforced, metav1.ConditionTrue, []string{"in namespace a: 3 of them"}},
+		"more than it can say": {Report{Omitted: map[string]int{"a": 3}}, v1alpha1.ReasonEnforced, metav1.ConditionTrue, []string{"in namespace a: up to 3 of them"}},
 	} {
 		c := tc.report.Condition(func(namespace string) bool { return namespace != "other" })
 		if c.Type != v1alpha1.ConditionEnforced || c.Reason != tc.reason || c.Status != tc.status {

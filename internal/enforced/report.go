@@ -56,8 +56,12 @@ func (r Report) Condition(governs func(namespace string) bool) metav1.Condition 
 			namespaces(list), r.Gates[list[0]])
 	}
 	if list := governed(r.Omitted, governs); len(list) > 0 {
-		said = append(said, fmt.Sprintf("The Gate has no room for all windows and freezes in %s: %d of them stay closed there. Give more of them the same objectSelector.",
-			namespaces(list), r.Omitted[list[0]]))
+		most := 0
+		for _, namespace := range list {
+			most = max(most, r.Omitted[namespace])
+		}
+		said = append(said, fmt.Sprintf("The Gate has no room for all windows and freezes in %s: up to %d of them stay closed there."+
+			" Give more of them the same objectSelector.", namespaces(list), most))
 	}
 	if len(said) == 0 {
 		said = []string{"The API server holds requests against what this says."}

@@ -120,7 +120,17 @@ func (p validatingPolicy) spec(l *library) (spec admissionv1.ValidatingAdmission
 		}
 		spec.MatchConditions = []admissionv1.MatchCondition{{Name: "concerns", Expression: condition}}
 	}
-	v := l.variables()
+	var texts []string
+	for _, check := range p.validations {
+		texts = append(texts, check.expression)
+		if check.tells != "" {
+			texts = append(texts, check.tells)
+		}
+	}
+	v, err := l.variables(texts...)
+	if err != nil {
+		return spec, err
+	}
 	for _, check := range p.validations {
 		result := admissionv1.Validation{Message: check.message}
 		if p.action == admissionv1.Deny {
@@ -192,7 +202,10 @@ func (p mutatingPolicy) spec(l *library) (spec admissionv1.MutatingAdmissionPoli
 		return spec, err
 	}
 	spec.MatchConditions = []admissionv1.MatchCondition{{Name: "concerns", Expression: condition}}
-	v := l.variables()
+	v, err := l.variables(p.patches...)
+	if err != nil {
+		return spec, err
+	}
 	for _, patch := range p.patches {
 		expression, err := v.expression(patch)
 		if err != nil {

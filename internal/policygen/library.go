@@ -147,49 +147,66 @@ func (l *library) with(own map[string]string) (*library, error) {
 
 // inline writes an expression with every definition in its place.
 func (l *library) inline(text string) (string, error) {
-	return l.write(text, func(_ string, d definition) (ast.Expr, error) { return d.expr, nil })
+	return l.write(text, func(_ string, d definition, _ []string) (ast.Expr, error) { return d.expr, nil })
 }
 
-// variables gathers the definitions that expressions use, in an order in which each comes after those that it uses.
+// variables gathers the definitions that expressions use, in an order in which each comes after those that it uses. What is used once, or is no
+// more than a literal, is put in its place instead: the API server takes some microseconds for each variable.
 type variables struct {
 	library *library
-	names   []string
-	exprs   map[string]string
+	// uses counts, of each definition, the places that use it; one in a comprehension counts as many.
+	uses  map[string]int
+	names []string
+	exprs map[string]string
 }
 
-func (l *library) variables() *variables { return &variables{library: l, exprs: map[string]string{}} }
+const many = 2
 
-// expression writes an expression in which definitions are variables of the policy. Lists of patches are put in their place: as variables they
-// would lose their type.
-func (v *variables) expression(text string) (string, error) {
-	return v.library.write(text, func(name string, d definition) (ast.Expr, error) {
-		if v.library.patches(d.expr) {
-			return d.expr, nil
+// variables counts what expressions use that are to be written.
+func (l *library) variables(texts ...string) (*variables, error) {
+	v := &variables{library: l, uses: map[string]int{}, exprs: map[string]string{}}
+	var count replacement
+	count = func(name string, d definition, bound []string) (ast.Expr, error) {
+		v.uses[name]++
+		if len(bound) > 0 {
+			v.uses[name] += many
 		}
-		if _, known := v.exprs[name]; !known {
-			v.exprs[name] = "" // a definition that uses itself is found by its missing text
-			expr, err := v.library.rewrite(d.expr, nil, nil, func(inner string, d definition) (ast.Expr, error) { return v.variable(inner, d, name) })
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			written, err := unparse(expr)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			v.exprs[name] = written
-			v.names = append(v.names, name)
+		if v.uses[name] > 1 && (v.uses[name] != 1+many || len(bound) == 0) {
+			return factory.NewIdent(0, name), nil // it has been counted what it uses
 		}
-		return factory.NewSelect(0, factory.NewIdent(0, "variables"), name), nil
-	})
-}
-
-// variable makes sure that a definition that another one uses is a variable too.
-func (v *variables) variable(name string, _ definition, user string) (ast.Expr, error) {
-	if text, known := v.exprs[name]; known && text == "" {
-		return nil, fmt.Errorf("%s and %s use one another", user, name)
+		_, err := l.rewrite(d.expr, nil, nil, count)
+		return factory.NewIdent(0, name), err
 	}
-	if _, err := v.expression(name); err != nil {
-		return nil, err
+	for _, text := range texts {
+		if _, err := l.write(text, count); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// expression writes an expression in which definitions are variables of the policy. Lists of patches are put in their place too: as
+// variables they would lose their type.
+func (v *variables) expression(text string) (string, error) { return v.library.write(text, v.variable) }
+
+func (v *variables) variable(name string, d definition, _ []string) (ast.Expr, error) {
+	if v.uses[name] <= 1 || d.expr.Kind() == ast.LiteralKind || v.library.patches(d.expr) {
+		return d.expr, nil
+	}
+	text, known := v.exprs[name]
+	if known && text == "" {
+		return nil, fmt.Errorf("%s uses itself", name)
+	}
+	if !known {
+		v.exprs[name] = ""
+		expr, err := v.library.rewrite(d.expr, nil, nil, v.variable)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if v.exprs[name], err = unparse(expr); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		v.names = append(v.names, name)
 	}
 	return factory.NewSelect(0, factory.NewIdent(0, "variables"), name), nil
 }
@@ -225,8 +242,8 @@ func (l *library) write(text string, replace replacement) (string, error) {
 	return unparse(expr)
 }
 
-// replacement is what stands in the place of a definition without parameters.
-type replacement func(name string, d definition) (ast.Expr, error)
+// replacement is what stands in the place of a definition without parameters; bound are the variables of comprehensions around it.
+type replacement func(name string, d definition, bound []string) (ast.Expr, error)
 
 var factory = ast.NewExprFactory()
 
@@ -276,7 +293,7 @@ func (l *library) rewriteIdent(e ast.Expr, args map[string]ast.Expr, bound []str
 	if len(d.params) > 0 {
 		return nil, fmt.Errorf("%s takes %s", name, strings.Join(d.params, ", "))
 	}
-	instead, err := replace(name, d)
+	instead, err := replace(name, d, bound)
 	if err != nil || instead != d.expr {
 		return instead, err
 	}

@@ -34,7 +34,7 @@ A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + `
 			b.WriteString("A ReplicaSet carries the labels of the pods, not those of its Deployment. So where a window has an `objectSelector`, the ReplicaSets and\nControllerRevisions of all workloads of the namespace are held against it, and so is a ReplicaSet that is new, gets other owners or, without\ncontroller, other labels. What belongs to no workload goes by its own labels.\n\n")
 		}
 		if f.Name == pods.Name {
-			b.WriteString("A pod goes by its own labels, which are those of the template. Where a window's `objectSelector` matches the labels of a workload, but not\nthose of its template, deleting its pods passes; whoever writes the workload is warned (policy `fonster-advice`): give the template the same\nlabels.\n\n")
+			b.WriteString("A pod goes by its own labels, which are those of the template. Where a window's `objectSelector` matches the labels of a workload, but not\nthose of its template, deleting its pods passes; whoever writes the workload is warned (policy `fonster-pod-labels`): give the template the same\nlabels.\n\n")
 		}
 		b.WriteString("| rule | disruption | request | disruptive is |\n|---|---|---|---|\n")
 		for _, r := range f.Rules {

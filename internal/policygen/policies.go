@@ -101,7 +101,7 @@ func (g *generator) ruleSet(s RuleSet, m mode) {
 		own["labelsNote"] = "params.spec.?targets.orValue([]).exists(t, has(t.objectSelector)) ? " + quote(" "+s.LabelsNote) + " : ''"
 	}
 	for _, r := range s.Rules {
-		own[r.variable()] = r.expression()
+		own[r.variable()] = r.when()
 	}
 	setsOverrides := s.AnnotatesWorkload && m.action == admissionv1.Deny
 	if s.AnnotatesWorkload {
@@ -185,24 +185,47 @@ func (s RuleSet) notExempt() string {
 	return "!exemptByGate && (!byControlPlane || " + strings.Join(strict, " || ") + ")"
 }
 
-// ruled is CEL that lists the disruptions of a request, of the rules that are not left out.
+// watched are rules that watch the same requests.
+type watched struct {
+	request string
+	rules   []Rule
+}
+
+// byRequest groups the rules, so that a request is held against those alone that watch it.
+func (s RuleSet) byRequest() []watched {
+	var groups []watched
+	for _, r := range s.Rules {
+		i := slices.IndexFunc(groups, func(w watched) bool { return w.request == r.request() })
+		if i < 0 {
+			groups = append(groups, watched{request: r.request()})
+			i = len(groups) - 1
+		}
+		groups[i].rules = append(groups[i].rules, r)
+	}
+	return groups
+}
+
+// ruled is CEL that lists the disruptions of a request, by the rules that are not left out.
 func (s RuleSet) ruled(leaveOut func(Rule) bool) string {
-	var parts []string
-	for _, d := range s.disruptions("") {
-		var rules []string
-		for _, r := range s.Rules {
-			if r.Disruption == d && (leaveOut == nil || !leaveOut(r)) {
-				rules = append(rules, r.variable())
+	var b strings.Builder
+	for _, w := range s.byRequest() {
+		var parts []string
+		for _, d := range s.disruptions("") {
+			var rules []string
+			for _, r := range w.rules {
+				if r.Disruption == d && (leaveOut == nil || !leaveOut(r)) {
+					rules = append(rules, r.variable())
+				}
+			}
+			if len(rules) > 0 {
+				parts = append(parts, fmt.Sprintf("(%s ? [%s] : [])", strings.Join(rules, " || "), quote(d)))
 			}
 		}
-		if len(rules) > 0 {
-			parts = append(parts, fmt.Sprintf("(%s ? [%s] : [])", strings.Join(rules, " || "), quote(d)))
+		if len(parts) > 0 {
+			fmt.Fprintf(&b, "%s ? %s : ", w.request, strings.Join(parts, " + "))
 		}
 	}
-	if len(parts) == 0 {
-		return "[]"
-	}
-	return strings.Join(parts, " + ")
+	return b.String() + "[]"
 }
 
 // argo is CEL that lists what a request to a ReplicaSet of Argo Rollouts may do where its controller asks; empty where no rule says so.
@@ -218,9 +241,15 @@ func (s RuleSet) argo() string {
 // because is CEL for why a request disrupts whose name does not say so.
 func (s RuleSet) because() string {
 	var b strings.Builder
-	for _, r := range s.Rules {
-		if r.Because != "" {
-			fmt.Fprintf(&b, "%s ? %s : ", r.variable(), quote(" "+r.Because))
+	for _, w := range s.byRequest() {
+		var reasons strings.Builder
+		for _, r := range w.rules {
+			if r.Because != "" {
+				fmt.Fprintf(&reasons, "%s ? %s : ", r.variable(), quote(" "+r.Because))
+			}
+		}
+		if reasons.Len() > 0 {
+			fmt.Fprintf(&b, "%s ? (%s'') : ", w.request, reasons.String())
 		}
 	}
 	return b.String() + "''"

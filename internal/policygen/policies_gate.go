@@ -103,22 +103,26 @@ func (g *generator) overrides() {
 // advice warns of what passes and is probably not meant.
 func (g *generator) advice() {
 	g.validating(validatingPolicy{
-		name: "fonster-advice", description: "Warns of a reason that is used up, and of pods that do not carry the labels by which a window selects their workload.",
-		gate: v1alpha1.RefusesLabel, action: admissionv1.Warn,
+		name: "fonster-reasons", description: "Warns of a reason of an override that is used up.", action: admissionv1.Warn,
+		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update), ofNamespaces(admissionv1.Update)},
+		marks:     []string{v1alpha1.OverrideSpentLabel},
+		condition: "annotationsChanged && reasonUsedUp",
+		validations: []validation{{
+			expression: "false",
+			message:    "The reason of the override is used up and opens nothing: give a new one.",
+			tells:      "'The reason \"' + newReason + '\" is used up and opens nothing: give a new one.'",
+		}},
+	})
+	g.validating(validatingPolicy{
+		name: "fonster-pod-labels", description: "Warns of pods that do not carry the labels by which a window selects their workload.",
+		gate: v1alpha1.NarrowsLabel, action: admissionv1.Warn,
 		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update)},
-		condition: "(oldObject == null || annotationsChanged && reasonUsedUp || (labelsChanged || generationChanged) && narrows) && !exempt",
+		condition: "(oldObject == null || labelsChanged || generationChanged) && podsNotSelected && !exempt",
 		own:       map[string]string{"kinds": "{}"},
-		validations: []validation{
-			{
-				expression: "!reasonUsedUp",
-				message:    "The reason of the override is used up and opens nothing: give a new one.",
-				tells:      "!reasonUsedUp ? '' : 'The reason \"' + newReason + '\" is used up and opens nothing: give a new one.'",
-			},
-			{
-				expression: "!podsNotSelected",
-				message:    "The pods do not carry the labels by which a maintenance window or change freeze selects their workload: give the pod template the same labels.",
-				tells:      "!podsNotSelected ? '' : podsNotSelectedMessage",
-			},
-		},
+		validations: []validation{{
+			expression: "false",
+			message:    "The pods do not carry the labels by which a maintenance window or change freeze selects their workload: give the pod template the same labels.",
+			tells:      "podsNotSelectedMessage",
+		}},
 	})
 }

@@ -4,6 +4,7 @@
 package policygen
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -97,15 +98,17 @@ func (r Rule) variable() string {
 	return b.String()
 }
 
-// expression is true for a request that the rule is about.
-func (r Rule) expression() string {
+// request is CEL that is true for a request that the rule watches.
+func (r Rule) request() string {
 	resource, subresource, _ := strings.Cut(r.Resource, "/")
-	request := map[string]string{
+	return map[string]string{
 		"CREATE": "creates('" + resource + "')", "DELETE": "deletes('" + resource + "')",
 		"UPDATE": "updatesSubresource('" + resource + "', '" + subresource + "')",
 	}[r.Operation]
-	if r.When == "" {
-		return request
-	}
-	return request + " && " + r.When
 }
+
+// when is CEL that is true for a watched request that disrupts.
+func (r Rule) when() string { return cmp.Or(r.When, "true") }
+
+// expression is true for a request that the rule is about.
+func (r Rule) expression() string { return r.request() + " && " + r.when() }

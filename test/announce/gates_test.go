@@ -14,12 +14,14 @@ import (
 	"fonster.dev/fonster/internal/compile"
 )
 
-// gates are the Gate objects as they stand in the cluster at an instant: written at the last edge, and not touched since.
+// gates are the Gates of some namespaces as they stand in the cluster at an instant: written at the last edge, and not touched since.
 type gates struct {
 	*testing.T
 	compiled *compile.Compiled
-	objects  []v1alpha1.Gate
-	until    time.Time
+	// namespaces has the labels of each.
+	namespaces map[string]labels.Set
+	objects    map[string]*v1alpha1.Gate
+	until      time.Time
 }
 
 func (g *gates) at(now time.Time) {
@@ -29,56 +31,54 @@ func (g *gates) at(now time.Time) {
 		if edge.IsZero() {
 			edge = now
 		}
-		compiled, until := g.compiled.Set.At(edge)
-		g.objects, g.until = nil, until
-		for _, one := range compiled {
-			text, err := json.Marshal(compile.Gate(one, nil))
+		g.objects, g.until = map[string]*v1alpha1.Gate{}, time.Time{}
+		for name, set := range g.namespaces {
+			governing := g.compiled.Set.Of(set)
+			if governing == nil {
+				continue
+			}
+			state := governing.At(edge)
+			if g.until.IsZero() || !state.Until.IsZero() && state.Until.Before(g.until) {
+				g.until = state.Until
+			}
+			text, err := json.Marshal(compile.Gate(name, state, g.compiled.Set.Keys(), nil, true, g.compiled.Owners(governing)))
 			if err != nil {
 				g.Fatal(err)
 			}
-			var object v1alpha1.Gate
-			if err := json.Unmarshal(text, &object); err != nil {
+			object := &v1alpha1.Gate{}
+			if err := json.Unmarshal(text, object); err != nil {
 				g.Fatal(err)
 			}
-			g.objects = append(g.objects, object)
+			g.objects[name] = object
 		}
 	}
 }
 
-// admit decides as the policies do whether a rollout may begin in a namespace with these labels: every gate that selects it is
-// asked, and none may refuse.
-func (g *gates) admit(namespace labels.Set, now time.Time) bool {
+// admit decides as the policies do whether a rollout may begin in a namespace: no freeze is in force, and one of the targets is open.
+func (g *gates) admit(namespace string, now time.Time) bool {
 	g.Helper()
 	g.at(now)
-	selects := func(s metav1.LabelSelector) bool {
-		selector, err := metav1.LabelSelectorAsSelector(&s)
-		if err != nil {
-			g.Fatal(err)
-		}
-		return selector.Matches(namespace)
+	gate := g.objects[namespace]
+	if gate == nil {
+		return true
 	}
-	before := func(t *metav1.Time) bool { return t == nil || now.Before(t.Time) }
-	for i := range g.objects {
-		spec := &g.objects[i].Spec
-		if !selects(spec.NamespaceSelector) {
-			continue
-		}
-		for _, d := range spec.Disruptions {
-			if d.Disruption != v1alpha1.Rollout {
-				continue
-			}
-			if slices.ContainsFunc(d.Freezes, func(f v1alpha1.GateFreeze) bool { return f.Active && f.Enforcement == v1alpha1.Deny }) {
-				return false
-			}
-			open := d.Open && before(d.ClosesAt) || slices.ContainsFunc(spec.AlsoOpen, func(o v1alpha1.GateOverlap) bool {
-				return slices.Contains(o.Disruptions, v1alpha1.Rollout) && selects(o.NamespaceSelector) && before(o.ClosesAt)
-			})
-			if d.Enforcement != "" && !open {
-				return false
-			}
+	rollout := func(list []v1alpha1.Disruption) bool { return slices.Contains(list, v1alpha1.Rollout) }
+	if slices.ContainsFunc(gate.Spec.Freezes, func(f v1alpha1.GateFreeze) bool {
+		return f.Enforcement == v1alpha1.Deny && rollout(f.Disruptions) && (f.Active || f.StartsAt != nil && !now.Before(f.StartsAt.Time))
+	}) {
+		return false
+	}
+	closed := false
+	for _, t := range gate.Spec.Targets {
+		switch {
+		case !rollout(t.Disruptions):
+		case t.Open && (t.ClosesAt == nil || now.Before(t.ClosesAt.Time)):
+			return true
+		case t.Enforcement != v1alpha1.Warn:
+			closed = true
 		}
 	}
-	return true
+	return !closed
 }
 
 // published is what a reader of windows.json knows.
@@ -167,7 +167,10 @@ func TestAnnouncedTimesAreTheGates(t *testing.T) {
 	slices.SortFunc(instants, time.Time.Compare)
 
 	var cache compile.Cache
-	g := gates{T: t, compiled: cache.Compile(c.windows, c.freezes)}
+	g := gates{T: t, compiled: cache.Compile(c.windows, c.freezes), namespaces: map[string]labels.Set{}}
+	for _, w := range c.windows {
+		g.namespaces[w.Name] = labels.Set{"team": w.Name}
+	}
 	g.at(c.now)
 	admitted, refused := map[string]int{}, map[string]int{}
 	for i, now := range instants {
@@ -177,7 +180,7 @@ func TestAnnouncedTimesAreTheGates(t *testing.T) {
 			then = c.published()
 		}
 		for _, w := range c.windows {
-			admits := g.admit(labels.Set{"team": w.Name}, now)
+			admits := g.admit(w.Name, now)
 			if announced := before.mayBegin(w.Name, now); announced != admits {
 				t.Fatalf("%s at %s: announced before: %t, the gates admit: %t", w.Name, now, announced, admits)
 			}

@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -47,7 +46,7 @@ func holdAll(b *testing.B, c *cluster.Cluster, namespace string, n int) {
 		o := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("web-%05d", i)}}
 		err := c.Admin.Patch(b.Context(), o, client.RawPatch("application/strategic-merge-patch+json",
 			[]byte(`{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"app:2"}]}}}}`)))
-		if err != nil || !o.Spec.Paused || o.Labels[doors.HeldLabel] != doors.HeldWaiting {
+		if err != nil || !o.Spec.Paused || o.Labels[v1alpha1.HeldLabel] != v1alpha1.HeldWaiting {
 			b.Errorf("not held: %v %v", err, o.Labels)
 		}
 	})
@@ -138,7 +137,7 @@ func releaseAll(b *testing.B, c *cluster.Cluster, w *v1alpha1.MaintenanceWindow,
 	for {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("DeploymentList"))
-		if err := c.Admin.List(b.Context(), list, client.InNamespace(namespace), client.MatchingLabels{doors.HeldLabel: doors.HeldWaiting}, client.Limit(1)); err != nil {
+		if err := c.Admin.List(b.Context(), list, client.InNamespace(namespace), client.MatchingLabels{v1alpha1.HeldLabel: v1alpha1.HeldWaiting}, client.Limit(1)); err != nil {
 			b.Fatal(err)
 		}
 		if len(list.Items) == 0 {

@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -88,7 +88,7 @@ func measureScale(b *testing.B, windows int) scale {
 	since(&s.all, func() bool { return statusWritten(b, c) == windows })
 	s.startCPU = cpuSeconds(b, operator.PID())
 	since(&s.records, func() bool {
-		return len(metadataOf(b, c, corev1.SchemeGroupVersion.WithKind("ConfigMapList"), client.InNamespace(doors.OperatorNamespace))) >= windows
+		return len(metadataOf(b, c, corev1.SchemeGroupVersion.WithKind("ConfigMapList"), client.InNamespace(policy.OperatorNamespace))) >= windows
 	})
 	s.page = firstPage(b, operator.PageURL)
 	s.peakMiB = statusMiB(b, operator.PID(), "VmHWM")

@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -21,7 +20,7 @@ func wantMark(t *testing.T, h holdable, mark string) {
 	t.Helper()
 	eventually(t, 15*time.Second, func() error {
 		get(t, h.object)
-		if got := h.object.GetLabels()[doors.HeldLabel]; got != mark {
+		if got := h.object.GetLabels()[v1alpha1.HeldLabel]; got != mark {
 			return fmt.Errorf("%s is marked %q, want %q", h.resource(), got, mark)
 		}
 		return nil
@@ -69,11 +68,11 @@ func TestHeldAndItsUsers(t *testing.T) {
 		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
 		wantHeld(t, h)
 		overrideNow(t, h.object)
-		wantMark(t, h, doors.HeldLetGo)
+		wantMark(t, h, v1alpha1.HeldLetGo)
 		wantPassed(t, shared.Admin.Patch(t.Context(), h.object, mergePatch(`{"metadata":{"annotations":{%q:null}}}`, override.Reason)))
 		time.Sleep(2 * time.Second)
 		get(t, h.object)
-		if d := h.object.(*appsv1.Deployment); d.Spec.Paused || d.Labels[doors.HeldLabel] == doors.HeldWaiting {
+		if d := h.object.(*appsv1.Deployment); d.Spec.Paused || d.Labels[v1alpha1.HeldLabel] == v1alpha1.HeldWaiting {
 			t.Errorf("held again: %v", d.Labels)
 		}
 		wantPlain(t, h, "app:2")
@@ -112,7 +111,7 @@ func TestHeldAndItsUsers(t *testing.T) {
 		ns := testName(t)
 		namespace(t, ns)
 		ds := &appsv1.DaemonSet{
-			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "agent", Labels: map[string]string{"app": "agent"}, Annotations: map[string]string{doors.ReleasePriority: "9"}},
+			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "agent", Labels: map[string]string{"app": "agent"}, Annotations: map[string]string{v1alpha1.ReleasePriorityAnnotation: "9"}},
 			Spec:       appsv1.DaemonSetSpec{Selector: selector("agent"), Template: template("agent", "app:1"), MinReadySeconds: 5},
 		}
 		create(t, ds)
@@ -127,7 +126,7 @@ func TestHeldAndItsUsers(t *testing.T) {
 			wantHeld(t, h)
 		}
 		openNow(t, mw, agent)
-		wantMark(t, agent, doors.HeldReleasing)
+		wantMark(t, agent, v1alpha1.HeldReleasing)
 		wantPassed(t, shared.Admin.Patch(t.Context(), ds, mergePatch(`{"spec":{"updateStrategy":{"type":"OnDelete","rollingUpdate":null}}}`)))
 		wantMark(t, agent, "")
 		wantPlain(t, next, "app:2")
@@ -140,7 +139,7 @@ func TestHeldAndItsUsers(t *testing.T) {
 	t.Run("a release that somebody else refuses", func(t *testing.T) {
 		ns := testName(t)
 		namespace(t, ns)
-		locked := holdable{deployment(t, ns, "locked", 1, func(d *appsv1.Deployment) { d.Annotations = map[string]string{doors.ReleasePriority: "9"} }), "Deployment", isParked}
+		locked := holdable{deployment(t, ns, "locked", 1, func(d *appsv1.Deployment) { d.Annotations = map[string]string{v1alpha1.ReleasePriorityAnnotation: "9"} }), "Deployment", isParked}
 		next := holdable{deployment(t, ns, "next", 1), "Deployment", isParked}
 		mw := window(t, ns, ns, nextYear(), hold, paused(v1alpha1.ReleasePolicy{MaxConcurrent: 1}))
 		for _, h := range []holdable{locked, next} {

@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -60,7 +59,7 @@ func holdables(t *testing.T, ns string) []holdable {
 		{d, "Deployment", func(o client.Object) bool { return o.(*appsv1.Deployment).Spec.Paused }},
 		{s, "StatefulSet", func(o client.Object) bool {
 			r := o.(*appsv1.StatefulSet).Spec.UpdateStrategy.RollingUpdate
-			return r != nil && r.Partition != nil && *r.Partition == doors.HeldPartition
+			return r != nil && r.Partition != nil && *r.Partition == v1alpha1.HeldPartition
 		}},
 		{ds, "DaemonSet", func(o client.Object) bool {
 			return o.(*appsv1.DaemonSet).Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType
@@ -81,13 +80,13 @@ func wantHeld(t *testing.T, h holdable) {
 	t.Helper()
 	get(t, h.object)
 	labels := h.object.GetLabels()
-	if !h.parked(h.object) || labels[doors.HeldLabel] != doors.HeldWaiting {
+	if !h.parked(h.object) || labels[v1alpha1.HeldLabel] != v1alpha1.HeldWaiting {
 		t.Fatalf("%s is not held: parked %v, labels %v", h.resource(), h.parked(h.object), labels)
 	}
 	eventually(t, 15*time.Second, func() error { // of a second write in one second the policies know no time: the operator adds it
 		get(t, h.object)
-		held := h.object.GetLabels()[doors.HeldSinceLabel]
-		if since, err := time.Parse(doors.HeldTime, held); err != nil || time.Since(since).Abs() > 5*time.Minute {
+		held := h.object.GetLabels()[v1alpha1.HeldSinceLabel]
+		if since, err := time.Parse(v1alpha1.HeldTime, held); err != nil || time.Since(since).Abs() > 5*time.Minute {
 			return fmt.Errorf("%s: held since %q: %w", h.resource(), held, err)
 		}
 		return nil
@@ -293,7 +292,7 @@ func wantPlain(t *testing.T, h holdable, image string) {
 	eventually(t, 60*time.Second, func() error {
 		get(t, h.object)
 		for key := range h.object.GetLabels() {
-			if strings.HasPrefix(key, "maintenance.fonster.dev/") && key != doors.OverriddenLabel { // an override may stand on
+			if strings.HasPrefix(key, "maintenance.fonster.dev/") && key != v1alpha1.OverriddenLabel { // an override may stand on
 				return fmt.Errorf("%s still has %s: %v, parked %v", h.resource(), key, h.object.GetLabels(), h.parked(h.object))
 			}
 		}
@@ -338,22 +337,22 @@ func TestRelease(t *testing.T) {
 		wantHeld(t, h)
 	}
 	// A change taken back.
-	since := all[0].object.GetLabels()[doors.HeldSinceLabel]
+	since := all[0].object.GetLabels()[v1alpha1.HeldSinceLabel]
 	wantPassed(t, patchImage(t.Context(), shared.Admin, all[0].object, "app:1"))
 	wantPlain(t, all[0], "app:1")
 	time.Sleep(time.Second)
 	wantPassed(t, patchImage(t.Context(), shared.Admin, all[0].object, "app:2"))
 	wantHeld(t, all[0])
-	if again := all[0].object.GetLabels()[doors.HeldSinceLabel]; again == since {
+	if again := all[0].object.GetLabels()[v1alpha1.HeldSinceLabel]; again == since {
 		t.Errorf("held since %s, though it was taken back", again)
 	}
 	// A second change replaces the first, in the same place.
 	for _, h := range all {
-		since := h.object.GetLabels()[doors.HeldSinceLabel]
+		since := h.object.GetLabels()[v1alpha1.HeldSinceLabel]
 		get(t, h.object)
 		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:3"))
 		wantHeld(t, h)
-		if h.object.GetLabels()[doors.HeldSinceLabel] != since {
+		if h.object.GetLabels()[v1alpha1.HeldSinceLabel] != since {
 			t.Errorf("%s has lost its place", h.resource())
 		}
 	}
@@ -555,9 +554,9 @@ func TestHoldPartitionMark(t *testing.T) {
 	wantPassed(t, patchImage(t.Context(), shared.Admin, s.object, "app:2"))
 	wantHeld(t, s)
 	for _, value := range []string{`"none"`, `"-1"`, `"1.5"`, `""`, `"0x1"`, `"1234567890"`, `"2147483647"`, `"99999999999999999999"`, `null`} {
-		wantPassed(t, shared.Admin.Patch(t.Context(), s.object, mergePatch(`{"metadata":{"labels":{%q:%s}}}`, doors.HeldPartitionLabel, value)))
+		wantPassed(t, shared.Admin.Patch(t.Context(), s.object, mergePatch(`{"metadata":{"labels":{%q:%s}}}`, v1alpha1.HeldPartitionLabel, value)))
 		wantHeld(t, s)
-		if got := s.object.GetLabels()[doors.HeldPartitionLabel]; got != "1" {
+		if got := s.object.GetLabels()[v1alpha1.HeldPartitionLabel]; got != "1" {
 			t.Errorf("written %s, it is %q, want 1", value, got)
 		}
 	}

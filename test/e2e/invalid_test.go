@@ -65,7 +65,7 @@ func wantRejected(t *testing.T, manifest, want string) {
 
 // TestSamples: every sample is accepted.
 func TestSamples(t *testing.T) {
-	out, err := shared.Kubectl("apply", "--server-side", "--dry-run=server", "-k", filepath.Join(cluster.Root(), "config/samples"))
+	out, err := shared.Kubectl("apply", "--server-side", "--dry-run=server", "-R", "-f", filepath.Join(cluster.Root(), "config/samples"))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

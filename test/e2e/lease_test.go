@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -79,7 +79,7 @@ func leaseLost(t *testing.T, replicas int) {
 		return shared.Admin.Update(t.Context(), mw)
 	})
 	eventually(t, 30*time.Second, func() error { // as soon as somebody leads
-		if get(t, waiting.object); waiting.object.GetLabels()[doors.HeldLabel] == doors.HeldWaiting {
+		if get(t, waiting.object); waiting.object.GetLabels()[v1alpha1.HeldLabel] == v1alpha1.HeldWaiting {
 			return fmt.Errorf("not released: %v", waiting.object.GetLabels())
 		}
 		return nil
@@ -100,7 +100,7 @@ func leaseLost(t *testing.T, replicas int) {
 func TestOwnLease(t *testing.T) {
 	t.Cleanup(func() { // and no later leader waits for a minute
 		operator.Kill()
-		_, _ = shared.Kubectl("-n", doors.OperatorNamespace, "delete", "lease", "fonster")
+		_, _ = shared.Kubectl("-n", policy.OperatorNamespace, "delete", "lease", "fonster")
 		restartOperator(t)
 	})
 	start := func() {
@@ -115,7 +115,7 @@ func TestOwnLease(t *testing.T) {
 	start()
 	mw, h := heldIn(t, testName(t))
 	eventually(t, 20*time.Second, func() error { // it has the lease, and the one before has run out
-		if out, err := shared.Kubectl("-n", doors.OperatorNamespace, "get", "lease", "fonster", "-o", "jsonpath={.spec.holderIdentity}"); err != nil || out != "pod-1" {
+		if out, err := shared.Kubectl("-n", policy.OperatorNamespace, "get", "lease", "fonster", "-o", "jsonpath={.spec.holderIdentity}"); err != nil || out != "pod-1" {
 			return fmt.Errorf("the lease is of %s: %w", out, err)
 		}
 		return nil
@@ -123,7 +123,7 @@ func TestOwnLease(t *testing.T) {
 	start()
 	openNow(t, mw, h)
 	eventually(t, 20*time.Second, func() error {
-		if get(t, h.object); h.object.GetLabels()[doors.HeldLabel] == doors.HeldWaiting {
+		if get(t, h.object); h.object.GetLabels()[v1alpha1.HeldLabel] == v1alpha1.HeldWaiting {
 			return fmt.Errorf("not released: %v", h.object.GetLabels())
 		}
 		return nil

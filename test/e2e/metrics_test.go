@@ -85,7 +85,7 @@ func TestMetrics(t *testing.T) {
 	check("just after the closing", "0", "", "")
 	for _, metric := range []string{
 		`fonster_window_info{class="Planned",enforcement="Deny",time_zone="UTC",window="` + ns + `"} 1`,
-		"fonster_transition_delay_seconds_count", "fonster_clock_skew_seconds", "fonster_gate_open{", `fonster_gate_namespaces{gate="team-` + ns,
+		"fonster_transition_delay_seconds_count", "fonster_clock_skew_seconds", `fonster_gate_open{namespace="` + ns + `"} 0`, `fonster_gate_late_seconds{namespace="` + ns + `"} 0`,
 	} {
 		if !strings.Contains(scrape(), metric) {
 			t.Errorf("no %s", metric)

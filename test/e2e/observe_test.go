@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -78,7 +77,7 @@ func TestObserve(t *testing.T) {
 	s.picture(started, work.closes.Add(-3*time.Second))
 
 	t.Log("a policy is gone")
-	wantPassed(t, shared.Admin.Delete(t.Context(), &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "fonster-pod-labels"}}))
+	wantPassed(t, shared.Admin.Delete(t.Context(), &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "fonster-status"}}))
 	s.want("a policy is gone", "FonsterNotEnforced")
 	wantPassed(t, shared.Install())
 	policiesRead(t)
@@ -115,7 +114,7 @@ func newSeeWork(t *testing.T) *seeWork {
 	w.rolls, w.after = deployment(t, "see-rolls", "web", 2), deployment(t, "see-stops", "after", 1)
 	w.bad = deployment(t, "see-stops", "bad", 1, func(d *appsv1.Deployment) {
 		d.Spec.ProgressDeadlineSeconds = new(int32(3))
-		d.Annotations = map[string]string{doors.ReleasePriority: "10"}
+		d.Annotations = map[string]string{v1alpha1.ReleasePriorityAnnotation: "10"}
 	})
 	w.far, w.refused, w.overridden = deployment(t, "see-far", "web", 1), deployment(t, "see-shut", "web", 1), deployment(t, "see-shut", "urgent", 1)
 

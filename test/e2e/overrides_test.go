@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -128,7 +127,7 @@ func testOverrides(t *testing.T, up bool) {
 	})
 	t.Run("no right", func(t *testing.T) {
 		d := workloads["no-right"]
-		wantRefused(t, set(nobody, d, "INC-1"), "the override of Deployment "+ns+"/no-right is refused", "nobody-"+ns+" has no right to override any of the windows "+ns, "verb override on maintenancewindows.maintenance.fonster.dev")
+		wantRefused(t, set(nobody, d, "INC-1"), "The override of Deployment "+ns+"/no-right is refused", "nobody-"+ns+" has no right to override any of the windows "+ns, "verb override on maintenancewindows.maintenance.fonster.dev")
 		closed(t, deployer, d)
 	})
 	t.Run("right on another window", func(t *testing.T) {
@@ -297,14 +296,14 @@ func testOverrides(t *testing.T, up bool) {
 		}
 	})
 	t.Run("wrong pattern", func(t *testing.T) {
-		wantRefused(t, set(oncall, workloads["pattern"], "bara för att"), "its reason must match ^(INC|CHG)-[0-9]+")
+		wantRefused(t, set(oncall, workloads["pattern"], "bara för att"), "Its reason must match ^(INC|CHG)-[0-9]+")
 		closed(t, oncall, workloads["pattern"])
 	})
 	t.Run("empty", func(t *testing.T) {
 		d := workloads["empty"]
 		wantPassed(t, shared.Admin.Patch(ctx, d.DeepCopy(), mergePatch(`{"metadata":{"annotations":{%q:""}}}`, override.Reason)))
 		closed(t, oncall, d)
-		wantRefused(t, set(oncall, d, "   "), "its reason must")
+		wantRefused(t, set(oncall, d, "   "), "Its reason must")
 	})
 	t.Run("ten kilobytes of reason", func(t *testing.T) {
 		wantRefused(t, set(oncall, workloads["long"], "INC-1 "+strings.Repeat("x", 10_000)), "at most 256 characters")
@@ -321,7 +320,7 @@ func testOverrides(t *testing.T, up bool) {
 		wantRefused(t, other.Create(ctx, created("created-other")), "has no right to override any of the windows "+ns)
 		wrong := created("created-wrong")
 		wrong.Annotations[override.Reason] = "bara för att"
-		wantRefused(t, oncall.Create(ctx, wrong), "its reason must match")
+		wantRefused(t, oncall.Create(ctx, wrong), "Its reason must match")
 		d := created("created-with")
 		d.Annotations[override.Until], d.Annotations[override.By] = "2099-01-01T00:00:00Z", "anna"
 		wantPassed(t, oncall.Create(ctx, d))
@@ -364,9 +363,9 @@ func testOverrides(t *testing.T, up bool) {
 		object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
 		d := workloads["by-pod"]
 		pod := podsOf(t, d)[0]
-		wantRefused(t, set(nobody, object, "INC-1"), "the override of Namespace "+ns+" is refused", "has no right")
+		wantRefused(t, set(nobody, object, "INC-1"), "The override of Namespace "+ns+" is refused", "has no right")
 		wantRefused(t, set(other, object, "INC-1"), "has no right to override any of the windows "+ns+" (")
-		wantRefused(t, set(oncall, object, "bara för att"), "its reason must match")
+		wantRefused(t, set(oncall, object, "bara för att"), "Its reason must match")
 		wantPassed(t, set(oncall, object, "INC-1 hela kommunen"))
 		if o := overrideOf(t, object); o.By != "oncall-"+ns || o.Until.After(time.Now().Add(30*time.Minute)) {
 			t.Errorf("stamped %+v", o)
@@ -516,7 +515,7 @@ func testTwoFreezes(t *testing.T, d *appsv1.Deployment, strict *v1alpha1.ChangeF
 	}
 	wantPassed(t, shared.Admin.Patch(t.Context(), strict, mergePatch(`{"spec":{"overrides":{"maxDuration":"1h"}}}`)))
 	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), client.NewDryRunClient(both), d, "app:2") })
-	wantRefused(t, setImage(t.Context(), one, d, "app:2"), "change freeze "+strict.Name, "is in force", "whoever has the right to override it")
+	wantRefused(t, setImage(t.Context(), one, d, "app:2"), strict.Name, "is in force", "To override it takes the `override` verb on changefreezes ")
 	wantPassed(t, setImage(t.Context(), both, d, "app:2"))
 }
 
@@ -531,12 +530,12 @@ func TestForgedEndOnTheUngoverned(t *testing.T) {
 		return nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{"team":%q},"annotations":{%q:"INC-1",%q:%q}}}`, label, override.Reason, override.Until, until))
 	}
 	wantRefused(t, forged("2099-01-01T00:00:00Z", ns), "has no right to override any of the windows "+ns)
-	wantPassed(t, nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:"true"}}}`, doors.OverriddenLabel)))
-	if get(t, object); object.Labels[doors.OverriddenLabel] != "" {
+	wantPassed(t, nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:"true"}}}`, v1alpha1.OverriddenLabel)))
+	if get(t, object); object.Labels[v1alpha1.OverriddenLabel] != "" {
 		t.Errorf("anybody marks what carries no override: %v", object.Labels)
 	}
 	marked := func(until string) error {
-		return nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:"true"},"annotations":{%q:"INC-1",%q:%q}}}`, doors.OverriddenLabel, override.Reason, override.Until, until))
+		return nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:"true"},"annotations":{%q:"INC-1",%q:%q}}}`, v1alpha1.OverriddenLabel, override.Reason, override.Until, until))
 	}
 	wantRefused(t, marked("2099-01-01T00:00:00Z"), "24 hours at most")
 
@@ -762,11 +761,11 @@ func TestOverrideInAFreeze(t *testing.T) {
 	window(t, ns, ns, always())
 	cf := freeze(t, ns, ns, nil)
 	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-1"))
-	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "change freeze "+ns+" is in force", "It ends when its ChangeFreeze is changed or deleted.")
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "change freeze "+ns+" is in force", "It ends when its ChangeFreeze is edited or deleted.", "No override passes it.")
 	wantPassed(t, shared.Admin.Patch(t.Context(), cf, mergePatch(`{"spec":{"overrides":{"maxDuration":"1h"}}}`)))
 	deployer := overrider(t, "deployer-"+ns)
 	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), shared.Admin, d, "app:2") })
-	wantRefused(t, setImage(t.Context(), deployer, d, "app:3"), "change freeze "+ns, "whoever has the right to override it")
+	wantRefused(t, setImage(t.Context(), deployer, d, "app:3"), "change freeze "+ns, "To override it takes the `override` verb on changefreezes "+ns)
 	create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: ns}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{"maintenance.fonster.dev"}, Resources: []string{"changefreezes"}, ResourceNames: []string{ns}, Verbs: []string{"override"}},
 	}})
@@ -833,10 +832,10 @@ func TestOverrideOfTheUngoverned(t *testing.T) {
 	}
 	restored := newDeployment(1)(ns)
 	name(restored, "restored")
-	restored.SetLabels(map[string]string{doors.OverriddenLabel: "true"})
+	restored.SetLabels(map[string]string{v1alpha1.OverriddenLabel: "true"})
 	restored.SetAnnotations(map[string]string{override.Reason: "INC-1", override.By: "anna", override.From: "2026-01-01T00:00:00Z/1", override.Until: rfc3339(time.Now().Add(time.Hour))})
 	wantPassed(t, nobody.Create(t.Context(), restored))
-	if o := overrideOf(t, restored); o.Reason != "" || o.By != "" || !o.Until.IsZero() || restored.GetLabels()[doors.OverriddenLabel] != "" {
+	if o := overrideOf(t, restored); o.Reason != "" || o.By != "" || !o.Until.IsZero() || restored.GetLabels()[v1alpha1.OverriddenLabel] != "" {
 		t.Errorf("a copy carries the override: %+v %v", o, restored.GetLabels())
 	}
 	window(t, ns, ns, nextYear())

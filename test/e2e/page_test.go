@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // page reads a document of the operator's page, without any token.
@@ -137,7 +137,7 @@ func TestAnnouncedRecord(t *testing.T) {
 		})
 	}
 	want(map[string]string{in(10): "upcoming", in(20): "upcoming"})
-	key := client.ObjectKey{Namespace: doors.OperatorNamespace, Name: "announced-" + ns}
+	key := client.ObjectKey{Namespace: policy.OperatorNamespace, Name: "announced-" + ns}
 	eventually(t, 5*time.Second, func() error { return shared.Admin.Get(t.Context(), key, &corev1.ConfigMap{}) })
 	t.Cleanup(func() {
 		stored := &corev1.ConfigMap{}

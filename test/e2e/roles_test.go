@@ -91,8 +91,8 @@ func TestUserRolesAtWork(t *testing.T) {
 			wantPassed(t, c.List(t.Context(), list))
 		}
 		wantPassed(t, c.Get(t.Context(), client.ObjectKeyFromObject(mw), mw.DeepCopy()))
-		g := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Name: mw.Status.Gate}}
-		wantPassed(t, c.Get(t.Context(), client.ObjectKeyFromObject(g), g))
+		g := gateOf(t, ns)
+		wantPassed(t, c.Get(t.Context(), client.ObjectKeyFromObject(g), g.DeepCopy()))
 		forbidden(role, c.Patch(t.Context(), g.DeepCopy(), mergePatch(`{"metadata":{"labels":{"x":"y"}}}`)), "writing a Gate")
 		forbidden(role, c.Delete(t.Context(), g.DeepCopy()), "deleting a Gate")
 		forbidden(role, c.Status().Patch(t.Context(), mw.DeepCopy(), mergePatch(`{"status":{"overrides":[]}}`)), "writing the record")

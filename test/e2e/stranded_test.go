@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/policy"
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -190,7 +190,7 @@ func deployed(t *testing.T) {
 	if out, err := shared.Kubectl("apply", "--server-side", "-k", cluster.Root()+"/config/manager"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: doors.OperatorNamespace, Name: "fonster-controller-manager"}}
+	manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: "fonster-controller-manager"}}
 	eventually(t, 30*time.Second, func() error {
 		get(t, manager)
 		if manager.Status.ReadyReplicas != 2 {
@@ -244,7 +244,7 @@ func TestUndeploy(t *testing.T) {
 		wantHeld(t, h)
 		deployed(t)
 		openNow(t, mw, h)
-		wantMark(t, h, doors.HeldReleasing)
+		wantMark(t, h, v1alpha1.HeldReleasing)
 		if out, err := undeploy(t); err != nil || !strings.Contains(out, "waiting for") {
 			t.Errorf("%v\n%s", err, out)
 		}
@@ -296,7 +296,7 @@ func TestUndeploy(t *testing.T) {
 		if err == nil || !strings.Contains(out, ns+"/web") {
 			t.Errorf("%v\n%s", err, out)
 		}
-		manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: doors.OperatorNamespace, Name: "fonster-controller-manager"}}
+		manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: "fonster-controller-manager"}}
 		if get(t, manager); *manager.Spec.Replicas != 2 {
 			t.Errorf("the operator does not run again: %d replicas", *manager.Spec.Replicas)
 		}
@@ -312,7 +312,7 @@ func TestUserPause(t *testing.T) {
 	own := deployment(t, ns, "own", 1)
 	wantPassed(t, shared.Admin.Patch(t.Context(), own, mergePatch(`{"spec":{"paused":true}}`)))
 	wantPassed(t, patchImage(t.Context(), shared.Admin, own, "app:2"))
-	if own.Labels[doors.HeldLabel] != "" {
+	if own.Labels[v1alpha1.HeldLabel] != "" {
 		t.Errorf("a user's pause was taken for a hold: %v", own.Labels)
 	}
 	if out, err := shared.KubectlIn(h.manifest("app:2", `{"paused":true}`), "apply", "-f", "-"); err != nil {
@@ -320,7 +320,7 @@ func TestUserPause(t *testing.T) {
 	}
 	eventually(t, 10*time.Second, func() error {
 		get(t, h.object)
-		if h.object.GetLabels()[doors.HeldLabel] != "" {
+		if h.object.GetLabels()[v1alpha1.HeldLabel] != "" {
 			return fmt.Errorf("still held: %v", h.object.GetLabels())
 		}
 		return nil
@@ -329,7 +329,7 @@ func TestUserPause(t *testing.T) {
 	time.Sleep(3 * time.Second)
 	for _, o := range []client.Object{own, h.object} {
 		get(t, o)
-		if !o.(*appsv1.Deployment).Spec.Paused || o.GetLabels()[doors.HeldLabel] != "" {
+		if !o.(*appsv1.Deployment).Spec.Paused || o.GetLabels()[v1alpha1.HeldLabel] != "" {
 			t.Errorf("%s was resumed: %v", o.GetName(), o.GetLabels())
 		}
 	}
@@ -386,7 +386,7 @@ func TestTrainRules(t *testing.T) {
 			namespace(t, ns)
 			broken := deployment(t, ns, "broken", 1, func(d *appsv1.Deployment) {
 				d.Spec.ProgressDeadlineSeconds, d.Spec.MinReadySeconds = new(int32(2)), 1
-				d.Annotations = map[string]string{doors.ReleasePriority: "9"}
+				d.Annotations = map[string]string{v1alpha1.ReleasePriorityAnnotation: "9"}
 			})
 			fine := deployment(t, ns, "fine", 1)
 			mw := window(t, ns, ns, nextYear(), hold, func(mw *v1alpha1.MaintenanceWindow) {
@@ -422,11 +422,11 @@ func TestTrainRules(t *testing.T) {
 		wantPassed(t, patchImage(t.Context(), shared.Admin, slow, "app:2"))
 		h := holdable{slow, "Deployment", isParked}
 		wantHeld(t, h)
-		since := slow.Labels[doors.HeldSinceLabel]
+		since := slow.Labels[v1alpha1.HeldSinceLabel]
 		openNow(t, mw, h)
 		eventually(t, 10*time.Second, func() error {
 			get(t, slow)
-			if slow.Labels[doors.HeldLabel] != doors.HeldReleasing || slow.Status.UpdatedReplicas == 0 {
+			if slow.Labels[v1alpha1.HeldLabel] != v1alpha1.HeldReleasing || slow.Status.UpdatedReplicas == 0 {
 				return fmt.Errorf("not begun: %v %+v", slow.Labels, slow.Status)
 			}
 			return nil
@@ -434,13 +434,13 @@ func TestTrainRules(t *testing.T) {
 		wantPassed(t, shared.Admin.Patch(t.Context(), mw, mergePatch(`{"spec":{"schedules":[{"dates":["%d-05-13"],"startTime":"09:00","endTime":"20:00"}]}}`, time.Now().Year()+1)))
 		eventually(t, 5*time.Second, func() error {
 			get(t, slow)
-			if slow.Labels[doors.HeldLabel] != doors.HeldWaiting || !slow.Spec.Paused {
+			if slow.Labels[v1alpha1.HeldLabel] != v1alpha1.HeldWaiting || !slow.Spec.Paused {
 				return fmt.Errorf("not held again: %v", slow.Labels)
 			}
 			return nil
 		})
-		if slow.Labels[doors.HeldSinceLabel] != since {
-			t.Errorf("its place is lost: %s, then %s", since, slow.Labels[doors.HeldSinceLabel])
+		if slow.Labels[v1alpha1.HeldSinceLabel] != since {
+			t.Errorf("its place is lost: %s, then %s", since, slow.Labels[v1alpha1.HeldSinceLabel])
 		}
 		openNow(t, mw, h)
 		wantPlain(t, h, "app:2")

@@ -23,7 +23,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/parallel"
 	"fonster.dev/fonster/test/cluster"
@@ -64,7 +63,7 @@ func isParked(o client.Object) bool {
 		return o.Spec.Paused
 	case *appsv1.StatefulSet:
 		r := o.Spec.UpdateStrategy.RollingUpdate
-		return r != nil && r.Partition != nil && *r.Partition == doors.HeldPartition
+		return r != nil && r.Partition != nil && *r.Partition == v1alpha1.HeldPartition
 	case *appsv1.DaemonSet:
 		return o.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType
 	}
@@ -93,7 +92,7 @@ func newTrain(t *testing.T, size trainSize, maxConcurrent int) *train {
 		}
 		if i%10 == 7 {
 			tr.priority["Deployment/"+name] = 5
-			d.Annotations = map[string]string{doors.ReleasePriority: "5"}
+			d.Annotations = map[string]string{v1alpha1.ReleasePriorityAnnotation: "5"}
 		}
 		add("Deployment", d)
 	}
@@ -145,7 +144,7 @@ func newTrain(t *testing.T, size trainSize, maxConcurrent int) *train {
 	each(t, tr.objects, func(h holdable) error { return patchImage(t.Context(), shared.Admin, h.object, "app:2") })
 	for _, h := range tr.objects {
 		wantHeld(t, h)
-		tr.generations[key(h)], tr.since[key(h)] = h.object.GetGeneration(), h.object.GetLabels()[doors.HeldSinceLabel]
+		tr.generations[key(h)], tr.since[key(h)] = h.object.GetGeneration(), h.object.GetLabels()[v1alpha1.HeldSinceLabel]
 	}
 	time.Sleep(3 * time.Second)
 	if after := podUIDs(t, tr.ns); !slices.Equal(before, after) {
@@ -157,7 +156,7 @@ func newTrain(t *testing.T, size trainSize, maxConcurrent int) *train {
 
 // shape tells apart what of a train is not alike but for names.
 func shape(o client.Object) string {
-	return fmt.Sprintf("%T %v", o, o.GetAnnotations()[doors.ReleasePriority])
+	return fmt.Sprintf("%T %v", o, o.GetAnnotations()[v1alpha1.ReleasePriorityAnnotation])
 }
 
 // unnamed is the metadata and the spec of an object, without what differs between any two: names, UIDs, versions and times.
@@ -237,7 +236,7 @@ func (tr *train) finish(limit time.Duration) {
 	t.Helper()
 	start := time.Now()
 	tr.all(limit, func(h holdable) error {
-		for _, label := range []string{doors.HeldLabel, doors.HeldSinceLabel, doors.HeldPartitionLabel} {
+		for _, label := range []string{v1alpha1.HeldLabel, v1alpha1.HeldSinceLabel, v1alpha1.HeldPartitionLabel} {
 			if v, found := h.object.GetLabels()[label]; found {
 				return fmt.Errorf("%s still has %s=%s", h.resource(), label, v)
 			}
@@ -373,7 +372,7 @@ func (l *ledger) add(kind string, o client.Object) {
 	parked := isParked(o)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.entries = append(l.entries, entry{version, kind + "/" + o.GetName(), parked, !parked && rolledOut(o, "app:2") != nil, o.GetLabels()[doors.HeldLabel] == doors.HeldReleasing})
+	l.entries = append(l.entries, entry{version, kind + "/" + o.GetName(), parked, !parked && rolledOut(o, "app:2") != nil, o.GetLabels()[v1alpha1.HeldLabel] == v1alpha1.HeldReleasing})
 }
 
 // replay goes through the versions in order: how many were in progress at most, and marked so, and in which order they were let go.
@@ -465,7 +464,7 @@ func (tr *train) left() (n int) {
 	for _, kind := range held.Kinds {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(kind + "List"))
-		wantPassed(tr.t, shared.Admin.List(tr.t.Context(), list, client.InNamespace(tr.ns), client.HasLabels{doors.HeldLabel}))
+		wantPassed(tr.t, shared.Admin.List(tr.t.Context(), list, client.InNamespace(tr.ns), client.HasLabels{v1alpha1.HeldLabel}))
 		n += len(list.Items)
 	}
 	return n
@@ -516,7 +515,7 @@ func TestTrainAPIServerRestarts(t *testing.T) {
 	for range 2 {
 		time.Sleep(3 * time.Second)
 		var waiting appsv1.DeploymentList
-		if err := shared.Admin.List(t.Context(), &waiting, client.InNamespace(tr.ns), client.MatchingLabels{doors.HeldLabel: doors.HeldWaiting}); err != nil {
+		if err := shared.Admin.List(t.Context(), &waiting, client.InNamespace(tr.ns), client.MatchingLabels{v1alpha1.HeldLabel: v1alpha1.HeldWaiting}); err != nil {
 			t.Fatal(err)
 		}
 		if len(waiting.Items) == 0 {

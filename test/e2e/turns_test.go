@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/doors"
 )
 
 // TestTenantsShareATrain: the admin of one namespace, with the highest priority and a rollout that never gets done, keeps the other
@@ -30,7 +29,7 @@ func TestTenantsShareATrain(t *testing.T) {
 			})
 			tenant := newTenant(t, "tenant", a)
 			for _, args := range [][]string{
-				{"annotate", "deployment/web", doors.ReleasePriority + "=999999999"},
+				{"annotate", "deployment/web", v1alpha1.ReleasePriorityAnnotation + "=999999999"},
 				{"patch", "deployment/web", "--type=strategic", "-p", `{"spec":{"progressDeadlineSeconds":5,"template":{"spec":{"nodeSelector":{"no-such":"node"},"containers":[{"name":"main","image":"app:2"}]}}}}`},
 				{"set", "image", "deployment/more", "main=app:2"},
 			} {
@@ -101,7 +100,7 @@ func TestTurns(t *testing.T) {
 		eventually(t, 30*time.Second, func() error {
 			got := map[string]int{}
 			for _, h := range all {
-				if get(t, h.object); h.object.GetLabels()[doors.HeldLabel] == "" {
+				if get(t, h.object); h.object.GetLabels()[v1alpha1.HeldLabel] == "" {
 					got[h.object.GetNamespace()]++
 				}
 			}

@@ -44,25 +44,25 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 		return oncall.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{"maintenance.fonster.dev/overridden":"true"},"annotations":{%s}}}`, quoted(pairs)))
 	}
 	soon, late := rfc3339(time.Now().Add(10*time.Minute)), rfc3339(time.Now().Add(2*time.Hour))
-	wantRefused(t, annotateWith(t.Context(), oncall, d, override.Reason, "INC-1"), "this cluster does not stamp its end", "kubectl window override")
-	wantRefused(t, set(override.Reason, "INC-1", override.By, "oncall", override.Until, late), "it may end at ")
+	wantRefused(t, annotateWith(t.Context(), oncall, d, override.Reason, "INC-1"), "It has no end, and this cluster does not stamp one", "kubectl window override")
+	wantRefused(t, set(override.Reason, "INC-1", override.By, "oncall", override.Until, late), "It may end at ")
 	wantRefused(t, set(override.Reason, "INC-1", override.By, "anna", override.Until, soon), "override-by")
 	wantRefused(t, annotateWith(t.Context(), oncall, d, override.Reason, "INC-1", override.By, "oncall", override.Until, soon), "must say who sets it", "carry the label")
 	wantRefused(t, set(override.Reason, "INC-1", override.Until, soon), "must say who sets it")
-	wantRefused(t, set(override.Until, soon), "only the operator of Fonster")
+	wantRefused(t, set(override.Until, soon), "is managed by Fonster and cannot be changed")
 
 	// The control plane, which copies what others wrote, sets none: it is asked for no right.
 	for _, user := range []string{"system:serviceaccount:kube-system:deployment-controller", "system:kube-controller-manager"} {
 		wantRefused(t, as(t, user).Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":{"maintenance.fonster.dev/overridden":"true"},"annotations":{%s}}}`,
-			quoted([]string{override.Reason, "INC-1", override.By, user, override.Until, soon}))), "only the operator of Fonster", override.Reason)
+			quoted([]string{override.Reason, "INC-1", override.By, user, override.Until, soon}))), "is managed by Fonster and cannot be changed", override.Reason)
 	}
 
 	// Without the mark notes are nothing; and the mark is not set over notes that were forged before.
 	wantPassed(t, annotateWith(t.Context(), deployer, d, override.By, "oncall", override.From, "2020-01-01T00:00:00Z/1", override.Until, late))
 	wantRefused(t, annotateWith(t.Context(), oncall, d, override.Reason, "INC-1"), "must say who sets it", "carry the label")
 	wantRefused(t, setImage(t.Context(), deployer, d, "app:2"), "Rollout of Deployment old/web")
-	wantRefused(t, set(), "only the operator of Fonster")
-	wantRefused(t, set(override.Reason, "INC-1"), "it may end at ")
+	wantRefused(t, set(), "is managed by Fonster and cannot be changed")
+	wantRefused(t, set(override.Reason, "INC-1"), "It may end at ")
 	wantPassed(t, deployer.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"annotations":{%q:null,%q:null,%q:null}}}`, override.By, override.From, override.Until)))
 
 	// Nor do they become something where a window comes to govern.
