@@ -95,7 +95,7 @@ func decisionDefinitions(m mode, own map[string]string) map[string]string {
 // decide holds the requests of a domain against the Gate; and, for workloads, the setting of an override.
 func (g *generator) decide(d domain, m mode) {
 	own := decisionDefinitions(m, map[string]string{
-		"labelsKnown": d.LabelsKnown, "relabelled": "governedByOthers", "kinds": d.kinds(), "ruled": d.ruled(nil), "because": d.because(),
+		"labelsKnown": d.LabelsKnown, "relabelled": d.Relabelled, "kinds": d.kinds(), "ruled": d.ruled(nil), "because": d.because(),
 		"labelsNote": d.labelsNote(),
 	})
 	for _, r := range d.rules() {

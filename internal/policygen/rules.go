@@ -56,6 +56,8 @@ type domain struct {
 	// sender chooses: then every target in the namespace may govern. So it is for ReplicaSets and ControllerRevisions of workloads, which
 	// carry the labels of pods.
 	LabelsKnown string
+	// Relabelled is CEL that says whether a request takes the object to other windows or freezes by its labels.
+	Relabelled string
 	// Touches is CEL that is false for most harmless requests and costs little; empty: none.
 	Touches string
 	// AnnotatesWorkload: the object itself carries an override. Others go by that of their namespace.
@@ -63,12 +65,18 @@ type domain struct {
 }
 
 var domains = []domain{
-	{Name: "workloads", Sets: []RuleSet{workloads}, LabelsKnown: "true", Touches: "touchesWorkload", AnnotatesWorkload: true},
+	{
+		Name: "workloads", Sets: []RuleSet{workloads}, LabelsKnown: "true", Relabelled: "governedByOthers", Touches: "touchesWorkload",
+		AnnotatesWorkload: true,
+	},
 	{
 		Name: "controllers", Sets: []RuleSet{replicas, creations, scales, autoscalers},
-		LabelsKnown: "request.?subResource.orValue('') == '' && request.resource.resource != 'horizontalpodautoscalers' && !ofWorkload",
+		LabelsKnown: "tellsOwnLabels && !ofWorkload", Relabelled: "tellsOwnLabels && governedByOthers && !ownedByWorkload",
 	},
-	{Name: "pods", Sets: []RuleSet{pods, evictions}, LabelsKnown: "request.?subResource.orValue('') != 'eviction'", Touches: "touchesPod"},
+	{
+		Name: "pods", Sets: []RuleSet{pods, evictions},
+		LabelsKnown: "request.?subResource.orValue('') != 'eviction'", Relabelled: "governedByOthers", Touches: "touchesPod",
+	},
 }
 
 // rules are those of all sets.
