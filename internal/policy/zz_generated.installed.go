@@ -4,10 +4,10 @@ package policy
 
 var installed = map[string]map[string]string{
 	"MutatingAdmissionPolicy": {
-		"fonster-held-keep":       "acc06509b77fc5ee92df1375fa358db5",
+		"fonster-held-keep":       "6be1c97a4affb7de5c51f9ba6ee165fe",
 		"fonster-hold":            "483281b5f03909877ffac18cf58e1c44",
-		"fonster-overrides-note":  "7d1defc10fae5bb9a510c9bd1689edf4",
-		"fonster-overrides-stamp": "5a087d2c53d8c773f032b35bca42d13d",
+		"fonster-overrides-note":  "158280e90ca4fdd7db1ba54a14fe82f8",
+		"fonster-overrides-stamp": "e1156eeebb5d094508212dce8246de15",
 	},
 	"MutatingAdmissionPolicyBinding": {
 		"fonster-held-keep":       "ba347a4a253c7b36d973692a8eda6111",
@@ -25,11 +25,11 @@ var installed = map[string]map[string]string{
 		"fonster-evictions-warn":   "94d965c4bcdfae2707084283bd304b7f",
 		"fonster-gated":            "de21e6f75e4b6f9a896d6074c2776c8c",
 		"fonster-gates":            "5c92b7f105cd3a39d043bf13a00ecd72",
-		"fonster-held":             "de57287aee3d37182b04b22e42eed79c",
-		"fonster-holds-warn":       "d79d7186d1cdcb7ac07f7d2d7b5d45ce",
+		"fonster-held":             "0d82fb27edeccaf71892b45fcc808979",
+		"fonster-holds-warn":       "a84a7204c6b3222c583019225e0567bf",
 		"fonster-namespaces":       "c1e4001c0180c5bbb5969122dc245b54",
 		"fonster-operator":         "6ab9075c70f5692abe049230ab7d4c6c",
-		"fonster-overrides":        "808a5d1aec8b88c310a250a38b3f4a84",
+		"fonster-overrides":        "907a290ea3d7e769faa43f29d60805dc",
 		"fonster-pod-labels":       "0084efec7148fa215d1f9b35a3162392",
 		"fonster-pods-deny":        "95dceefff1f61b19ef0dbbc4d6ec507a",
 		"fonster-pods-warn":        "542f0a8b5f25368cbb99a99b883ea8dd",
