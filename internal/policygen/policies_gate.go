@@ -61,7 +61,7 @@ func (g *generator) holding() {
 		condition: "heldAfter == 'true' && !exempt",
 		own:       held,
 		validations: []validation{{
-			expression: "false", message: "The rollout is held until a maintenance window opens.", tells: "heldMessage",
+			expression: "overrideStands && frozenForHeld.size() == 0", message: "The rollout is held until a maintenance window opens.", tells: "heldMessage",
 		}},
 	})
 }
