@@ -80,6 +80,9 @@ func decisionDefinitions(m mode, own map[string]string) map[string]string {
 		"outsideWhat":                "what(outside[0])",
 		"outsideEnd":                 "inEmergency",
 		"annotatesNamespace":         "true",
+		"askedTargets":               "targetsBefore",
+		"maySet":                     "mayOverride",
+		"whichWindows":               "'any of the windows '",
 		"labelsNote":                 "''",
 		"because":                    "''",
 	}
@@ -144,7 +147,7 @@ func decision(spared string) []validation {
 }
 
 var settingOverride = validation{
-	expression: "!setsOverride || !overridable || settingProblem == '' && (overridableWindows.size() == 0 || mayOverride)",
+	expression: "!setsOverride || !overridable || settingProblem == '' && (overridableWindows.size() == 0 || maySet)",
 	message:    "The override is refused.",
 	tells: "!setsOverride || !overridable ? '' : 'The override of ' + subject + ' is refused. ' +" +
 		" (settingProblem != '' ? settingProblem : noRightToOverride)",
