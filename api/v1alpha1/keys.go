@@ -54,8 +54,10 @@ const (
 	OverrideByAnnotation = prefix + "override-by"
 	// OverrideFromAnnotation is when it began, and at which generation of its object: TIME/GENERATION.
 	OverrideFromAnnotation = prefix + "override-from"
-	// OverrideSpentAnnotation has the reasons that are used up, one a line, the latest first.
+	// OverrideSpentAnnotation has the reasons that are used up, one a line, the latest first. OverrideSpentLabel, with the value "true",
+	// marks what has it: whoever sets such a reason again is warned, and only of such objects that is asked.
 	OverrideSpentAnnotation = prefix + "override-spent"
+	OverrideSpentLabel      = prefix + "override-spent"
 	// OverrideNoticeAnnotation is a sentence about it for the public.
 	OverrideNoticeAnnotation = prefix + "override-notice"
 

@@ -341,7 +341,7 @@ func (r *Reconciler) patch(ctx context.Context, o *metav1.PartialObjectMetadata,
 	annotations, marks := map[string]any{}, map[string]any{}
 	switch {
 	case d.end:
-		annotations[override.Spent] = override.Parse(o).Spend()
+		annotations[override.Spent], marks[v1alpha1.OverrideSpentLabel] = override.Parse(o).Spend(), "true"
 		fallthrough
 	case d.clean:
 		annotations[override.Until], annotations[override.By], annotations[override.From] = nil, nil, nil

@@ -59,12 +59,10 @@ type validation struct {
 // validatingPolicy is a policy and its bindings, before the library has been put in.
 type validatingPolicy struct {
 	name, description string
-	// gate is the label by which a Gate is selected; empty: the policy reads none. Then it holds everywhere, or, with governed, only where
-	// there is a Gate.
-	gate     string
-	governed bool
-	action   admissionv1.ValidationAction
-	rules    []admissionv1.NamedRuleWithOperations
+	// gate is the label by which a Gate is selected; empty: the policy reads none, and holds everywhere.
+	gate   string
+	action admissionv1.ValidationAction
+	rules  []admissionv1.NamedRuleWithOperations
 	// marks are the labels of objects by which bindings select, before the request or after it: one binding for each, as the
 	// requirements of one selector must all be met. Objects selects in the policy itself.
 	marks       []string
@@ -113,7 +111,7 @@ func (p validatingPolicy) spec(l *library) (spec admissionv1.ValidatingAdmission
 		return spec, err
 	}
 	spec = admissionv1.ValidatingAdmissionPolicySpec{
-		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate != "" || p.governed, p.objects, p.rules), FailurePolicy: new(admissionv1.Fail),
+		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, p.objects, p.rules), FailurePolicy: new(admissionv1.Fail),
 	}
 	if p.condition != "" {
 		condition, err := l.inline(p.condition)
@@ -193,7 +191,7 @@ func (p mutatingPolicy) spec(l *library) (spec admissionv1.MutatingAdmissionPoli
 		return spec, err
 	}
 	spec = admissionv1.MutatingAdmissionPolicySpec{
-		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate != "", nil, p.rules), FailurePolicy: new(admissionv1.Fail),
+		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, nil, p.rules), FailurePolicy: new(admissionv1.Fail),
 		ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
 	}
 	if p.reinvoked {
@@ -245,9 +243,9 @@ func ofGate(label string) *admissionv1.ParamRef {
 // constraints are what a policy looks at. One that reads a Gate looks at nothing where there is none: until an API server that has started
 // has found the CRD of the Gates, about 35 s, it refuses what such a policy matches (kubernetes/kubernetes#124237). Of a Namespace itself
 // the API server takes the labels that the request gives it: that gated stays, a policy of its own sees to.
-func constraints(governed bool, objects *metav1.LabelSelector, rules []admissionv1.NamedRuleWithOperations) *admissionv1.MatchResources {
+func constraints(gate string, objects *metav1.LabelSelector, rules []admissionv1.NamedRuleWithOperations) *admissionv1.MatchResources {
 	match := &admissionv1.MatchResources{ResourceRules: rules, ObjectSelector: objects}
-	if governed {
+	if gate != "" {
 		match.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.GatedLabel: "true"}}
 	}
 	return withDefaults(match)

@@ -61,7 +61,7 @@ func (g *generator) holding() {
 		condition: "heldAfter == 'true' && !exempt",
 		own:       held,
 		validations: []validation{{
-			expression: "false", message: "The rollout is held until a maintenance window opens.", tells: "heldMessage",
+			expression: "overrideStands && frozenForHeld.size() == 0", message: "The rollout is held until a maintenance window opens.", tells: "heldMessage",
 		}},
 	})
 }
@@ -103,8 +103,9 @@ func (g *generator) overrides() {
 // advice warns of what passes and is probably not meant.
 func (g *generator) advice() {
 	g.validating(validatingPolicy{
-		name: "fonster-reasons", description: "Warns of a reason of an override that is used up.", governed: true, action: admissionv1.Warn,
+		name: "fonster-reasons", description: "Warns of a reason of an override that is used up.", action: admissionv1.Warn,
 		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update), ofNamespaces(admissionv1.Update)},
+		marks:     []string{v1alpha1.OverrideSpentLabel},
 		condition: "annotationsChanged && reasonUsedUp",
 		validations: []validation{{
 			expression: "false",

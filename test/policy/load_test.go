@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -79,10 +80,15 @@ type attempt struct {
 	ControlPlane bool `json:"controlPlane"`
 	// Want is what becomes of the request, where Does does not say so.
 	Want *want `json:"want"`
+	// NeverWarns: there is no warning of such requests.
+	NeverWarns bool `json:"neverWarns"`
 	// After is a part of the object as it is stored then.
 	After map[string]any `json:"after"`
 	// Versions are the only ones that the attempt is made in; all, where there are none.
 	Versions []string `json:"versions"`
+
+	// made is the request, without its Gate.
+	made evaluate.Request
 }
 
 // want is one of: allow, hold, {deny: TEXT}, {warn: TEXT}.
@@ -108,12 +114,20 @@ type file struct {
 	Attempts []attempt `json:"attempts"`
 }
 
+// contents are the files that were read before.
+var contents sync.Map
+
 func readYAML(t testing.TB, path string, into any) {
 	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	known, found := contents.Load(path)
+	if !found {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, _ = contents.LoadOrStore(path, content)
 	}
+	content := known.([]byte)
 	if err := yaml.UnmarshalStrict(content, into); err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
@@ -172,11 +186,12 @@ func patched(t testing.TB, u *unstructured.Unstructured, patch json.RawMessage) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	typed, err := scheme.Scheme.New(u.GroupVersionKind())
-	if err != nil { // not one of Kubernetes' own: no list is merged in its fixtures
-		typed = &corev1.ConfigMap{}
+	var result []byte
+	if typed, unknown := scheme.Scheme.New(u.GroupVersionKind()); unknown == nil {
+		result, err = strategicpatch.StrategicMergePatch(original, patch, typed)
+	} else {
+		result, err = jsonpatch.MergePatch(original, patch)
 	}
-	result, err := strategicpatch.StrategicMergePatch(original, patch, typed)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,8 @@ type Request struct {
 
 	// Now, when it is set, has the API server stamp the request into the object's managedFields, and count its generation up.
 	Now time.Time
+	// Order, when it is set, has the mutating policies asked in one order alone, another for each number; else in every one.
+	Order int
 }
 
 // Right is what a policy asks for.
@@ -145,8 +147,15 @@ func (r *Request) namespaceObject(name string) *corev1.Namespace {
 	if r.NamespaceObject != nil {
 		return r.NamespaceObject
 	}
-	if old, ok := r.Old.(*corev1.Namespace); ok {
-		return old
+	if r.Resource == "namespaces" && r.Old != nil {
+		if old, ok := r.Old.(*corev1.Namespace); ok {
+			return old
+		}
+		old, err := Typed(Unstructured(r.Old))
+		if err != nil {
+			panic(err)
+		}
+		return old.(*corev1.Namespace)
 	}
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 }

@@ -199,7 +199,11 @@ func (e *evaluation) mutate() {
 		}
 	}
 	var first runtime.Object
-	for i, order := range orders(len(hooks)) {
+	all := orders(len(hooks))
+	if n := len(all); n > 0 && e.request.Order > 0 {
+		all = all[e.request.Order%n:][:1]
+	}
+	for i, order := range all {
 		inOrder := make([]mutating.PolicyHook, len(hooks))
 		var names []string
 		for j, k := range order {
@@ -285,7 +289,7 @@ func (e *evaluation) validate() {
 	dispatcher := validating.NewDispatcher(e, generic.NewPolicyMatcher(e.matcher))
 	attributes := e.attributes()
 	for _, hook := range e.validating {
-		if len(hook.Bindings) == 0 {
+		if len(hook.Bindings) == 0 || !about(hook.Policy.Spec.MatchConstraints, attributes) { // which costs less to ask than selectors
 			continue
 		}
 		hook.ParamInformer = e.params
