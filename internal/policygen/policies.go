@@ -80,6 +80,9 @@ func decisionDefinitions(m mode, own map[string]string) map[string]string {
 		"outsideWhat":                "what(outside[0])",
 		"outsideEnd":                 "inEmergency",
 		"annotatesNamespace":         "true",
+		"askedTargets":               "targetsBefore",
+		"maySet":                     "mayOverride",
+		"whichWindows":               "'any of the windows '",
 		"labelsNote":                 "''",
 		"because":                    "''",
 	}
@@ -124,13 +127,14 @@ func (g *generator) decide(d domain, m mode) {
 // decision is the heart of every policy that reads a Gate: a freeze first, then the windows. spared is CEL that lists disruptions that the
 // client may do for having a right, of which messages do not know.
 func decision(spared string) []validation {
-	outside := "outside.size() == 0 || overridden"
+	outside, inFreeze := "outside.size() == 0 || overridden", ""
 	if spared != "" {
 		outside = "outside.all(d, d in " + spared + " && argoMay) || overridden"
+		inFreeze = " || frozen.all(f, f.disruptions.all(d, !(d in attempted) || d in " + spared + ")) && argoMay"
 	}
 	return []validation{
 		{
-			expression: "attempted.size() == 0 || frozen.size() == 0 || overridden && mayPass",
+			expression: "attempted.size() == 0 || frozen.size() == 0 || overridden && mayPass" + inFreeze,
 			message:    "A change freeze is in force.",
 			tells:      "attempted.size() == 0 || frozen.size() == 0 ? '' : frozenMessage",
 		},
@@ -143,7 +147,7 @@ func decision(spared string) []validation {
 }
 
 var settingOverride = validation{
-	expression: "!setsOverride || !overridable || settingProblem == '' && (overridableWindows.size() == 0 || mayOverride)",
+	expression: "!setsOverride || !overridable || settingProblem == '' && (overridableWindows.size() == 0 || maySet)",
 	message:    "The override is refused.",
 	tells: "!setsOverride || !overridable ? '' : 'The override of ' + subject + ' is refused. ' +" +
 		" (settingProblem != '' ? settingProblem : noRightToOverride)",
