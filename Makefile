@@ -76,10 +76,10 @@ lint: $(TOOLS)/golangci-lint ## Run the linters: layering, clocks, API conventio
 	@$(TOOLS)/golangci-lint run ./...
 
 .PHONY: manifests
-manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the pages of doors and inputs.
+manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the pages of rules and inputs.
 	@$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	@$(TOOLS)/controller-gen rbac:roleName=fonster-manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
-	@go run ./hack/policies config docs
+	@cd hack/policies && go run . $(CURDIR)
 
 .PHONY: generate
 generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code, the references, rules and the dashboard.
@@ -125,7 +125,7 @@ delete-bindings = for kind in $$(kubectl api-resources --api-group=admissionregi
 	kubectl delete $$kind -l app.kubernetes.io/managed-by=fonster; done
 
 .PHONY: uninstall
-uninstall: undeploy ## Remove everything from the cluster; bindings first, so that nothing stays gated.
+uninstall: undeploy ## Remove everything from the cluster: bindings and policies first, so that nothing stays gated, then Gates with their CRD.
 	@$(delete-bindings)
 	@! $(knows-mutating) || kubectl delete --ignore-not-found -k config/mutating
 	@kubectl delete --ignore-not-found -k config/policies

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs CRDs, RBAC and policies into the cluster of KUBECONFIG, and returns when the API server evaluates them. The
-# namespace comes before the policies: until the API server has read the new CRDs, it refuses whatever they match.
+# Installs CRDs, RBAC and policies into the cluster of KUBECONFIG, and returns when the API server evaluates them: until it has read the
+# new CRD of Gates, it refuses whatever policies match in namespaces that have one.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$root/.local/bin:$PATH
@@ -31,8 +31,9 @@ left=$(comm -13 <(for part in "${parts[@]}"; do kubectl get -k "$part" -o name; 
 if [[ -n $left ]]; then
   printf 'Not of this version, and left as it is (docs/upgrade.md tells what to do):\n%s\n' "$left" >&2
 fi
+# A Namespace that would have a Gate is judged by policies that read one.
 for _ in $(seq 60); do
-  answer=$(kubectl create namespace fonster-install --dry-run=server 2>&1) || true
+  answer=$(kubectl label namespace fonster-system maintenance.fonster.dev/gated=true --dry-run=server 2>&1) || true
   [[ $answer == *"not yet synced"* ]] || exit 0
   sleep 0.5
 done

@@ -25,6 +25,15 @@ END
   exit 1
 }
 
+# restore lets the operator run and hold again.
+restore() {
+  if [[ $mutating ]]; then kubectl apply --server-side --force-conflicts -f "$root/config/mutating/bindings.yaml"; fi
+  kubectl scale $manager --replicas="$replicas"
+}
+
+# Below Kubernetes 1.36 there are no mutating policies.
+mutating=$(kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -o '"mutatingadmissionpolicies"' | head -1) || true
+
 until held=$(marked =true) && [[ -z $held ]] || refuse "$held"; let_go=$(marked) && [[ -z $let_go ]]; do
   ((SECONDS < patience)) || refuse "$let_go"
   echo "waiting for what has been let go and is not yet done:" $let_go
@@ -33,19 +42,19 @@ done
 
 replicas=$(kubectl get $manager --ignore-not-found -o 'jsonpath={.spec.replicas}' 2>/dev/null) || true # the namespace may be gone
 if [[ -n $replicas ]]; then
-  trap 'kubectl scale $manager --replicas="$replicas"' EXIT
+  trap restore EXIT
   kubectl scale $manager --replicas=0
   kubectl wait -n fonster-system --for=delete pods -l app.kubernetes.io/name=fonster --timeout=2m
 fi
 
-# Below Kubernetes 1.36 there are no mutating policies.
-if kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'; then
-  kubectl get mutatingadmissionpolicybindings -o name | { grep '/fonster-hold-' || true; } | xargs -r kubectl delete --ignore-not-found
-fi
-# What would have been held must not be refused instead. A freeze goes on, and so does what some window refuses.
+if [[ $mutating ]]; then kubectl delete mutatingadmissionpolicybinding fonster-hold --ignore-not-found; fi
+# What would have been held must not be refused instead: a rollout that only Hold stops passes from now on. Freezes go on, and so does what
+# some window refuses. Gates take it from nobody but the operator, in whose name an administrator may write.
 if [[ -n $(kubectl get crd gates.maintenance.fonster.dev --ignore-not-found -o name) ]]; then
-  kubectl get gates -o go-template='{{range .items}}{{$gate := .metadata.name}}{{range $d := .spec.disruptions}}{{with $d.enforcement}}{{if and (eq . "Hold") (eq $d.disruption "Rollout") (not $d.freezes)}}{{$gate}}{{"\n"}}{{end}}{{end}}{{end}}{{end}}' |
-    sed 's/^/fonster-workloads-deny-/' | xargs -r kubectl delete validatingadmissionpolicybindings --ignore-not-found
+  as_operator='--as=system:serviceaccount:fonster-system:fonster-controller-manager --as-group=system:masters'
+  kubectl get gates -A -o go-template='{{range .items}}{{$ns := .metadata.namespace}}{{range $i, $t := .spec.targets}}{{if eq $t.enforcement "Hold"}}{{range $j, $d := $t.disruptions}}{{if eq $d "Rollout"}}{{$ns}} {{if eq (len $t.disruptions) 1}}[{"op":"replace","path":"/spec/targets/{{$i}}/enforcement","value":"Warn"}]{{else}}[{"op":"remove","path":"/spec/targets/{{$i}}/disruptions/{{$j}}"}]{{end}}{{"\n"}}{{end}}{{end}}{{end}}{{end}}{{end}}' |
+    while read -r namespace patch; do printf '%s\0%s\0' "$namespace" "$patch"; done |
+    xargs -r -0 -n 2 -P 8 bash -c 'kubectl '"$as_operator"' -n "$1" patch gate gate --type=json -p "$2"' patch
 fi
 sleep 2 # the API server rereads bindings each second
 

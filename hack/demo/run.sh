@@ -107,9 +107,10 @@ for ns in osthammar default; do
   kubectl -n $ns create deployment web --image=app:1 --replicas=2 >/dev/null || fail "creating a deployment"
   kubectl -n $ns rollout status deployment/web --timeout=60s >/dev/null || fail "the deployment did not come up"
 done
-sleep 2 # the API server reads new bindings each second
+passes kubectl wait --for=create --timeout=10s -n osthammar gate/gate
 passes kubectl get mw
-passes kubectl get gates
+passes kubectl get gates -A
+says osthammar Closed "opens"
 page_says "Inget servicefönster är öppet"
 ask curl -fs "http://127.0.0.1:$page/osthammar/calendar.ics"
 says "DTSTART;TZID=Europe/Stockholm:${day//-/}T090000" "SUMMARY:Servicefönster Östhammar"
@@ -139,6 +140,7 @@ done
 kubectl create clusterrolebinding oncall-emergency --clusterrole=fonster-emergency --serviceaccount=osthammar:oncall >/dev/null || fail "binding the emergency role"
 sleep 1 # RBAC is in force
 developer=system:serviceaccount:osthammar:developer oncall=system:serviceaccount:osthammar:oncall
+passes kubectl --as $developer -n osthammar get gate # whoever may view the namespace sees when it opens
 refused kubectl --as $developer -n osthammar annotate deployment/web maintenance.fonster.dev/override="INC-1234 disken full"
 says "has no right to override"
 passes kubectl window --as $oncall override deploy/web -n osthammar --reason "INC-1234 disken full" --for 10m --notice "Ett fel i e-tjänsterna åtgärdas."
@@ -234,14 +236,15 @@ for workload in web api; do
   kubectl -n hold-demo rollout status deployment/$workload --timeout=60s >/dev/null || fail "the deployment did not come up"
 done
 passes kubectl apply -f "$work/hold.yaml"
-sleep 2 # the API server reads new bindings each second
+passes kubectl wait --for=create --timeout=10s -n hold-demo gate/gate
+sleep 0.5 # the API server has heard of it
 passes kubectl -n hold-demo set image deployment/web app=app:2
-says "held until" "waits for heby-hold" "image updated"
+says "is held until" "when heby-hold opens" "image updated"
 passes kubectl -n hold-demo set image deployment/api app=app:2
 passes kubectl -n hold-demo rollout resume deployment/web
 says "held until"
 passes kubectl window held
-says "Deployment hold-demo/web" "Deployment hold-demo/api" "opens"
+says "Deployment hold-demo/web" "Deployment hold-demo/api" "OPENS"
 passes kubectl wait --for=condition=Holding --timeout=10s mw/heby-hold
 echo "waiting for the opening: both roll out, one at a time, and then the window closes ..."
 while [[ $(date +%s) -lt $opens ]]; do sleep 0.2; done

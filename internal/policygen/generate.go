@@ -29,8 +29,9 @@ func facts() map[string]string {
 		"maxSelectorValues":       fmt.Sprint(v1alpha1.MaxSelectorValues),
 		// A right to all windows needs no name. The API server lets one expression ask for two rights at most, but each variable is an
 		// expression of its own.
-		"mayOverride": "mayOverrideAny",
-		"mayPass":     "frozen.size() <= maxOverrideFreezes && frozen.all(f, has(f.overrides))",
+		"mayOverride":       "mayOverrideAny",
+		"windowsToOverride": "[]",
+		"mayPass":           "frozen.size() <= maxOverrideFreezes && frozen.all(f, has(f.overrides))",
 	}
 	right := func(resource, name string) string {
 		return fmt.Sprintf("authorizer.group('%s').resource('%s')%s.check('override').allowed()", v1alpha1.GroupName, resource, name)
@@ -40,6 +41,7 @@ func facts() map[string]string {
 		name := fmt.Sprintf("mayOverride%d", i)
 		all[name] = fmt.Sprintf("overridableWindows.size() > %d && %s", i, right("maintenancewindows", fmt.Sprintf(".name(overridableWindows[%d])", i)))
 		all["mayOverride"] += " || " + name
+		all["windowsToOverride"] += fmt.Sprintf(" + (%s ? [overridableWindows[%d]] : [])", name, i)
 	}
 	for i := range v1alpha1.MaxOverrideFreezes {
 		name := fmt.Sprintf("mayPass%d", i)

@@ -151,7 +151,7 @@ func (l *library) inline(text string) (string, error) {
 }
 
 // variables gathers the definitions that expressions use, in an order in which each comes after those that it uses. What is used once, or is no
-// more than a literal, is put in its place instead: the API server takes some microseconds for each variable.
+// more than a literal, is put in its place instead: the API server takes some microseconds for each variable. What asks for a right is not.
 type variables struct {
 	library *library
 	// uses counts, of each definition, the places that use it; one in a comprehension counts as many.
@@ -190,7 +190,7 @@ func (l *library) variables(texts ...string) (*variables, error) {
 func (v *variables) expression(text string) (string, error) { return v.library.write(text, v.variable) }
 
 func (v *variables) variable(name string, d definition, _ []string) (ast.Expr, error) {
-	if v.uses[name] <= 1 || d.expr.Kind() == ast.LiteralKind || v.library.patches(d.expr) {
+	if v.uses[name] <= 1 && !asks(d.expr) || d.expr.Kind() == ast.LiteralKind || v.library.patches(d.expr) {
 		return d.expr, nil
 	}
 	text, known := v.exprs[name]
@@ -209,6 +209,15 @@ func (v *variables) variable(name string, d definition, _ []string) (ast.Expr, e
 		v.names = append(v.names, name)
 	}
 	return factory.NewSelect(0, factory.NewIdent(0, "variables"), name), nil
+}
+
+// asks says whether an expression itself asks for rights. The API server lets one expression ask for two at most, so each definition that does
+// stays a variable.
+func asks(e ast.Expr) (found bool) {
+	ast.PreOrderVisit(e, ast.NewExprVisitor(func(inner ast.Expr) {
+		found = found || inner.Kind() == ast.IdentKind && inner.AsIdent() == "authorizer"
+	}))
+	return found
 }
 
 // patches says whether an expression makes patches of a mutating policy.

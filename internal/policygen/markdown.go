@@ -27,7 +27,7 @@ A window governs the disruptions that it lists: ` + "`Rollout` and `Delete`" + `
 `)
 	for _, f := range RuleSets {
 		fmt.Fprintf(&b, "\n### %s\n\n", f.Title)
-		if f.LabelsKnown == "false" {
+		if f.LabelsNote != "" && f.Name != replicas.Name {
 			b.WriteString("These requests carry no labels of the workload. Where a window has an `objectSelector`, they are held against it for\nall workloads of the namespace, and another window's `objectSelector` opens nothing for them.\n\n")
 		}
 		if f.Name == replicas.Name {

@@ -30,9 +30,9 @@ func Generate() (*Policies, error) {
 		return nil, err
 	}
 	g := &generator{library: l, policies: &Policies{}}
-	for _, s := range RuleSets {
-		g.ruleSet(s, denying)
-		g.ruleSet(s, warning)
+	for _, d := range domains {
+		g.decide(d, denying)
+		g.decide(d, warning)
 	}
 	g.namespaces()
 	g.holding()
@@ -80,62 +80,61 @@ func decisionDefinitions(m mode, own map[string]string) map[string]string {
 		"outsideWhat":                "what(outside[0])",
 		"outsideEnd":                 "inEmergency",
 		"annotatesNamespace":         "true",
+		"askedTargets":               "targetsBefore",
+		"maySet":                     "mayOverride",
+		"whichWindows":               "'any of the windows '",
 		"labelsNote":                 "''",
 		"because":                    "''",
 	}
 	for name, text := range own {
 		all[name] = text
 	}
+	if m.action == admissionv1.Warn { // there is nothing to override
+		all["outsideEnd"] = "''"
+	}
 	return all
 }
 
-// ruleSet holds the requests of a set of rules against the Gate; and, for workloads, the setting of an override.
-func (g *generator) ruleSet(s RuleSet, m mode) {
+// decide holds the requests of a domain against the Gate; and, for workloads, the setting of an override.
+func (g *generator) decide(d domain, m mode) {
 	own := decisionDefinitions(m, map[string]string{
-		"labelsKnown": s.LabelsKnown, "kinds": s.kinds(), "ruled": s.ruled(nil), "because": s.because(),
+		"labelsKnown": d.LabelsKnown, "relabelled": d.Relabelled, "kinds": d.kinds(), "ruled": d.ruled(nil), "because": d.because(),
+		"labelsNote": d.labelsNote(),
 	})
-	if s.LabelsKnown != "false" {
-		own["relabelled"] = "governedByOthers"
-	}
-	if s.LabelsNote != "" {
-		own["labelsNote"] = "params.spec.?targets.orValue([]).exists(t, has(t.objectSelector)) ? " + quote(" "+s.LabelsNote) + " : ''"
-	}
-	for _, r := range s.Rules {
+	for _, r := range d.rules() {
 		own[r.variable()] = r.when()
 	}
-	setsOverrides := s.AnnotatesWorkload && m.action == admissionv1.Deny
-	if s.AnnotatesWorkload {
+	rules, condition := d.resourceRules(), d.condition()
+	var validations []validation
+	if d.AnnotatesWorkload {
 		own["annotatesNamespace"] = "false"
 		own["overridden"] = "setsOverride || standsOnObject || standsOnNamespace"
 	}
-	rules := s.resourceRules()
-	condition := s.condition()
-	var validations []validation
-	if setsOverrides {
+	if d.AnnotatesWorkload && m.action == admissionv1.Deny {
 		rules = append(rules, written(admissionv1.Create))
 		condition = "setsOverride || request.operation != 'CREATE' && (" + condition + ")"
 		validations = append(validations, settingOverride)
 	}
-	validations = append(validations, decision(s.argo())...)
 	g.validating(validatingPolicy{
-		name:        "fonster-" + s.Name + "-" + m.name,
-		description: "Holds disruptive requests to " + s.Name + " against the Gate of their namespace.",
+		name:        "fonster-" + d.Name + "-" + m.name,
+		description: "Holds disruptive requests to " + d.Name + " against the Gate of their namespace.",
 		gate:        m.gate, action: m.action, rules: rules,
-		condition: "(" + condition + ") && " + s.notExempt(),
-		own:       own, validations: validations,
+		condition: "(" + condition + ") && " + d.notExempt(),
+		own:       own, validations: append(validations, decision(d.argo())...),
 	})
 }
 
 // decision is the heart of every policy that reads a Gate: a freeze first, then the windows. spared is CEL that lists disruptions that the
 // client may do for having a right, of which messages do not know.
 func decision(spared string) []validation {
-	outside := "outside.size() == 0 || overridden"
+	outside, inFreeze := "outside.size() == 0 || overridden", ""
 	if spared != "" {
 		outside = "outside.all(d, d in " + spared + " && argoMay) || overridden"
+		inFreeze = " || frozen.all(f, f.disruptions.all(d, !(d in attempted) || d in " + spared + ")) && argoMay"
 	}
 	return []validation{
 		{
-			expression: "attempted.size() == 0 || frozen.size() == 0 || overridden && mayPass",
+			expression: "attempted.size() == 0 || frozen.size() == 0 || overridden && mayPass" + inFreeze,
 			message:    "A change freeze is in force.",
 			tells:      "attempted.size() == 0 || frozen.size() == 0 ? '' : frozenMessage",
 		},
@@ -148,7 +147,7 @@ func decision(spared string) []validation {
 }
 
 var settingOverride = validation{
-	expression: "!setsOverride || !overridable || settingProblem == '' && (overridableWindows.size() == 0 || mayOverride)",
+	expression: "!setsOverride || !overridable || settingProblem == '' && (overridableWindows.size() == 0 || maySet)",
 	message:    "The override is refused.",
 	tells: "!setsOverride || !overridable ? '' : 'The override of ' + subject + ' is refused. ' +" +
 		" (settingProblem != '' ? settingProblem : noRightToOverride)",
@@ -156,25 +155,24 @@ var settingOverride = validation{
 
 // condition is false for nearly every request, and then is all that the policy costs: the API server evaluates every match condition of a
 // policy, but of an expression only the parts that it needs. The cheapest part is first.
-func (s RuleSet) condition() string {
-	possible := list(s.disruptions(""))
-	if s.LabelsKnown != "false" { // another label may take it out of anything
-		possible = "disruptions"
-	}
-	if operations := s.operations(); len(operations) == 2 && operations[0] == "DELETE" { // and UPDATE
-		possible = "(request.operation == 'DELETE' ? " + list(s.disruptions(operations[0])) + " : " + possible + ")"
+func (d domain) condition() string {
+	possible := "disruptions" // a change may take the object out of anything, by another label
+	for _, operation := range []string{"CREATE", "DELETE"} {
+		if slices.Contains(d.operations(), operation) {
+			possible = "request.operation == '" + operation + "' ? " + list(d.disruptions(operation)) + " : " + possible
+		}
 	}
 	condition := "!plainlyOpen(" + possible + ")"
-	if s.Touches != "" {
-		condition = "(" + s.Touches + ") && " + condition
+	if d.Touches != "" {
+		condition = d.Touches + " && " + condition
 	}
 	return condition
 }
 
 // notExempt is true unless the control plane itself asks, for what it may do there, or somebody whom the administrator lets pass.
-func (s RuleSet) notExempt() string {
+func (d domain) notExempt() string {
 	var strict []string
-	for _, r := range s.Rules {
+	for _, r := range d.rules() {
 		if r.ControlPlane {
 			strict = append(strict, "("+r.expression()+")")
 		}
@@ -192,9 +190,9 @@ type watched struct {
 }
 
 // byRequest groups the rules, so that a request is held against those alone that watch it.
-func (s RuleSet) byRequest() []watched {
+func (d domain) byRequest() []watched {
 	var groups []watched
-	for _, r := range s.Rules {
+	for _, r := range d.rules() {
 		i := slices.IndexFunc(groups, func(w watched) bool { return w.request == r.request() })
 		if i < 0 {
 			groups = append(groups, watched{request: r.request()})
@@ -206,19 +204,19 @@ func (s RuleSet) byRequest() []watched {
 }
 
 // ruled is CEL that lists the disruptions of a request, by the rules that are not left out.
-func (s RuleSet) ruled(leaveOut func(Rule) bool) string {
+func (d domain) ruled(leaveOut func(Rule) bool) string {
 	var b strings.Builder
-	for _, w := range s.byRequest() {
+	for _, w := range d.byRequest() {
 		var parts []string
-		for _, d := range s.disruptions("") {
+		for _, disruption := range d.disruptions("") {
 			var rules []string
 			for _, r := range w.rules {
-				if r.Disruption == d && (leaveOut == nil || !leaveOut(r)) {
+				if r.Disruption == disruption && (leaveOut == nil || !leaveOut(r)) {
 					rules = append(rules, r.variable())
 				}
 			}
 			if len(rules) > 0 {
-				parts = append(parts, fmt.Sprintf("(%s ? [%s] : [])", strings.Join(rules, " || "), quote(d)))
+				parts = append(parts, fmt.Sprintf("(%s ? [%s] : [])", strings.Join(rules, " || "), quote(disruption)))
 			}
 		}
 		if len(parts) > 0 {
@@ -229,19 +227,34 @@ func (s RuleSet) ruled(leaveOut func(Rule) bool) string {
 }
 
 // argo is CEL that lists what a request to a ReplicaSet of Argo Rollouts may do where its controller asks; empty where no rule says so.
-func (s RuleSet) argo() string {
-	byArgo := func(r Rule) bool { return r.Argo != "" }
-	i := slices.IndexFunc(s.Rules, byArgo)
-	if i < 0 {
+func (d domain) argo() string {
+	byArgo := func(r Rule) bool { return r.Argo }
+	if !slices.ContainsFunc(d.rules(), byArgo) {
 		return ""
 	}
-	return fmt.Sprintf("(argoOwns(%s) ? ruled.filter(a, !(a in (%s))) : [])", s.Rules[i].Argo, s.ruled(byArgo))
+	return "(ownedByArgo ? ruled.filter(a, !(a in (" + d.ruled(byArgo) + "))) : [])"
+}
+
+// labelsNote is CEL that explains a refusal to somebody whose workload no window selects, where some select by labels.
+func (d domain) labelsNote() string {
+	var b strings.Builder
+	for _, s := range d.Sets {
+		for _, w := range (domain{Sets: []RuleSet{s}}).byRequest() {
+			if s.LabelsNote != "" {
+				fmt.Fprintf(&b, "%s ? %s : ", w.request, quote(" "+s.LabelsNote))
+			}
+		}
+	}
+	if b.Len() == 0 {
+		return "''"
+	}
+	return "!labelsKnown && targets.exists(t, has(t.objectSelector)) ? (" + b.String() + "'') : ''"
 }
 
 // because is CEL for why a request disrupts whose name does not say so.
-func (s RuleSet) because() string {
+func (d domain) because() string {
 	var b strings.Builder
-	for _, w := range s.byRequest() {
+	for _, w := range d.byRequest() {
 		var reasons strings.Builder
 		for _, r := range w.rules {
 			if r.Because != "" {
@@ -256,9 +269,9 @@ func (s RuleSet) because() string {
 }
 
 // kinds is CEL for the kinds of the resources, by name.
-func (s RuleSet) kinds() string {
+func (d domain) kinds() string {
 	var entries []string
-	for _, r := range s.Rules {
+	for _, r := range d.rules() {
 		resource, _, _ := strings.Cut(r.Resource, "/")
 		if entry := quote(resource) + ": " + quote(r.Kind); !slices.Contains(entries, entry) {
 			entries = append(entries, entry)
@@ -268,13 +281,13 @@ func (s RuleSet) kinds() string {
 }
 
 // resourceRules lists, for each operation and group, the resources that some rule watches.
-func (s RuleSet) resourceRules() []admissionv1.NamedRuleWithOperations {
+func (d domain) resourceRules() []admissionv1.NamedRuleWithOperations {
 	var rules []admissionv1.NamedRuleWithOperations
-	for _, operation := range s.operations() {
+	for _, operation := range d.operations() {
 		for _, group := range []string{"apps", "", "autoscaling"} {
 			var resources []string
 			var version string
-			for _, r := range s.Rules {
+			for _, r := range d.rules() {
 				if r.Operation == operation && r.Group == group && !slices.Contains(resources, r.Resource) {
 					resources, version = append(resources, r.Resource), r.version()
 				}

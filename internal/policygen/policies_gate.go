@@ -11,12 +11,14 @@ import (
 func (g *generator) namespaces() {
 	own := decisionDefinitions(denying, map[string]string{
 		"labelsKnown": "false", "kinds": "{}",
-		"ruled":       "namespaceDeleted ? ['Delete'] : namespaceRelabelled ? disruptions : []",
-		"because":     "request.operation == 'DELETE' ? '' : " + quote(" "+becauseOwner),
-		"overridden":  "setsOverride || standsOnObject",
-		"frozenWhat":  "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject",
-		"outsideWhat": "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject + ', by which windows select it,'",
-		"outsideEnd":  "namespaceDeleted ? inEmergency : ' Change its labels while everything is open, or change the window.'",
+		"ruled":        "namespaceDeleted ? ['Delete'] : namespaceRelabelled ? disruptions : []",
+		"because":      "request.operation == 'DELETE' ? '' : " + quote(" "+becauseOwner),
+		"overridden":   "setsOverride || standsOnObject",
+		"askedTargets": "wholeTargets.size() > 0 ? wholeTargets : targetsBefore", "maySet": "mayOverrideParts",
+		"whichWindows": "wholeTargets.size() > 0 ? 'any of the windows ' : 'windows that together govern everything in it, of '",
+		"frozenWhat":   "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject",
+		"outsideWhat":  "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject + ', by which windows select it,'",
+		"outsideEnd":   "namespaceDeleted ? inEmergency : ' Change its labels while everything is open, or change the window.'",
 	})
 	g.validating(validatingPolicy{
 		name: "fonster-namespaces", description: "Keeps a namespace from being deleted or relabelled while its gate is closed.",
@@ -61,7 +63,7 @@ func (g *generator) holding() {
 		condition: "heldAfter == 'true' && !exempt",
 		own:       held,
 		validations: []validation{{
-			expression: "false", message: "The rollout is held until a maintenance window opens.", tells: "heldMessage",
+			expression: "overrideStands && frozenForHeld.size() == 0", message: "The rollout is held until a maintenance window opens.", tells: "heldMessage",
 		}},
 	})
 }

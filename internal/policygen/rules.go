@@ -31,36 +31,67 @@ type Rule struct {
 	Because string
 	// ControlPlane: the control plane does not pass either, as nothing that it has to do here heals.
 	ControlPlane bool
-	// Argo: of a ReplicaSet that Argo Rollouts owns, its controller passes. OldObject or object says which one is asked: "oldObject".
-	Argo string
+	// Argo: of a ReplicaSet that Argo Rollouts owns, its controller passes.
+	Argo bool
 }
 
-// RuleSet is a group of rules that share policies: one that refuses, and one that warns.
+// RuleSet is a group of rules that belong together for readers.
 type RuleSet struct {
-	// Name is part of the names of its policies: fonster-NAME-deny, fonster-NAME-warn.
-	Name string
-	// Title says to people what the rules have in common.
-	Title string
-	// LabelsKnown is CEL that says whether requests tell the labels of the workload. A Scale carries none, and an Eviction those that its
-	// sender chooses: then every target in the namespace may govern. So it is for ReplicaSets and ControllerRevisions of workloads, which
-	// carry the labels of pods.
-	LabelsKnown string
-	// LabelsNote explains a refusal to somebody whose workload no window selects; empty where requests tell labels.
+	// Name is unique, Title says to people what the rules have in common.
+	Name, Title string
+	// LabelsNote explains a refusal to somebody whose workload no window selects; empty where requests tell the labels of the workload.
 	LabelsNote string
-	// Touches is CEL that is false for most harmless requests and costs little; empty: none.
-	Touches string
-	// AnnotatesWorkload: the object itself carries an override. Others go by that of their namespace.
-	AnnotatesWorkload bool
-	Rules             []Rule
+	Rules      []Rule
 }
 
 // RuleSets is the table.
 var RuleSets = []RuleSet{workloads, replicas, creations, pods, scales, autoscalers, evictions}
 
+// domain is what one policy looks at: fonster-NAME-deny and fonster-NAME-warn. They are few, as the API server holds every policy against
+// every request of any kind.
+type domain struct {
+	Name string
+	Sets []RuleSet
+	// LabelsKnown is CEL that says whether a request tells the labels of the workload. A Scale carries none, and an Eviction those that its
+	// sender chooses: then every target in the namespace may govern. So it is for ReplicaSets and ControllerRevisions of workloads, which
+	// carry the labels of pods.
+	LabelsKnown string
+	// Relabelled is CEL that says whether a request takes the object to other windows or freezes by its labels.
+	Relabelled string
+	// Touches is CEL that is false for most harmless requests and costs little; empty: none.
+	Touches string
+	// AnnotatesWorkload: the object itself carries an override. Others go by that of their namespace.
+	AnnotatesWorkload bool
+}
+
+var domains = []domain{
+	{
+		Name: "workloads", Sets: []RuleSet{workloads}, LabelsKnown: "true", Relabelled: "governedByOthers", Touches: "touchesWorkload",
+		AnnotatesWorkload: true,
+	},
+	{
+		Name: "controllers", Sets: []RuleSet{replicas, creations, scales, autoscalers},
+		LabelsKnown: "tellsOwnLabels && !ofWorkload", Relabelled: "tellsOwnLabels && governedByOthers && !ownedByWorkload",
+	},
+	{
+		Name: "pods", Sets: []RuleSet{pods, evictions},
+		LabelsKnown: "request.?subResource.orValue('') != 'eviction'", Relabelled: "governedByOthers", Touches: "touchesPod",
+	},
+}
+
+// rules are those of all sets.
+func (d domain) rules() []Rule {
+	var list []Rule
+	for _, s := range d.Sets {
+		list = append(list, s.Rules...)
+	}
+	return list
+}
+
 // disruptions lists what the rules do on an operation, in order; without one, on any.
-func (s RuleSet) disruptions(operation string) []v1alpha1.Disruption {
+func (d domain) disruptions(operation string) []v1alpha1.Disruption {
 	var list []v1alpha1.Disruption
-	for _, r := range s.Rules {
+	for _, r := range d.rules() {
 		if (operation == "" || r.Operation == operation) && !slices.Contains(list, r.Disruption) {
 			list = append(list, r.Disruption)
 		}
@@ -69,9 +100,9 @@ func (s RuleSet) disruptions(operation string) []v1alpha1.Disruption {
 }
 
 // operations lists the operations that the rules watch, in order.
-func (s RuleSet) operations() []string {
+func (d domain) operations() []string {
 	var list []string
-	for _, r := range s.Rules {
+	for _, r := range d.rules() {
 		list = append(list, r.Operation)
 	}
 	slices.Sort(list)

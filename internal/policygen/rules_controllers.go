@@ -8,14 +8,14 @@ import (
 
 // replicas: what the controllers of workloads keep for themselves, edited by hand, and ReplicationControllers.
 var replicas = RuleSet{
-	Name: "replicas", Title: "ReplicaSets, ReplicationControllers, ControllerRevisions", LabelsKnown: "!ofWorkload",
+	Name: "replicas", Title: "ReplicaSets, ReplicationControllers, ControllerRevisions",
 	LabelsNote: "ReplicaSets and ControllerRevisions do not carry the labels of their workloads, so those of all workloads of the namespace are governed.",
 	Rules: []Rule{
 		{
 			Name: "replicaset-rollout", Disruption: v1alpha1.Rollout, Group: "apps", Resource: "replicasets", Kind: "ReplicaSet", Operation: "UPDATE",
 			Summary: "of a Deployment, or of another controller: anything of its spec, such as more or fewer replicas, and the annotations " +
 				strings.Join(believed, ", ") + ". Argo Rollouts may write the spec of its own",
-			When: "replicaSetRewritten", Argo: "oldObject",
+			When: "replicaSetRewritten", Argo: true,
 			Because: "(its Deployment would replace the pods)",
 		},
 		{
@@ -108,13 +108,13 @@ const becauseTakenOver = "(a Deployment that its labels fit would take it over, 
 
 // creations: what a controller believes that finds it beside its own. Its labels are its creator's choice.
 var creations = RuleSet{
-	Name: "creations", Title: "Creating what belongs to a workload", LabelsKnown: "false",
+	Name: "creations", Title: "Creating what belongs to a workload",
 	LabelsNote: "Whoever creates it chooses its labels, so the whole namespace is governed.",
 	Rules: []Rule{
 		{
 			Name: "replicaset-create", Disruption: v1alpha1.Rollout, Group: "apps", Resource: "replicasets", Kind: "ReplicaSet", Operation: "CREATE",
 			Summary: "any, but for those of Argo Rollouts: a Deployment takes over what its labels fit, also while it is paused",
-			Argo:    "object",
+			Argo:    true,
 			Because: "by creating it (a Deployment that its labels fit would take it over, and may replace pods)",
 		},
 		{

@@ -4,7 +4,7 @@ import "fonster.dev/fonster/api/v1alpha1"
 
 // pods: single pods. One that has ended is nobody's any more.
 var pods = RuleSet{
-	Name: "pods", Title: "Pods", LabelsKnown: "true", Touches: "touchesPod",
+	Name: "pods", Title: "Pods",
 	Rules: []Rule{
 		{
 			Name: "pod-image", Disruption: v1alpha1.Rollout, Resource: "pods", Kind: "Pod", Operation: "UPDATE",
@@ -66,7 +66,7 @@ var pods = RuleSet{
 
 // evictions: kubectl drain, the descheduler, cluster autoscalers, the vertical pod autoscaler.
 var evictions = RuleSet{
-	Name: "evictions", Title: "Evictions", LabelsKnown: "false",
+	Name: "evictions", Title: "Evictions",
 	LabelsNote: "An eviction tells no labels that count, so all pods of the namespace are governed.",
 	Rules: []Rule{{
 		Name: "pod-evict", Disruption: v1alpha1.Evict, Resource: "pods/eviction", Kind: "Pod", Operation: "CREATE",

@@ -5,7 +5,7 @@ import "fonster.dev/fonster/api/v1alpha1"
 // scales: kubectl scale, and everything else that writes a Scale. The horizontal pod autoscaler passes, but for the ReplicaSets of
 // Deployments: of the control plane nobody else writes a Scale, and it scales the Deployment itself.
 var scales = RuleSet{
-	Name: "scales", Title: "The scale subresource", LabelsKnown: "false",
+	Name: "scales", Title: "The scale subresource",
 	LabelsNote: "Scale requests carry no labels, so the whole namespace is governed. If no window selects this workload, change spec.replicas instead.",
 	Rules: []Rule{
 		scale("apps", "deployment", "deployments", "Deployment"),
@@ -56,7 +56,7 @@ func scaleToZero(group, name, resource, kind string) Rule {
 
 // autoscalers: whoever writes one lets the horizontal pod autoscaler, which always passes, take pods away.
 var autoscalers = RuleSet{
-	Name: "autoscalers", Title: "HorizontalPodAutoscalers", LabelsKnown: "false",
+	Name: "autoscalers", Title: "HorizontalPodAutoscalers",
 	LabelsNote: "The labels of an autoscaler are not those of its workload, so the whole namespace is governed.",
 	Rules: []Rule{
 		{

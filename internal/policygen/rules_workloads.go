@@ -4,7 +4,7 @@ import "fonster.dev/fonster/api/v1alpha1"
 
 // workloads: Deployments, StatefulSets and DaemonSets themselves.
 var workloads = RuleSet{
-	Name: "workloads", Title: "Workloads", LabelsKnown: "true", Touches: "touchesWorkload", AnnotatesWorkload: true,
+	Name: "workloads", Title: "Workloads",
 	Rules: []Rule{
 		{
 			Name: "deployment-rollout", Disruption: v1alpha1.Rollout, Group: "apps", Resource: "deployments", Kind: "Deployment", Operation: "UPDATE",

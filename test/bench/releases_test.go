@@ -59,17 +59,13 @@ func holding(name string, maxConcurrent int32) *v1alpha1.MaintenanceWindow {
 	return w
 }
 
-// waitHolding waits until a window is in force.
+// waitHolding waits until a window over the namespace of its name is in force.
 func waitHolding(b *testing.B, c *cluster.Cluster, w *v1alpha1.MaintenanceWindow) {
 	b.Helper()
-	for range 100 {
-		if err := c.Admin.Get(b.Context(), client.ObjectKeyFromObject(w), w); err == nil && w.Status.Gate != "" {
-			time.Sleep(2500 * time.Millisecond) // the API server reads new bindings each second
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
+	waitGoverned(b, c, w.Name, w.Name)
+	if err := c.Admin.Get(b.Context(), client.ObjectKeyFromObject(w), w); err != nil {
+		b.Fatal(err)
 	}
-	b.Fatal("the window is not in force")
 }
 
 // What the project promises of holding: what the benchmarks below fail by.

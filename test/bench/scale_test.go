@@ -23,7 +23,7 @@ import (
 
 // What the project promises of many windows: what BenchmarkScale fails by.
 const (
-	mostStart    = time.Minute // until every gate and every status is written
+	mostStart    = time.Minute // until every Gate and every status is written
 	mostResident = 384         // MiB, the limit in config/manager
 	mostGrowth   = 1.5         // of the time and work for each window, from 1,000 windows to 10,000
 )
@@ -84,7 +84,7 @@ func measureScale(b *testing.B, windows int) scale {
 		}
 		*what = time.Since(begin)
 	}
-	since(&s.gates, func() bool { return len(metadataOf(b, c, v1alpha1.GroupVersion.WithKind("GateList"))) == targets })
+	since(&s.gates, func() bool { return len(metadataOf(b, c, v1alpha1.GroupVersion.WithKind("GateList"))) == namespaces })
 	since(&s.all, func() bool { return statusWritten(b, c) == windows })
 	s.startCPU = cpuSeconds(b, operator.PID())
 	since(&s.records, func() bool {

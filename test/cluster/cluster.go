@@ -139,15 +139,24 @@ func (c *Cluster) Restart(components ...string) error {
 
 // Signal sends a signal to a component of the control plane, such as SIGSTOP to etcd.
 func (c *Cluster) Signal(component string, signal syscall.Signal) error {
-	content, err := os.ReadFile(filepath.Join(c.root, ".local/kwok/clusters", c.Name, "pids", component+".pid"))
+	pid, err := c.PID(component)
 	if err != nil {
 		return err
 	}
+	return syscall.Kill(pid, signal)
+}
+
+// PID is the process id of a component of the control plane.
+func (c *Cluster) PID(component string) (int, error) {
+	content, err := os.ReadFile(filepath.Join(c.root, ".local/kwok/clusters", c.Name, "pids", component+".pid"))
+	if err != nil {
+		return 0, err
+	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
 	if err != nil {
-		return fmt.Errorf("the process of %s: %w", component, err)
+		return 0, fmt.Errorf("the process of %s: %w", component, err)
 	}
-	return syscall.Kill(pid, signal)
+	return pid, nil
 }
 
 // ComponentLog is what a component of the control plane has logged, such as kube-controller-manager.

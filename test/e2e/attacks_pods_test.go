@@ -248,7 +248,7 @@ func TestAttackOnCRDs(t *testing.T) {
 		}
 		wantSaid(t, out, texts...)
 	}
-	removal := []string{"is not deleted while the policies of Fonster are there", "Remove the policies first: make uninstall"}
+	removal := []string{"cannot be deleted while the policies of Fonster are there", "Remove the policies first: make uninstall"}
 	for _, crd := range []string{"gates", "maintenancewindows", "changefreezes"} {
 		refused(removal, "delete", "crd", crd+".maintenance.fonster.dev", "--dry-run=server")
 	}
@@ -256,11 +256,11 @@ func TestAttackOnCRDs(t *testing.T) {
 	refused(removal, "delete", "crd", "--all", "--dry-run=server")
 	refused(removal, "delete", "--raw", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions?labelSelector=!none&dryRun=All")
 	gates := "gates.maintenance.fonster.dev"
-	refused([]string{"goes on serving v1alpha1", "make uninstall"}, "patch", "crd", gates, "--type=json", "-p", `[{"op":"replace","path":"/spec/versions/0/served","value":false}]`)
-	refused([]string{"goes on serving v1alpha1"}, "patch", "crd", gates, "--type=json", "-p",
+	refused([]string{"must go on serving v1alpha1", "make uninstall"}, "patch", "crd", gates, "--type=json", "-p", `[{"op":"replace","path":"/spec/versions/0/served","value":false}]`)
+	refused([]string{"must go on serving v1alpha1"}, "patch", "crd", gates, "--type=json", "-p",
 		`[{"op":"add","path":"/spec/versions/-","value":{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}},`+
 			`{"op":"replace","path":"/spec/versions/0/storage","value":false},{"op":"replace","path":"/spec/versions/0/served","value":false}]`)
-	refused([]string{"only the API server says"}, "patch", "crd", gates, "--subresource=status", "--type=merge", "-p", `{"status":{"conditions":[]}}`)
+	refused([]string{"Only the API server says whether it serves the CustomResourceDefinition gates.maintenance.fonster.dev"}, "patch", "crd", gates, "--subresource=status", "--type=merge", "-p", `{"status":{"conditions":[]}}`)
 	for _, args := range [][]string{
 		{"annotate", "crd", gates, "note=seen", "--overwrite"},
 		{"apply", "--server-side", "--force-conflicts", "-k", "../../config/crd", "--dry-run=server"},
@@ -321,7 +321,7 @@ func TestAttackByPodLabels(t *testing.T) {
 		return out
 	}
 	wantSaid(t, said("patch", "deploy/web", "--type=merge", "-p", `{"spec":{"minReadySeconds":1}}`),
-		"Warning: ", "the pods of Deployment "+ns+"/web do not carry the labels", "maintenance window "+ns+" selects it (critical)", "give spec.template.metadata.labels the same labels")
+		"Warning: ", "The pods of Deployment "+ns+"/web do not carry the labels", "maintenance window "+ns+" selects it (critical)", "give spec.template.metadata.labels the same labels")
 	for _, quiet := range [][]string{
 		{"annotate", "deploy/web", "note=seen"},
 		{"patch", "deploy/other", "--type=merge", "-p", `{"spec":{"minReadySeconds":1}}`},

@@ -178,7 +178,7 @@ func TestUsedUpReasonIsToldOf(t *testing.T) {
 		}
 		return out
 	}
-	const usedUp = `Warning: The reason "INC-1 disken full" is used up and opens nothing: give a new one.`
+	const usedUp = `The reason "INC-1 disken full" is used up and opens nothing: give a new one.`
 	if out := annotate("=INC-1 disken full"); strings.Contains(out, "Warning") {
 		t.Errorf("of a new reason:\n%s", out)
 	}
@@ -191,10 +191,10 @@ func TestUsedUpReasonIsToldOf(t *testing.T) {
 		t.Errorf("of another new reason:\n%s", out)
 	}
 	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
-	if out := annotate("=INC-1 disken full"); !strings.Contains(out, usedUp) {
-		t.Errorf("while another stands:\n%s", out)
+	annotate("=INC-1 disken full") // it is put back, as another stands
+	if o := overrideOf(t, d); o.Reason != "INC-2 disken full" || !o.Stands(time.Now()) {
+		t.Errorf("after a used-up reason while another stands: %+v", o)
 	}
-
 	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}} // and of a Namespace
 	for _, reason := range []string{"INC-3", ""} {
 		wantPassed(t, annotateWith(t.Context(), shared.Admin, object, override.Reason, reason))

@@ -60,13 +60,14 @@ var modes = []mode{
 	{name: "dry-run", namespace: "rules-closed", dryRun: true, refusal: closedSays("rules-closed")},
 	{name: "closed", namespace: "rules-closed", refusal: closedSays("rules-closed")},
 	{name: "exempt", namespace: "rules-closed", exempt: true},
-	{name: "frozen", namespace: "rules-frozen", refusal: []string{"change freeze doors-frozen is in force", "(Val: röstning pågår)", "It ends when its ChangeFreeze is edited or deleted."}},
+	{name: "frozen", namespace: "rules-frozen", refusal: []string{"change freeze rules-frozen is in force", "(Val: röstning pågår)", "It ends when its ChangeFreeze is edited or deleted."}},
 	{name: "open", namespace: "rules-open"},
 	{name: "overridden", namespace: "rules-overridden"},
-	{name: "warn", namespace: "rules-warn", refusal: closedSays("rules-warn"), warns: true},
+	{name: "warn", namespace: "rules-warn", refusal: closedSays("rules-warn")[:4], warns: true},
 	{name: "no window", namespace: "rules-free"},
 }
 
+// closedSays is what a refusal says outside a window; a warning says all but the last, as there is nothing to override.
 func closedSays(window string) []string {
 	return []string{"maintenance windows (" + window + ")", "Next opening: ", "13 May", "09:00 UTC, by " + window, "In an emergency:"}
 }

@@ -258,7 +258,7 @@ func TestRelabelled(t *testing.T) {
 	relabel := func(d *appsv1.Deployment, labels string) error {
 		return shared.Admin.Patch(t.Context(), d.DeepCopy(), mergePatch(`{"metadata":{"labels":%s}}`, labels))
 	}
-	says := []string{"Changing the labels of Deployment " + ns + "/web is refused", "other windows or change freezes would select it"}
+	says := []string{"Changing the labels of Deployment " + ns + "/web, by which windows and freezes select it, is outside its maintenance windows (" + ns + ")", "Next opening: ", "In an emergency: "}
 	wantRefused(t, relabel(d, `{"tier":"batch"}`), says...)
 	wantRefused(t, relabel(d, `{"app":"other"}`), says...)
 	wantRefused(t, relabel(d, `{"app":null,"tier":"batch"}`), says...)
@@ -273,7 +273,7 @@ func TestRelabelled(t *testing.T) {
 
 	cf := freeze(t, ns+"-freeze", ns, nil, func(cf *v1alpha1.ChangeFreeze) { cf.Spec.ObjectSelector = selector("frozen") })
 	frozen := deployment(t, ns, "frozen", 1)
-	wantRefused(t, relabel(frozen, `{"app":"other"}`), "Changing the labels of Deployment "+ns+"/frozen is refused", "change freeze "+cf.Name)
+	wantRefused(t, relabel(frozen, `{"app":"other"}`), "Changing the labels of Deployment "+ns+"/frozen, by which windows and freezes select it, is refused: change freeze "+cf.Name+" is in force")
 }
 
 // TestReplicaSetLeaves: under a window for deletions alone, a ReplicaSet does not walk out of its selector.
@@ -287,7 +287,7 @@ func TestReplicaSetLeaves(t *testing.T) {
 	patch := func(p string) error {
 		return shared.Admin.Patch(t.Context(), rs.DeepCopyObject().(client.Object), mergePatch("%s", p))
 	}
-	wantRefused(t, patch(`{"metadata":{"labels":{"tier":null}}}`), "Changing the labels of ReplicaSet "+ns+"/web", "windows or change freezes would select it")
+	wantRefused(t, patch(`{"metadata":{"labels":{"tier":null}}}`), "Changing the labels of ReplicaSet "+ns+"/web, by which windows and freezes select it, is outside its maintenance windows")
 	wantPassed(t, patch(`{"metadata":{"labels":{"note":"seen"}}}`))
 }
 

@@ -519,7 +519,8 @@ func testTwoFreezes(t *testing.T, d *appsv1.Deployment, strict *v1alpha1.ChangeF
 	wantPassed(t, setImage(t.Context(), both, d, "app:2"))
 }
 
-// TestForgedEndOnTheUngoverned: who labels a namespace into a window cannot bring an override along.
+// TestForgedEndOnTheUngoverned: who labels a namespace into a window cannot bring an override along: where there is no Gate yet, a reason
+// is text, whatever is written beside it, and stays text.
 func TestForgedEndOnTheUngoverned(t *testing.T) {
 	ns := testName(t)
 	window(t, ns, ns, nextYear())
@@ -529,22 +530,37 @@ func TestForgedEndOnTheUngoverned(t *testing.T) {
 	forged := func(until, label string) error {
 		return nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{"team":%q},"annotations":{%q:"INC-1",%q:%q}}}`, label, override.Reason, override.Until, until))
 	}
-	wantRefused(t, forged("2099-01-01T00:00:00Z", ns), "has no right to override any of the windows "+ns)
 	wantPassed(t, nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:"true"}}}`, v1alpha1.OverriddenLabel)))
 	if get(t, object); object.Labels[v1alpha1.OverriddenLabel] != "" {
 		t.Errorf("anybody marks what carries no override: %v", object.Labels)
 	}
-	marked := func(until string) error {
-		return nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{%q:"true"},"annotations":{%q:"INC-1",%q:%q}}}`, v1alpha1.OverriddenLabel, override.Reason, override.Until, until))
+	soon := rfc3339(time.Now().Add(time.Hour))
+	marked := func(o client.Object, until, label string) error {
+		return nobody.Patch(t.Context(), o.DeepCopyObject().(client.Object), mergePatch(`{"metadata":{"labels":{%q:"true","team":%q},"annotations":{%q:"INC-1",%q:%q,%q:%q}}}`,
+			v1alpha1.OverriddenLabel, label, override.Reason, override.Until, until, override.By, "nobody-"+ns))
 	}
-	wantRefused(t, marked("2099-01-01T00:00:00Z"), "24 hours at most")
-
-	// Without the mark it is text, and stays text where a window comes to govern.
-	d := deployment(t, ns+"-new", "web", 1)
+	text := func(o client.Object) {
+		t.Helper()
+		if o := overrideOf(t, o); o.Marked || o.Stands(time.Now()) {
+			t.Errorf("of %T it is more than text: %+v", o, o)
+		}
+	}
+	d, own := deployment(t, ns+"-new", "web", 1), deployment(t, ns+"-new", "own", 1)
+	wantPassed(t, marked(own, soon, "own"))
+	text(own)
+	for _, until := range []string{"2099-01-01T00:00:00Z", soon} {
+		wantPassed(t, marked(object, until, "other"))
+		text(object)
+	}
 	wantPassed(t, forged("2099-01-01T00:00:00Z", "other"))
-	wantPassed(t, nobody.Patch(t.Context(), object.DeepCopy(), mergePatch(`{"metadata":{"labels":{"team":%q}}}`, ns)))
+
+	// And in the very request that labels it into the window.
+	wantPassed(t, marked(object, soon, ns))
 	governed(t, 5*time.Second, nobody, d)
+	text(object)
 	wantRefused(t, setImage(t.Context(), nobody, d, "app:2"), "Rollout of Deployment")
+	wantRefused(t, setImage(t.Context(), nobody, own, "app:2"), "Rollout of Deployment")
+	wantRefused(t, annotateWith(t.Context(), nobody, object, override.Reason, "INC-2"), "has no right to override any of the windows "+ns)
 }
 
 // testRecord: what has been overridden is in the window's status, in Events, in the metrics, and gone from the objects. An

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
-	"slices"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +202,9 @@ func deployed(t *testing.T) {
 	t.Cleanup(func() {
 		close(stop)
 		<-stopped
+		if err := shared.Install(); err != nil { // what undeploying has taken away, as make deploy does
+			t.Error(err)
+		}
 		restartOperator(t)
 		_, _ = shared.Kubectl("delete", "--ignore-not-found", "-k", cluster.Root()+"/config/manager")
 	})
@@ -527,6 +530,7 @@ func TestHeldCommand(t *testing.T) {
 	window(t, ns, ns, nextYear(), hold)
 	for i, h := range all {
 		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
+		wantHeld(t, h)
 		if i < 2 {
 			time.Sleep(1100 * time.Millisecond)
 		}
@@ -537,9 +541,9 @@ func TestHeldCommand(t *testing.T) {
 		t.Fatalf("kubectl window held:\n%s", out)
 	}
 	for i, h := range all {
-		want := []string{h.kind, ns + "/" + h.object.GetName(), ns}
-		fields := strings.Fields(lines[i+1])
-		if !slices.Equal(fields[:3], want) || fields[4] != fmt.Sprint(i+1) || !strings.Contains(lines[i+1], "opens") || !strings.Contains(lines[i+1], "09:00 UTC") {
+		columns := regexp.MustCompile(` {2,}`).Split(lines[i+1], -1) // object, window, since, priority, position, opens
+		if len(columns) != 6 || columns[0] != h.kind+" "+ns+"/"+h.object.GetName() || columns[1] != ns || columns[4] != fmt.Sprint(i+1) ||
+			!strings.Contains(columns[5], "13 May") || !strings.Contains(columns[5], "09:00 UTC") {
 			t.Errorf("line %d: %s", i+1, lines[i+1])
 		}
 	}

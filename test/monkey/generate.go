@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"fonster.dev/fonster/api/v1alpha1"
 )
 
 // generator makes random moves from its source alone: the same seed makes the same sequence.
@@ -150,6 +152,8 @@ var sorts = []sort{
 	{"delete", 6, (*generator).remove},
 	{"delete-collection", 2, (*generator).removeCollection},
 	{"create-revision", 1, (*generator).createRevision},
+	{"gate", 2, (*generator).gate},
+	{"namespace", 2, (*generator).namespace},
 	{"forbidden", 1, (*generator).forbidden},
 }
 
@@ -449,13 +453,56 @@ func (g *generator) createRevision() Move {
 	}}}
 }
 
-// forbidden is what a namespace admin has no right to.
-func (g *generator) forbidden() Move {
-	switch g.rng.IntN(3) {
+// gate is a write to the Gate of the namespace, which it takes from the operator alone.
+func (g *generator) gate() Move {
+	const resource = "fonster/gates"
+	opened := object{"spec": object{"targets": []any{object{"disruptions": []any{"Rollout", "Delete", "ScaleDown", "Evict"}, "enforcement": "Warn", "open": true}}}}
+	m := Move{Resource: resource, Name: v1alpha1.GateName, Manager: "fonster"}
+	switch what := one(g, "open", "open", "exempt", "mark", "owner", "create", "delete", "deletecollection"); what {
+	case "delete", "deletecollection":
+		m.Verb, m.Body = what, []object{g.deleteOptions()}
+		if what == "deletecollection" {
+			m.Name = ""
+		}
+		g.doing("gates/" + what)
+	case "create":
+		m.Verb, m.Body = "create", []object{opened}
+		g.doing("gates/create")
+	default:
+		change := map[string]object{
+			"open":   opened,
+			"exempt": {"spec": object{"exempt": object{"users": []any{"system:serviceaccount:people:" + player}, "groups": []any{"system:authenticated"}}}},
+			"mark":   labelled(object{prefix + "refuses": nil, prefix + "holds": nil}),
+			"owner":  {"metadata": object{"ownerReferences": g.owners()}},
+		}[what]
+		m.Verb, m.Body = one(g, "merge", "update", "json", "apply"), []object{change}
+		g.doing("gates/" + what)
+	}
+	return m
+}
+
+// namespace is a write to the Namespace itself: the label by which policies look at it, the one by which a window selects it, or an
+// override.
+func (g *generator) namespace() Move {
+	m := Move{Verb: one(g, "merge", "strategic", "json", "update"), Resource: "core/namespaces"}
+	switch g.rng.IntN(4) {
 	case 0:
 		g.doing("namespaces/annotate")
-		return Move{Verb: "merge", Resource: "core/namespaces", Body: []object{{"metadata": g.overrideNotes()}}}
+		m.Body = []object{{"metadata": g.overrideNotes()}}
 	case 1:
+		g.doing("namespaces/relabel")
+		m.Body = []object{labelled(object{regimeLabel: one[any](g, nil, "none", string(Open))})}
+	default:
+		g.doing("namespaces/gated")
+		m.Body = []object{labelled(object{prefix + "gated": one[any](g, nil, "false", "")})}
+	}
+	return m
+}
+
+// forbidden is what a namespace admin has no right to.
+func (g *generator) forbidden() Move {
+	switch g.rng.IntN(2) {
+	case 0:
 		g.doing("deployments/status")
 		return Move{
 			Verb: "merge", Resource: "apps/deployments", Name: "web", Subresource: "status", Body: []object{{"status": object{"replicas": 0}}},

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"fonster.dev/fonster/api/v1alpha1"
 )
 
 // A Move is one request of the player. It is the same in every namespace: what differs from one to the next, such as the names and
@@ -77,6 +79,7 @@ var kinds = map[string]kind{
 	"autoscaling/horizontalpodautoscalers": {"autoscaling/v2", "HorizontalPodAutoscaler"},
 	"policy/poddisruptionbudgets":          {"policy/v1", "PodDisruptionBudget"},
 	"rbac/rolebindings":                    {"rbac.authorization.k8s.io/v1", "RoleBinding"},
+	"fonster/gates":                        {v1alpha1.GroupVersion.String(), "Gate"},
 }
 
 // path is the path of an object, or without a name of all of its kind in a namespace.

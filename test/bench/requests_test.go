@@ -29,12 +29,12 @@ type errand struct {
 // noisier than that, so that only what is plainly more fails. An annotation is looked at: it might be an override.
 const passesBy = 1.15
 
-// BenchmarkDoors compares each kind of request with the same where no policy exists: in a governed namespace whose window is
+// BenchmarkRequests compares each kind of request with the same where no policy exists: in a governed namespace whose window is
 // open, so that it passes after the evaluation; in one whose window is closed, so that it is refused; in one that nothing
 // governs; and what merely passes by. The requests take turns.
-func BenchmarkDoors(b *testing.B) {
+func BenchmarkRequests(b *testing.B) {
 	const rounds = 500
-	plain, governed := start(b, "doors-plain", cluster.StartPlain), start(b, "doors", cluster.Start)
+	plain, governed := start(b, "requests-plain", cluster.StartPlain), start(b, "requests", cluster.Start)
 	for _, c := range []*cluster.Cluster{plain, governed} {
 		for _, ns := range []string{"governed", "closed", "free"} {
 			create(b, c, namespace(ns, map[string]string{"kommun": ns}), &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "default"}})
@@ -56,7 +56,8 @@ func BenchmarkDoors(b *testing.B) {
 	if _, err := governed.StartOperator(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	time.Sleep(5 * time.Second) // the bindings are in force after a second
+	waitGoverned(b, governed, "w", "governed")
+	waitGoverned(b, governed, "closed", "closed")
 
 	controllers := map[client.Client]client.Client{} // by the administrator's client of the same cluster
 	for _, c := range []*cluster.Cluster{plain, governed} {
