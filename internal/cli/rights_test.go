@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,9 +12,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"fonster.dev/fonster/api/v1alpha1"
 )
@@ -227,6 +231,54 @@ func TestNeedTexts(t *testing.T) {
 		content, err := json.Marshal(tc.need)
 		if text := tc.need.String(); text != tc.text || err != nil || string(content) != tc.json {
 			t.Errorf("%v\n%s%s\nwant\n%s%s", err, text, content, tc.text, tc.json)
+		}
+	}
+}
+
+// TestHave: of each right the API server is asked, by the names of windows, or without one where the right to all is required.
+func TestHave(t *testing.T) {
+	var windows []string
+	for i := range v1alpha1.MaxOverrideWindows {
+		windows = append(windows, fmt.Sprintf("w%d", i))
+	}
+	gate := gateIn("heby", v1alpha1.GateClosed, "", "")
+	gate.Spec.Targets = []v1alpha1.GateTarget{
+		targetOf(app("web"), time.Hour, windows[:8]...), targetOf(app("db"), time.Hour, windows[8:]...), targetOf(app("last"), time.Hour, "beyond"),
+	}
+	for title, tc := range map[string]struct {
+		allowed []string
+		want    []bool
+	}{
+		"nothing":           {nil, []bool{false, false, false}},
+		"one of a part":     {[]string{"w3"}, []bool{true, false, false}},
+		"one of each":       {[]string{"w3", "w9", "beyond"}, []bool{true, true, false}}, // the policies do not ask for the last
+		"all by resource":   {append(slices.Clone(windows), ""), []bool{true, true, true}},
+		"of other windows":  {[]string{"w99"}, []bool{false, false, false}},
+		"not asked by name": {[]string{"beyond"}, []bool{false, false, false}},
+	} {
+		cluster, err := clusterWith(gate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := interceptor.NewClient(cluster.(client.WithWatch), interceptor.Funcs{
+			Create: func(_ context.Context, _ client.WithWatch, object client.Object, _ ...client.CreateOption) error {
+				review := object.(*authorizationv1.SelfSubjectAccessReview)
+				asked := review.Spec.ResourceAttributes
+				review.Status.Allowed = asked.Resource == windowsResource && asked.Verb == "override" && slices.Contains(tc.allowed, asked.Name)
+				return nil
+			},
+		})
+		o := &overrideCommand{root: &root{Streams: Streams{Out: io.Discard, Err: io.Discard}, now: func() time.Time { return now }}, reason: "x", output: "text"}
+		if err := o.complete("ns/heby"); err != nil {
+			t.Fatal(err)
+		}
+		list, err := o.needs(t.Context(), c)
+		var got []bool
+		for _, n := range list {
+			got = append(got, n.Have)
+		}
+		if err != nil || !slices.Equal(got, tc.want) {
+			t.Errorf("%s: %v, %v, want %v", title, got, err, tc.want)
 		}
 	}
 }
