@@ -48,8 +48,8 @@ if [[ -n $replicas ]]; then
 fi
 
 if [[ $mutating ]]; then kubectl delete mutatingadmissionpolicybinding fonster-hold --ignore-not-found; fi
-# What would have been held must not be refused instead: a rollout that only Hold stops is told of from now on, as under Warn. Freezes go
-# on, and so does what some window refuses. Gates take it from nobody but the operator, in whose name an administrator may write.
+# What would have been held must not be refused instead: a rollout that only Hold stops passes from now on. Freezes go on, and so does what
+# some window refuses. Gates take it from nobody but the operator, in whose name an administrator may write.
 if [[ -n $(kubectl get crd gates.maintenance.fonster.dev --ignore-not-found -o name) ]]; then
   as_operator='--as=system:serviceaccount:fonster-system:fonster-controller-manager --as-group=system:masters'
   kubectl get gates -A -o go-template='{{range .items}}{{$ns := .metadata.namespace}}{{range $i, $t := .spec.targets}}{{if eq $t.enforcement "Hold"}}{{range $j, $d := $t.disruptions}}{{if eq $d "Rollout"}}{{$ns}} {{if eq (len $t.disruptions) 1}}[{"op":"replace","path":"/spec/targets/{{$i}}/enforcement","value":"Warn"}]{{else}}[{"op":"remove","path":"/spec/targets/{{$i}}/disruptions/{{$j}}"}]{{end}}{{"\n"}}{{end}}{{end}}{{end}}{{end}}{{end}}' |

@@ -244,7 +244,7 @@ passes kubectl -n hold-demo set image deployment/api app=app:2
 passes kubectl -n hold-demo rollout resume deployment/web
 says "held until"
 passes kubectl window held
-says "Deployment hold-demo/web" "Deployment hold-demo/api" "opens"
+says "Deployment hold-demo/web" "Deployment hold-demo/api" "OPENS"
 passes kubectl wait --for=condition=Holding --timeout=10s mw/heby-hold
 echo "waiting for the opening: both roll out, one at a time, and then the window closes ..."
 while [[ $(date +%s) -lt $opens ]]; do sleep 0.2; done

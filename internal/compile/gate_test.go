@@ -127,7 +127,7 @@ func TestGateLabels(t *testing.T) {
 		"Hold, Deny the same":        {[]v1alpha1.MaintenanceWindow{gateWindow("a", "", []int{13}, enforces(v1alpha1.Hold)), gateWindow("b", "", []int{13})}, nil, false, "refuses"},
 		"Hold, Warn of others":       {[]v1alpha1.MaintenanceWindow{gateWindow("a", "", []int{13}, enforces(v1alpha1.Hold)), gateWindow("b", "x", []int{13}, enforces(v1alpha1.Warn))}, nil, false, "holds narrows refuses warns"},
 		"a freeze":                   {nil, []v1alpha1.ChangeFreeze{gateFreezeOf("f", "")}, false, "refuses"},
-		"a freeze to come of some":   {nil, []v1alpha1.ChangeFreeze{gateFreezeOf("f", "web", 20)}, false, "refuses"},
+		"a freeze to come of some":   {nil, []v1alpha1.ChangeFreeze{gateFreezeOf("f", "web", 20)}, false, "narrows refuses"},
 		"a freeze that warns":        {nil, []v1alpha1.ChangeFreeze{warning}, false, "warns"},
 		"a window and a warn freeze": {[]v1alpha1.MaintenanceWindow{gateWindow("a", "", []int{13})}, []v1alpha1.ChangeFreeze{warning}, false, "refuses warns"},
 	} {

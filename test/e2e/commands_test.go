@@ -181,7 +181,7 @@ func TestOverrideCommandInAFreeze(t *testing.T) {
 	grant("reads-"+ns, user, rbacv1.PolicyRule{APIGroups: []string{"maintenance.fonster.dev"}, Resources: []string{"gates"}, Verbs: []string{"get"}},
 		rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles", "clusterrolebindings"}, Verbs: []string{"list"}})
 	says(1, "other-"+ns,
-		"right to override one of the windows "+ns+", "+ns+"-web (verb override on maintenancewindows). You do not have it.",
+		"right to override any one of the windows "+ns+", "+ns+"-web (verb override on maintenancewindows). You do not have it.",
 		"User all-"+ns+", by ClusterRoleBinding all-"+ns, "User web-"+ns+", by ClusterRoleBinding web-"+ns)
 	var refused struct {
 		Refused string

@@ -292,7 +292,7 @@ func wantPlain(t *testing.T, h holdable, image string) {
 	eventually(t, 60*time.Second, func() error {
 		get(t, h.object)
 		for key := range h.object.GetLabels() {
-			if strings.HasPrefix(key, "maintenance.fonster.dev/") && key != v1alpha1.OverriddenLabel { // an override may stand on
+			if strings.HasPrefix(key, "maintenance.fonster.dev/") && key != v1alpha1.OverriddenLabel && key != v1alpha1.OverrideSpentLabel { // an override may stand on, or its reason be used up
 				return fmt.Errorf("%s still has %s: %v, parked %v", h.resource(), key, h.object.GetLabels(), h.parked(h.object))
 			}
 		}
