@@ -45,8 +45,8 @@ fi
 awk -v status=$status '
   function field(key) { return match($0, "\"" key "\":\"[^\"]*\"") ? substr($0, RSTART + length(key) + 4, RLENGTH - length(key) - 5) : "" }
   { action = field("Action"); package = field("Package"); test = field("Test") }
-  action == "output" && (said = field("Output")) ~ /^(door matrix|train |attack |monkey |probe )/ { sub(/\\n$/, "", said); print said }
-  test ~ /^TestDoors\// && (action == "pass" || action == "fail" || action == "skip") { print action ": " substr(test, 11) }
+  action == "output" && (said = field("Output")) ~ /^(matrix of rules|train |attack |monkey |probe )/ { sub(/\\n$/, "", said); print said }
+  test ~ /^TestRules\// && (action == "pass" || action == "fail" || action == "skip") { print action ": " substr(test, 11) }
   test != "" && (action == "pass" || action == "fail" || action == "skip") { count[action]++; if (action == "fail") failing[package] = 1 }
   test == "" && action == "fail" && !(package in failing) { count["fail"]++ }
   END {

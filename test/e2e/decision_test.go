@@ -92,9 +92,9 @@ func TestOneAnswer(t *testing.T) {
 	}
 }
 
-// TestDeniedIsNotHeld: where windows that hold and windows that refuse govern an object, a rollout is refused, and nobody is told that it is
+// TestDeniedIsRefusedAlone: where windows that hold and windows that refuse govern an object, a rollout is refused, and nobody is told that it is
 // held; nor is it held where a freeze refuses it.
-func TestDeniedIsNotHeld(t *testing.T) {
+func TestDeniedIsRefusedAlone(t *testing.T) {
 	ns := testName(t)
 	namespace(t, ns)
 	d, other := deployment(t, ns, "web", 1), deployment(t, ns, "other", 1)
@@ -106,7 +106,7 @@ func TestDeniedIsNotHeld(t *testing.T) {
 	refusedAlone := func(d *appsv1.Deployment, texts ...string) {
 		t.Helper()
 		out, err := try(d)
-		if err == nil || strings.Contains(out, "Warning") || strings.Contains(out, "held") {
+		if err == nil || strings.Contains(out, "Warning") || strings.Contains(out, "is held") {
 			t.Errorf("want a refusal alone: %v\n%s", err, out)
 		}
 		wantSaid(t, out, texts...)
