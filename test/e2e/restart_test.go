@@ -46,7 +46,7 @@ func TestRestartRefusesNothingUngoverned(t *testing.T) {
 				select {
 				case <-stop:
 					return
-				case <-time.After(20 * time.Millisecond):
+				case <-time.After(100 * time.Millisecond):
 				}
 				err := do(i)
 				switch {
