@@ -190,7 +190,7 @@ func newClose(r *root) *cobra.Command {
 		Use:   "close WINDOW",
 		Short: "End the occurrence of a window that is in progress: the work is done",
 		Long: `End the occurrence of a window that is in progress, before its time. Its gate closes at once, and opens again with the next
-occurrence. It takes the right to patch the MaintenanceWindow.`,
+occurrence. Requires the ` + "`patch`" + ` verb on the MaintenanceWindow.`,
 		Example: "  kubectl window close third-saturday",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {

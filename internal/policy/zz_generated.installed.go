@@ -18,7 +18,7 @@ var installed = map[string]map[string]string{
 	"ValidatingAdmissionPolicy": {
 		"fonster-controllers-deny": "8a73ec0c91c194aab0177c51ae78ef96",
 		"fonster-controllers-warn": "9f23c830c04f4bd708419a5dce518d7f",
-		"fonster-crds":             "5e7b0dd549ef03171044e7a692198700",
+		"fonster-crds":             "1ddc9f2236951dc53e0e37e2a6713ab5",
 		"fonster-gated":            "de21e6f75e4b6f9a896d6074c2776c8c",
 		"fonster-gates":            "5c92b7f105cd3a39d043bf13a00ecd72",
 		"fonster-held":             "777329c36a12fae8c42d2368c8b3f0b3",
@@ -26,7 +26,7 @@ var installed = map[string]map[string]string{
 		"fonster-namespaces":       "837f2ddfd95584d251390cb72e3f983f",
 		"fonster-operator":         "6ab9075c70f5692abe049230ab7d4c6c",
 		"fonster-overrides":        "907a290ea3d7e769faa43f29d60805dc",
-		"fonster-pod-labels":       "0084efec7148fa215d1f9b35a3162392",
+		"fonster-pod-labels":       "771681b5be3f0cdeb7d684006b72cd63",
 		"fonster-pods-deny":        "02fc2a69e389cfca97c5766de521ee8d",
 		"fonster-pods-warn":        "98f36ec32e17d8012cbb3c726ad056fc",
 		"fonster-reasons":          "6daae916e439b8fef8586e34cc78c0b3",

@@ -119,7 +119,8 @@ func (g *generator) operator() {
 
 // crds keeps the CRDs from being deleted, or no longer served, while the policies are there that read their objects.
 func (g *generator) crds() {
-	const without = "Without it the API server refuses every change of the workloads that windows govern, to everybody. "
+	const without = "Without the CRDs windows and freezes are no longer enforced; and an API server that has started again without that of the Gates " +
+		"refuses what the policies match in gated namespaces, to everybody, until it is back. "
 	g.validating(validatingPolicy{
 		name: "fonster-crds", description: "Keeps the CRDs while the policies are there that read their objects.", action: admissionv1.Deny,
 		rules: []admissionv1.NamedRuleWithOperations{

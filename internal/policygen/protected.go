@@ -31,7 +31,7 @@ var Integrity = []Protection{
 	{
 		Name: "status-metadata", Policy: "fonster-status",
 		What: "labels, ownerReferences or annotations of ours are changed through the status of a workload, pod or Namespace, or through namespaces/finalize",
-		How:  "refused to everybody but the control plane and the operator: metadata is changed through the resource itself, where doors and guards see it",
+		How:  "refused to everybody but the control plane and the operator: metadata is changed through the resource itself, where the other rules see it",
 	},
 	{
 		Name: "held-labels", Policy: "fonster-held", What: "the labels `held`, `held-since`, `held-partition` are written",

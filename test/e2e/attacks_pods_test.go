@@ -321,7 +321,7 @@ func TestAttackByPodLabels(t *testing.T) {
 		return out
 	}
 	wantSaid(t, said("patch", "deploy/web", "--type=merge", "-p", `{"spec":{"minReadySeconds":1}}`),
-		"Warning: ", "The pods of Deployment "+ns+"/web do not carry the labels", "maintenance window "+ns+" selects it (critical)", "give spec.template.metadata.labels the same labels")
+		"Warning: ", "The pods of Deployment "+ns+"/web do not carry the labels", "by which maintenance window "+ns+" (critical) selects it", "give spec.template.metadata.labels the same labels")
 	for _, quiet := range [][]string{
 		{"annotate", "deploy/web", "note=seen"},
 		{"patch", "deploy/other", "--type=merge", "-p", `{"spec":{"minReadySeconds":1}}`},

@@ -2,204 +2,182 @@ package e2e
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/override"
 )
 
-// saidOf does something as one whose warnings are recorded, and returns them.
-func saidOf(t *testing.T, do func(client.Client) error) ([]string, error) {
-	t.Helper()
-	c, err := recordedAs("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	warnings.take()
-	err = do(c)
-	return warnings.take(), err
+// only makes a window govern some disruptions alone.
+func only(disruptions ...v1alpha1.Disruption) windowOption {
+	return func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Disruptions = disruptions }
 }
 
-// TestHoldAndDeny: where one window holds and another refuses, a change is refused and nothing else: nothing of it is held, and nobody is
-// told that it would be. Where one of them is open, it passes.
-func TestHoldAndDeny(t *testing.T) {
+// TestOneAnswer: whatever windows govern an object, with whatever selectors and disruptions, it gets one answer: a freeze first, and then all
+// windows that close it, with the soonest opening.
+func TestOneAnswer(t *testing.T) {
 	ns := testName(t)
 	namespace(t, ns)
-	d := deployment(t, ns, "web", 1)
+	web := deployment(t, ns, "web", 2, func(d *appsv1.Deployment) { d.Labels["tier"] = "front" })
+	batch := deployment(t, ns, "batch", 2)
+	soon := time.Now().AddDate(0, 0, 3)
+	window(t, ns+"-all", ns, nextYear(), everyDisruption)
+	window(t, ns+"-front", ns, v1alpha1.Schedule{Dates: []string{day(soon)}, StartTime: new("09:00"), EndTime: new("20:00")}, objects("tier", "front"))
+	window(t, ns+"-hold", ns, nextYear(), objects("app", "web"), hold)
+	window(t, ns+"-warn", ns, nextYear(), warn)
+	window(t, ns+"-batch", ns, always(), objects("app", "batch"), only(v1alpha1.Rollout))
+	window(t, ns+"-none", ns, always(), objects("app", "none"), everyDisruption)
+	dry := client.NewDryRunClient(shared.Admin)
+	pod := podsOf(t, web)[0]
+	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+	requests := map[string]func() error{
+		"Rollout of Deployment": func() error { return setImage(t.Context(), dry, web, "app:2") },
+		"Delete of Deployment":  func() error { return dry.Delete(t.Context(), web.DeepCopy()) },
+		"ScaleDown of Deployment": func() error {
+			return dry.Patch(t.Context(), web.DeepCopy(), mergePatch(`{"spec":{"replicas":1}}`))
+		},
+		"Changing the labels of Deployment": func() error {
+			return dry.Patch(t.Context(), web.DeepCopy(), mergePatch(`{"metadata":{"labels":{"tier":"back"}}}`))
+		},
+		"Delete of Pod": func() error { return dry.Delete(t.Context(), pod.DeepCopy()) },
+		"Evict of Pod":  func() error { return evict(nil)(t.Context(), dry, pod.DeepCopy()) },
+		"Delete of Namespace": func() error {
+			return dry.Delete(t.Context(), space.DeepCopy())
+		},
+		"Changing the labels of Namespace": func() error {
+			return dry.Patch(t.Context(), space.DeepCopy(), mergePatch(`{"metadata":{"labels":{"team":"another"}}}`))
+		},
+		"Rollout of ReplicaSet": func() error {
+			return ofReplicaSet(update(newImage))(t.Context(), dry, web)
+		},
+		"ScaleDown of HorizontalPodAutoscaler": func() error {
+			h := newAutoscaler("Deployment")(ns)
+			h.SetName("web")
+			return dry.Create(t.Context(), h)
+		},
+	}
+
+	front := setImage(t.Context(), dry, web, "app:2")
+	wantRefused(t, front, "Rollout of Deployment "+ns+"/web is outside its maintenance windows (", ns+"-all", ns+"-front", ns+"-hold",
+		"Next opening: "+soon.UTC().Format("Mon 2 Jan 2006")+" 09:00 UTC, by "+ns+"-front.", "on one of these windows")
+	for _, other := range []string{ns + "-batch", ns + "-none"} {
+		if strings.Contains(front.Error(), other) {
+			t.Errorf("%s does not govern it:\n%v", other, front)
+		}
+	}
+	// Any open window opens, what it governs alone.
+	wantPassed(t, setImage(t.Context(), dry, batch, "app:2"))
+	wantRefused(t, dry.Delete(t.Context(), batch.DeepCopy()), "Delete of Deployment "+ns+"/batch", ns+"-all")
+	for what, request := range requests {
+		wantRefused(t, request(), what, "is outside its maintenance windows (", ns+"-all", "Next opening: ")
+	}
+
+	freeze(t, ns+"-freeze", ns, nil, func(cf *v1alpha1.ChangeFreeze) {
+		cf.Spec.Disruptions = []v1alpha1.Disruption{v1alpha1.Rollout, v1alpha1.ScaleDown, v1alpha1.Delete, v1alpha1.Evict}
+	})
+	requests["Rollout of Deployment "+ns+"/batch"] = func() error { return setImage(t.Context(), dry, batch, "app:2") }
+	for what, request := range requests {
+		err := request()
+		wantRefused(t, err, what, "is refused: change freeze "+ns+"-freeze is in force (Val: röstning pågår)")
+		if strings.Contains(err.Error(), "override=REASON") || strings.Contains(err.Error(), "Next opening") {
+			t.Errorf("it speaks of what does not help in a freeze:\n%v", err)
+		}
+	}
+}
+
+// TestDeniedIsRefusedAlone: where windows that hold and windows that refuse govern an object, a rollout is refused, and nobody is told that it is
+// held; nor is it held where a freeze refuses it.
+func TestDeniedIsRefusedAlone(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d, other := deployment(t, ns, "web", 1), deployment(t, ns, "other", 1)
 	window(t, ns+"-hold", ns, nextYear(), hold)
-	deny := window(t, ns+"-deny", ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) {
-		mw.Spec.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
-	})
-	said, err := saidOf(t, func(c client.Client) error { return setImage(t.Context(), c, d, "app:2") })
-	wantRefused(t, err, "Rollout of Deployment "+ns+"/web is outside its maintenance windows", ns+"-hold", ns+"-deny")
-	if len(said) > 0 || strings.Contains(err.Error(), "is held") {
-		t.Errorf("said %q and %v, want the refusal alone", said, err)
+	window(t, ns+"-deny", ns, nextYear(), objects("app", "web"))
+	try := func(d *appsv1.Deployment) (string, error) {
+		return shared.Kubectl("-n", ns, "set", "image", "deployment/"+d.Name, "main=app:2", "--dry-run=server")
 	}
-	if get(t, d); image(d) != "app:1" || d.Spec.Paused || len(d.Labels) > 1 {
-		t.Errorf("%s, paused %t, labels %v", image(d), d.Spec.Paused, d.Labels)
-	}
-	openNow(t, deny, holdable{})
-	eventually(t, 5*time.Second, func() error { return setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:2") })
-	said, err = saidOf(t, func(c client.Client) error { return setImage(t.Context(), c, d, "app:2") })
-	wantPassed(t, err)
-	if get(t, d); d.Spec.Paused || len(d.Labels) > 1 || len(said) > 0 {
-		t.Errorf("one of its windows is open: paused %t, labels %v, said %q", d.Spec.Paused, d.Labels, said)
-	}
-}
-
-// TestTwoHolds: what two windows hold is warned about once.
-func TestTwoHolds(t *testing.T) {
-	ns := testName(t)
-	namespace(t, ns)
-	d := deployment(t, ns, "web", 1)
-	window(t, ns, ns, nextYear(), hold)
-	window(t, ns+"-web", ns, nextYear(), hold, func(mw *v1alpha1.MaintenanceWindow) {
-		mw.Spec.ObjectSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
-	})
-	window(t, ns+"-warn", ns, nextYear(), func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Enforcement = v1alpha1.Warn })
-	for _, next := range []string{"app:2", "app:3"} {
-		said, err := saidOf(t, func(c client.Client) error { return setImage(t.Context(), c, d, next) })
-		wantPassed(t, err)
-		if len(said) != 1 {
-			t.Fatalf("told %d times: %q", len(said), said)
-		}
-		wantSaid(t, said[0], "The rollout of Deployment "+ns+"/web is held until ", "09:00 UTC, when "+ns+" opens. The change is accepted, and its rollout waits.")
-		wantHeld(t, holdable{d, "Deployment", isParked})
-	}
-}
-
-// TestNamespaceOverrideUnderHold: while no operator runs, an override of the Namespace lets rollouts pass that would be held, and what is
-// held already when it is changed again; after its end they are held.
-func TestNamespaceOverrideUnderHold(t *testing.T) {
-	ns := testName(t)
-	namespace(t, ns)
-	all, waiting := holdables(t, ns), []holdable{}
-	for _, h := range all {
-		held := h.object.DeepCopyObject().(client.Object)
-		held.SetName("held-" + h.object.GetName())
-		held.SetResourceVersion("")
-		held.SetUID("")
-		ownLabels(held)
-		create(t, held)
-		waiting = append(waiting, holdable{held, h.kind, h.parked})
-	}
-	for _, h := range waiting {
-		eventually(t, 60*time.Second, func() error {
-			get(t, h.object)
-			return rolledOut(h.object, "app:1")
-		})
-	}
-	window(t, ns, ns, nextYear(), hold)
-	for _, h := range waiting {
-		wantPassed(t, patchImage(t.Context(), shared.Admin, h.object, "app:2"))
-		wantHeld(t, h)
-	}
-	killOperator(t)
-	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
-	wantPassed(t, annotateWith(t.Context(), shared.Admin, object, override.Reason, "INC-1"))
-	eventually(t, 5*time.Second, func() error { // the API server hears of the Namespace by a watch of its own
-		d := all[0].object.DeepCopyObject().(*appsv1.Deployment)
-		if err := setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:3"); err != nil {
-			return err
-		}
-		said, err := saidOf(t, func(c client.Client) error { return setImage(t.Context(), client.NewDryRunClient(c), d, "app:3") })
-		if err != nil || len(said) > 0 {
-			return fmt.Errorf("said %q: %w", said, err)
-		}
-		return nil
-	})
-	for _, h := range slices.Concat(all, waiting) {
-		said, err := saidOf(t, func(c client.Client) error { return patchImage(t.Context(), c, h.object, "app:3") })
-		wantPassed(t, err)
-		if len(said) > 0 {
-			t.Errorf("%s: told %q", h.resource(), said)
-		}
-		eventually(t, 60*time.Second, func() error {
-			if get(t, h.object); h.parked(h.object) || h.object.GetLabels()[v1alpha1.HeldLabel] == v1alpha1.HeldWaiting {
-				return fmt.Errorf("%s is held: %v", h.resource(), h.object.GetLabels())
-			}
-			return rolledOut(h.object, "app:3")
-		})
-	}
-	if p := *waiting[1].object.(*appsv1.StatefulSet).Spec.UpdateStrategy.RollingUpdate.Partition; p != 1 {
-		t.Errorf("partition %d, want its user's 1", p)
-	}
-	wantPassed(t, annotateWith(t.Context(), shared.Admin, object, override.Reason, ""))
-	eventually(t, 10*time.Second, func() error {
-		if err := patchImage(t.Context(), shared.Admin, all[0].object, fmt.Sprintf("app:%d", time.Now().UnixNano())); err != nil {
-			return err
-		}
-		if get(t, all[0].object); !all[0].parked(all[0].object) {
-			return fmt.Errorf("not held after the end: %v", all[0].object.GetLabels())
-		}
-		return nil
-	})
-	restartOperator(t)
-	for _, h := range waiting { // its marks go, as of whatever has been let go
-		wantPlain(t, h, "app:3")
-	}
-}
-
-// ownLabels gives a workload that is a copy of another labels of its own.
-func ownLabels(o client.Object) {
-	name := o.GetName()
-	o.SetLabels(map[string]string{"app": name})
-	o.SetAnnotations(nil)
-	switch o := o.(type) {
-	case *appsv1.Deployment:
-		o.Spec.Selector, o.Spec.Template.Labels = selector(name), map[string]string{"app": name}
-	case *appsv1.StatefulSet:
-		o.Spec.Selector, o.Spec.Template.Labels = selector(name), map[string]string{"app": name}
-	case *appsv1.DaemonSet:
-		o.Spec.Selector, o.Spec.Template.Labels = selector(name), map[string]string{"app": name}
-	}
-}
-
-// TestUsedUpReasonIsToldOf: who gives a reason again that is used up is told that it opens nothing, and the next refusal stands; of a new
-// reason nothing is said.
-func TestUsedUpReasonIsToldOf(t *testing.T) {
-	ns := testName(t)
-	namespace(t, ns)
-	d := deployment(t, ns, "web", 1)
-	window(t, ns, ns, nextYear())
-	annotate := func(what string) string {
+	refusedAlone := func(d *appsv1.Deployment, texts ...string) {
 		t.Helper()
-		out, err := shared.Kubectl("-n", ns, "annotate", "deployment/web", "--overwrite", override.Reason+what)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
+		out, err := try(d)
+		if err == nil || strings.Contains(out, "Warning") || strings.Contains(out, "is held") {
+			t.Errorf("want a refusal alone: %v\n%s", err, out)
 		}
-		return out
+		wantSaid(t, out, texts...)
+		get(t, d)
+		if d.Labels[v1alpha1.HeldLabel] != "" {
+			t.Errorf("held: %v", d.Labels)
+		}
 	}
-	const usedUp = `The reason "INC-1 disken full" is used up and opens nothing: give a new one.`
-	if out := annotate("=INC-1 disken full"); strings.Contains(out, "Warning") {
-		t.Errorf("of a new reason:\n%s", out)
+	refusedAlone(d, "Rollout of Deployment "+ns+"/web is outside its maintenance windows", ns+"-hold", ns+"-deny")
+	out, err := try(other)
+	if err != nil || !strings.Contains(out, "Warning: ") {
+		t.Fatalf("not held: %v\n%s", err, out)
 	}
-	annotate("-")
-	if out := annotate("=INC-1 disken full"); strings.Count(out, "Warning") != 1 || !strings.Contains(out, usedUp) {
-		t.Errorf("of a reason that is used up:\n%s", out)
+	wantSaid(t, out, "The rollout of Deployment "+ns+"/other is held until Thu 13 May")
+	cf := freeze(t, ns+"-freeze", ns, nil)
+	refusedAlone(d, "change freeze "+cf.Name+" is in force")
+	refusedAlone(other, "change freeze "+cf.Name+" is in force")
+}
+
+// TestCutoffIsNamed: a refusal in the cutoff says that the window is open, until when, and since when nothing new begins.
+func TestCutoffIsNamed(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	now := time.Now().UTC()
+	begins, ends := now.Add(-2*time.Hour).Truncate(time.Hour), now.Add(time.Hour).Truncate(time.Hour)
+	if day(begins) != day(ends) {
+		t.Skip("midnight is near")
 	}
-	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
-	if out := annotate("=INC-2 disken full"); strings.Contains(out, "Warning") {
-		t.Errorf("of another new reason:\n%s", out)
+	window(t, ns, ns, between(begins, ends), func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Cutoff = &metav1.Duration{Duration: 2 * time.Hour} })
+	window(t, ns+"-closed", ns, nextYear())
+	const form = "Mon 2 Jan 2006 15:04 MST"
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment "+ns+"/web is outside its maintenance windows",
+		fmt.Sprintf("%s is open until %s, but nothing new may begin since %s (cutoff).", ns, ends.Format(form), ends.Add(-2*time.Hour).Format(form)),
+		"Next opening: Thu 13 May")
+}
+
+// TestTenantSeesTheGate: who may view a namespace sees its Gate: what is open, until when or from when, and by which window; and nobody else's.
+func TestTenantSeesTheGate(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	namespace(t, ns+"-other", "team", ns)
+	window(t, ns, ns, nextYear())
+	create(t, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "viewer"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "viewer-" + ns}},
+	})
+	as := "--as=viewer-" + ns
+	eventually(t, 10*time.Second, func() error { // ClusterRole view is aggregated by a controller
+		out, err := shared.Kubectl("-n", ns, "get", "gate", as)
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		for _, text := range []string{"gate", "Closed", "opens Thu 13 May", "09:00 UTC", ns} {
+			if !strings.Contains(out, text) {
+				t.Errorf("it does not say %q:\n%s", text, out)
+			}
+		}
+		return nil
+	})
+	freeze(t, ns, ns, nil)
+	if out, err := shared.Kubectl("-n", ns, "get", "gate", as); err != nil || !strings.Contains(out, "Frozen") || !strings.Contains(out, "frozen until it is changed or deleted") {
+		t.Errorf("in a freeze: %v\n%s", err, out)
 	}
-	wantPassed(t, setImage(t.Context(), shared.Admin, d, "app:2"))
-	annotate("=INC-1 disken full") // it is put back, as another stands
-	if o := overrideOf(t, d); o.Reason != "INC-2 disken full" || !o.Stands(time.Now()) {
-		t.Errorf("after a used-up reason while another stands: %+v", o)
+	if out, err := shared.Kubectl("-n", ns+"-other", "get", "gate", as); err == nil {
+		t.Errorf("somebody else's Gate:\n%s", out)
 	}
-	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}} // and of a Namespace
-	for _, reason := range []string{"INC-3", ""} {
-		wantPassed(t, annotateWith(t.Context(), shared.Admin, object, override.Reason, reason))
-	}
-	if out, err := shared.Kubectl("annotate", "namespace", ns, override.Reason+"=INC-3"); err != nil || !strings.Contains(out, `The reason "INC-3" is used up and opens nothing`) {
-		t.Errorf("%v\n%s", err, out)
+	for _, verb := range []string{"create", "update", "patch", "delete", "deletecollection"} {
+		if out, _ := shared.Kubectl("-n", ns, "auth", "can-i", verb, "gates.maintenance.fonster.dev", as); strings.TrimSpace(out) != "no" {
+			t.Errorf("may %s: %s", verb, out)
+		}
 	}
 }

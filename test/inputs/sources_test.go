@@ -66,7 +66,7 @@ func TestKeys(t *testing.T) {
 	for _, key := range slices.Sorted(maps.Keys(found)) {
 		if !reviewed[key] {
 			t.Errorf("%s, in %s, was not reviewed: look who reads it before a pod is deleted or replaced, and who may write it; write a row of "+
-				"internal/inputs where that ends pods, with the door that holds it; then add it to internal/inputs/reviewed.go", key, found[key])
+				"internal/inputs where that ends pods, with the rule that holds it; then add it to internal/inputs/reviewed.go", key, found[key])
 		}
 	}
 	t.Logf("%d annotations, labels and taints", len(found))

@@ -19,7 +19,7 @@ import (
 )
 
 const unreviewed = "look which controller reads it before a pod is deleted or replaced, and who may write it; write a row of internal/inputs where " +
-	"that ends pods, with the door that holds it; then add it to test/inputs/reviewed_test.go"
+	"that ends pods, with the rule that holds it; then add it to test/inputs/reviewed_test.go"
 
 // TestFields: every field of the types that those controllers read was reviewed, and every one that was reviewed is still there.
 func TestFields(t *testing.T) {
