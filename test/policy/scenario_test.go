@@ -381,7 +381,7 @@ func newScenario(bytes []byte, version string) *scenario {
 	d := &dice{bytes}
 	s := &scenario{}
 	c := changes[d.roll(len(changes))]
-	s.title = c.title
+	s.title, s.world.CanStamp = c.title, evaluate.CanHold(version)
 	s.request.Gate = d.gate()
 	if g := s.request.Gate; g != nil {
 		evaluate.Label(g, evaluate.CanHold(version))

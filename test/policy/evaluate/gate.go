@@ -19,10 +19,12 @@ func Label(g *v1alpha1.Gate, canHold bool) {
 		mark(v1alpha1.RefusesLabel, t.Enforcement != v1alpha1.Warn)
 		mark(v1alpha1.HoldsLabel, t.Enforcement == v1alpha1.Hold && canHold)
 		mark(v1alpha1.WarnsLabel, t.Enforcement == v1alpha1.Warn)
+		mark(v1alpha1.NarrowsLabel, t.ObjectSelector != nil)
 	}
 	for _, f := range g.Spec.Freezes {
 		mark(v1alpha1.RefusesLabel, f.Enforcement == v1alpha1.Deny)
 		mark(v1alpha1.WarnsLabel, f.Enforcement == v1alpha1.Warn)
+		mark(v1alpha1.NarrowsLabel, f.ObjectSelector != nil)
 	}
 }
 

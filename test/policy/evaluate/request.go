@@ -180,12 +180,15 @@ func Unstructured(o runtime.Object) *unstructured.Unstructured {
 }
 
 // Typed is an object of Kubernetes' own as its Go type, strictly; others stay as they are.
-func Typed(u *unstructured.Unstructured) (runtime.Object, error) {
+func Typed(u *unstructured.Unstructured) (runtime.Object, error) { return typed(u, true) }
+
+// typed is quicker where nobody asks for misspelt fields.
+func typed(u *unstructured.Unstructured, strictly bool) (runtime.Object, error) {
 	typed, err := scheme.Scheme.New(u.GroupVersionKind())
 	if err != nil {
 		return u, nil //nolint:nilerr // not one of Kubernetes' own
 	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(u.Object, typed, true); err != nil {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(u.Object, typed, strictly); err != nil {
 		return nil, fmt.Errorf("%s %s: %w", u.GetKind(), u.GetName(), err)
 	}
 	typed.GetObjectKind().SetGroupVersionKind(u.GroupVersionKind())

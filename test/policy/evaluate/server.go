@@ -139,6 +139,7 @@ type evaluation struct {
 	*Server
 	request     *Request
 	object, old runtime.Object
+	before      *unstructured.Unstructured // old, as it is stored
 	namespace   *corev1.Namespace
 	params      params
 	matcher     *matching.Matcher
@@ -157,7 +158,7 @@ func (s *Server) begin(r *Request) *evaluation {
 	if object != nil && !r.Now.IsZero() && r.Subresource != "scale" { // which has no time
 		Stamp(object, old, r.Now)
 	}
-	e.object, e.old = e.shown(object), e.shown(old)
+	e.object, e.old, e.before = e.shown(object), e.shown(old), old
 	return e
 }
 
@@ -185,11 +186,11 @@ func (e *evaluation) shown(u *unstructured.Unstructured) runtime.Object {
 	if e.version.LessThan(typedSince) {
 		return u
 	}
-	typed, err := Typed(u)
+	object, err := typed(u, false)
 	if err != nil {
 		panic(err)
 	}
-	return typed
+	return object
 }
 
 func (e *evaluation) attributes() admission.Attributes {
@@ -293,16 +294,15 @@ func (e *evaluation) mutateIn(hooks []mutating.PolicyHook) (runtime.Object, erro
 
 // settle does what the API server does between mutation and validation: what is as it was has no new time, and the generation counts.
 func (e *evaluation) settle() {
-	object := Unstructured(e.object).DeepCopy()
-	var old *unstructured.Unstructured
-	if e.old != nil {
-		old = Unstructured(e.old)
-		if sameBut(object, old, "managedFields", "generation") {
-			object.SetManagedFields(old.GetManagedFields())
-		}
+	metadata, err := meta.Accessor(e.object)
+	if err != nil {
+		panic(err)
 	}
-	countGeneration(object, old, e.request.Subresource)
-	e.object = e.shown(object)
+	object := Unstructured(e.object)
+	if e.before != nil && sameBut(object, e.before, "managedFields", "generation") {
+		metadata.SetManagedFields(e.before.GetManagedFields())
+	}
+	metadata.SetGeneration(generation(object, e.before, e.request.Subresource))
 }
 
 // validate asks each policy by itself, as the API server tells of no more than the first that refuses.

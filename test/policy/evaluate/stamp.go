@@ -32,25 +32,24 @@ func Stamp(object, old *unstructured.Unstructured, now time.Time) {
 	}))
 }
 
-// countGeneration does what the API server does between mutation and validation: a client cannot set the generation, and it is counted
-// up when the spec has changed; of Deployments also when the annotations have.
-func countGeneration(object, old *unstructured.Unstructured, subresource string) {
+// generation is what the API server makes it between mutation and validation: a client cannot set it, and it is counted up when the spec
+// has changed; of Deployments also when the annotations have.
+func generation(object, old *unstructured.Unstructured, subresource string) int64 {
 	if old == nil {
 		if object.GetGeneration() == 0 && generations[object.GetKind()] {
-			object.SetGeneration(1)
+			return 1
 		}
-		return
+		return object.GetGeneration()
 	}
 	if old.GetGeneration() == 0 {
-		return // a kind that has none
+		return object.GetGeneration() // a kind that has none
 	}
-	generation := old.GetGeneration()
 	changed := !equality.Semantic.DeepEqual(object.Object["spec"], old.Object["spec"]) ||
 		object.GetKind() == "Deployment" && !equality.Semantic.DeepEqual(object.GetAnnotations(), old.GetAnnotations())
 	if changed && subresource != "status" {
-		generation++
+		return old.GetGeneration() + 1
 	}
-	object.SetGeneration(generation)
+	return old.GetGeneration()
 }
 
 // generations are the kinds that have one from the beginning.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -57,8 +58,10 @@ type Override struct {
 type World struct {
 	Gate    *v1alpha1.GateSpec
 	CanHold bool
-	Attempt Attempt
-	Person  Person
+	// CanStamp: the API server writes the notes of an override; else a reason alone is refused.
+	CanStamp bool
+	Attempt  Attempt
+	Person   Person
 	// OnObject and OnNamespace are overrides that were there before; nil: none.
 	OnObject, OnNamespace *Override
 	// Sets: the request sets an override on the object that it is about.
@@ -78,7 +81,7 @@ func Decide(w World) Verdict {
 	switch {
 	case w.Gate == nil, w.Person.ControlPlane, w.Person.Exempt:
 		return Verdict{Word: "allow"}
-	case w.Sets && w.bounded() && !w.maySet():
+	case w.Sets && w.bounded() && !(w.CanStamp && w.maySet()):
 		return Verdict{Word: "deny"}
 	}
 	overridden := w.Sets && w.bounded() || w.stands(w.OnObject) || w.stands(w.OnNamespace)
@@ -179,6 +182,10 @@ func (w World) warned() bool {
 	if len(w.frozen(v1alpha1.Warn)) > 0 {
 		return true
 	}
+	closedNow := func(d v1alpha1.Disruption) bool { return len(w.closed(d, w.Attempt.Before)) > 0 }
+	if w.moves() && slices.ContainsFunc(everything, closedNow) {
+		return true
+	}
 	return slices.ContainsFunc(w.Attempt.Does, func(d v1alpha1.Disruption) bool {
 		return slices.ContainsFunc(w.labelSets(), func(labels map[string]string) bool { return len(w.closed(d, labels)) > 0 })
 	})
@@ -204,7 +211,16 @@ func (w World) frozen(e v1alpha1.Enforcement) []v1alpha1.GateFreeze {
 	if w.Attempt.Kind == Namespace && w.relabels() {
 		return w.frozenFor(e, everything...)
 	}
-	return w.frozenFor(e, w.Attempt.Does...)
+	list := w.frozenFor(e, w.Attempt.Does...)
+	if !w.moves() {
+		return list
+	}
+	for _, f := range w.frozenFor(e, everything...) { // it does not walk out of a freeze either
+		if selects(f.ObjectSelector, w.Attempt.Before) && !slices.ContainsFunc(list, func(g v1alpha1.GateFreeze) bool { return g.Name == f.Name }) {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 var everything = []v1alpha1.Disruption{v1alpha1.Rollout, v1alpha1.ScaleDown, v1alpha1.Delete, v1alpha1.Evict}
@@ -216,22 +232,22 @@ func (w World) relabels() bool {
 	})
 }
 
-// escapes says whether other labels would take the object, or the Namespace, out of what refuses it now.
+// moves says whether the labels of a request bring the object under other windows or freezes.
+func (w World) moves() bool {
+	if !w.labelsKnown() || w.Attempt.Deletes || w.Attempt.Before == nil && w.Attempt.After == nil {
+		return false
+	}
+	differs := func(s *metav1.LabelSelector) bool { return selects(s, w.Attempt.Before) != selects(s, w.Attempt.After) }
+	return slices.ContainsFunc(w.Gate.Targets, func(t v1alpha1.GateTarget) bool { return differs(t.ObjectSelector) }) ||
+		slices.ContainsFunc(w.Gate.Freezes, func(f v1alpha1.GateFreeze) bool { return differs(f.ObjectSelector) })
+}
+
+// escapes says whether other labels might lead the object, or the Namespace, around what is closed for it now.
 func (w World) escapes() bool {
 	if w.Attempt.Kind == Namespace {
 		return w.relabels() && slices.ContainsFunc(everything, w.refused)
 	}
-	if !w.labelsKnown() || w.Attempt.Deletes {
-		return false
-	}
-	stopped := func(d v1alpha1.Disruption, labels map[string]string) bool {
-		return w.refusedWith(d, labels) || slices.ContainsFunc(w.Gate.Freezes, func(f v1alpha1.GateFreeze) bool {
-			return f.Enforcement == v1alpha1.Deny && w.inForce(f) && slices.Contains(f.Disruptions, d) && selects(f.ObjectSelector, labels)
-		})
-	}
-	return w.Attempt.After != nil && slices.ContainsFunc(everything, func(d v1alpha1.Disruption) bool {
-		return stopped(d, w.Attempt.Before) && !stopped(d, w.Attempt.After)
-	})
+	return w.moves() && slices.ContainsFunc(everything, func(d v1alpha1.Disruption) bool { return w.refusedWith(d, w.Attempt.Before) })
 }
 
 // stands says whether an override stands by the clock of the request.
@@ -261,21 +277,37 @@ func (w World) bounded() bool {
 	})
 }
 
-// maySet: the right on any one of the windows is enough; where there are none, only freezes are in the way, which ask for their own.
+// maySet: the right on any one of the windows that govern the object is enough. Of a Namespace it is one that governs everything in it, or,
+// where none does, one of each selector. Where there are none, only freezes are in the way, which ask for their own.
 func (w World) maySet() bool {
-	asked := false
+	var overridable, whole []v1alpha1.GateTarget
 	for _, t := range w.governed() {
 		if t.Overrides == nil {
 			continue
 		}
-		for _, name := range t.Overrides.Windows {
-			asked = true
-			if slices.Contains(w.Person.Windows, name) {
-				return true
-			}
+		overridable = append(overridable, t)
+		if t.ObjectSelector == nil {
+			whole = append(whole, t)
 		}
 	}
-	return !asked
+	switch {
+	case len(overridable) == 0:
+		return true
+	case w.Attempt.Kind != Namespace:
+		return slices.ContainsFunc(overridable, w.has)
+	case len(whole) > 0:
+		return slices.ContainsFunc(whole, w.has)
+	}
+	return !slices.ContainsFunc(overridable, func(t v1alpha1.GateTarget) bool {
+		return !slices.ContainsFunc(overridable, func(o v1alpha1.GateTarget) bool {
+			return w.has(o) && equality.Semantic.DeepEqual(o.ObjectSelector, t.ObjectSelector)
+		})
+	})
+}
+
+// has says whether the person may override a window of a target.
+func (w World) has(t v1alpha1.GateTarget) bool {
+	return slices.ContainsFunc(t.Overrides.Windows, func(name string) bool { return slices.Contains(w.Person.Windows, name) })
 }
 
 // mayPass: an override passes freezes that all let it, by whoever has the right on each, and not too many of them.
