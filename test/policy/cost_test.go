@@ -88,7 +88,8 @@ func newMeter(t *testing.T, hasParams bool, variables []admissionv1.Variable, co
 		t.Fatal(err)
 	}
 	for _, v := range variables {
-		m.compiler.CompileAndStoreVariable(&validating.Variable{Name: v.Name, Expression: v.Expression}, m.options, environment.NewExpressions)
+		m.compiler.CompileAndStoreVariable(&validating.Variable{Name: v.Name, Expression: v.Expression}, m.options,
+			environment.NewExpressions)
 	}
 	list := make([]plugincel.ExpressionAccessor, len(conditions))
 	for i := range conditions {
@@ -157,7 +158,8 @@ func (m *meter) measure(t *testing.T, match *admissionv1.MatchResources, request
 	if !visited {
 		t.Error("no request is large enough for it: none is made")
 	}
-	t.Logf("match conditions at most %.0f %% of their limit, the rest %.0f %%; at most %d rights are asked for", 100*mostMatching, 100*most, mostRights)
+	t.Logf("match conditions at most %.0f %% of their limit, the rest %.0f %%; at most %d rights are asked for", 100*mostMatching,
+		100*most, mostRights)
 	if mostMatching > share {
 		t.Errorf("the match conditions use %.0f %% of their limit", 100*mostMatching)
 	}
@@ -181,14 +183,15 @@ func (m *meter) cost(t *testing.T, title string, in input) (matching, rest float
 		}
 		return float64(budget-remaining) / float64(budget)
 	}
-	request := plugincel.CreateAdmissionRequest(in.attributes.Attributes, metav1.GroupVersionResource(in.attributes.GetResource()), metav1.GroupVersionKind(in.attributes.VersionedKind))
+	request := plugincel.CreateAdmissionRequest(in.attributes.Attributes, metav1.GroupVersionResource(in.attributes.GetResource()),
+		metav1.GroupVersionKind(in.attributes.VersionedKind))
 	ns := plugincel.CreateNamespaceObject(largestNamespace())
 	matches := true
 	of := func(c plugincel.ConditionEvaluator, bindings plugincel.OptionalVariableBindings, budget int64, messages bool) float64 {
 		results, remaining, err := c.ForInput(context.Background(), in.attributes, request, bindings, ns, budget)
 		for _, r := range results {
 			if r.Error != nil && !messages { // a message is made whether it is needed or not; where it is not, it may fail
-				t.Errorf("%s: %.300s", title, r.Error)
+				t.Errorf("%s: %.1500s", title, r.Error)
 			}
 			matches = matches && r.EvalResult != types.False
 		}
@@ -208,7 +211,7 @@ func (m *meter) cost(t *testing.T, title string, in input) (matching, rest float
 		ctx := m.compiler.CreateContext(context.Background())
 		result, remaining, err := p.ForInput(ctx, in.attributes, request, in.bindings, ns, celconfig.RuntimeCELCostBudget)
 		if result.Error != nil {
-			t.Errorf("%s: %.300s", title, result.Error)
+			t.Errorf("%s: %.1500s", title, result.Error)
 		}
 		rest += spent(celconfig.RuntimeCELCostBudget, remaining, err)
 	}
@@ -254,7 +257,8 @@ func (r *asked) Authorize(_ context.Context, a authorizer.Attributes) (authorize
 func attributesOf(r evaluate.Request) *admission.VersionedAttributes {
 	record := r.Attributes(&user.DefaultInfo{Name: "developer", Groups: manyGroups()})
 	return &admission.VersionedAttributes{
-		Attributes: record, VersionedKind: record.GetKind(), VersionedObject: admission.NewLazyObject(r.Object), VersionedOldObject: admission.NewLazyObject(r.Old),
+		Attributes: record, VersionedKind: record.GetKind(), VersionedObject: admission.NewLazyObject(r.Object),
+		VersionedOldObject: admission.NewLazyObject(r.Old),
 	}
 }
 

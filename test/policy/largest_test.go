@@ -39,19 +39,27 @@ func largestRequests() []evaluate.Request {
 	newDeployment.Generation, newDeployment.Spec.Replicas = 2, new(int32(1))
 	newDeployment.Labels["another"] = "label"
 	heldDeployment := newDeployment.DeepCopy()
-	heldDeployment.Labels[v1alpha1.HeldLabel], heldDeployment.Labels[v1alpha1.HeldSinceLabel], heldDeployment.Spec.Paused = v1alpha1.HeldWaiting, "2026-11-23T12.00.00Z", true
+	heldDeployment.Labels[v1alpha1.HeldLabel], heldDeployment.Labels[v1alpha1.HeldSinceLabel],
+		heldDeployment.Spec.Paused = v1alpha1.HeldWaiting, "2026-11-23T12.00.00Z", true
 	releasedDeployment := heldDeployment.DeepCopy()
-	releasedDeployment.Labels[v1alpha1.HeldLabel], releasedDeployment.Spec.Paused, releasedDeployment.Generation = v1alpha1.HeldReleasing, false, 3
+	releasedDeployment.Labels[v1alpha1.HeldLabel], releasedDeployment.Spec.Paused, releasedDeployment.Generation = v1alpha1.HeldReleasing,
+		false, 3
 	heldDeployment.ManagedFields[63].Time = at(later)
-	statefulSet := &appsv1.StatefulSet{ObjectMeta: deployment.ObjectMeta, Spec: appsv1.StatefulSetSpec{Template: deployment.Spec.Template, Replicas: new(int32(3))}}
-	newStatefulSet := &appsv1.StatefulSet{ObjectMeta: newDeployment.ObjectMeta, Spec: appsv1.StatefulSetSpec{Template: newDeployment.Spec.Template, Replicas: new(int32(1))}}
+	statefulSet := &appsv1.StatefulSet{ObjectMeta: deployment.ObjectMeta, Spec: appsv1.StatefulSetSpec{Template: deployment.Spec.Template,
+		Replicas: new(int32(3))}}
+	newStatefulSet := &appsv1.StatefulSet{ObjectMeta: newDeployment.ObjectMeta,
+		Spec: appsv1.StatefulSetSpec{Template: newDeployment.Spec.Template, Replicas: new(int32(1))}}
 	daemonSet := &appsv1.DaemonSet{ObjectMeta: deployment.ObjectMeta, Spec: appsv1.DaemonSetSpec{Template: deployment.Spec.Template}}
-	newDaemonSet := &appsv1.DaemonSet{ObjectMeta: newDeployment.ObjectMeta, Spec: appsv1.DaemonSetSpec{Template: newDeployment.Spec.Template, UpdateStrategy: appsv1.DaemonSetUpdateStrategy{Type: "RollingUpdate"}}}
+	newDaemonSet := &appsv1.DaemonSet{ObjectMeta: newDeployment.ObjectMeta,
+		Spec: appsv1.DaemonSetSpec{Template: newDeployment.Spec.Template,
+			UpdateStrategy: appsv1.DaemonSetUpdateStrategy{Type: "RollingUpdate"}}}
 	replicaSet := &appsv1.ReplicaSet{ObjectMeta: deployment.ObjectMeta, Spec: appsv1.ReplicaSetSpec{Template: deployment.Spec.Template}}
-	newReplicaSet := &appsv1.ReplicaSet{ObjectMeta: newDeployment.ObjectMeta, Spec: appsv1.ReplicaSetSpec{Template: newDeployment.Spec.Template}}
+	newReplicaSet := &appsv1.ReplicaSet{ObjectMeta: newDeployment.ObjectMeta,
+		Spec: appsv1.ReplicaSetSpec{Template: newDeployment.Spec.Template}}
 	pod := &corev1.Pod{ObjectMeta: deployment.ObjectMeta, Spec: deployment.Spec.Template.Spec}
 	newPod := &corev1.Pod{ObjectMeta: newDeployment.ObjectMeta, Spec: newDeployment.Spec.Template.Spec}
-	scale := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web"}, Spec: autoscalingv1.ScaleSpec{Replicas: 3}, Status: autoscalingv1.ScaleStatus{Replicas: 3, Selector: strings.Repeat("k=v,", 1000)}}
+	scale := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web"},
+		Spec: autoscalingv1.ScaleSpec{Replicas: 3}, Status: autoscalingv1.ScaleStatus{Replicas: 3, Selector: strings.Repeat("k=v,", 1000)}}
 	newScale := scale.DeepCopy()
 	newScale.Spec.Replicas = 1
 	namespace := largestNamespace()
@@ -60,19 +68,24 @@ func largestRequests() []evaluate.Request {
 	overriddenNamespace := namespace.DeepCopy()
 	overriddenNamespace.Annotations = overriding.Annotations
 	overriddenNamespace.Labels[v1alpha1.OverriddenLabel], overriddenNamespace.ManagedFields = "true", overriding.ManagedFields
-	rc := &corev1.ReplicationController{ObjectMeta: deployment.ObjectMeta, Spec: corev1.ReplicationControllerSpec{Template: &deployment.Spec.Template, Replicas: new(int32(3))}}
-	newRC := &corev1.ReplicationController{ObjectMeta: newDeployment.ObjectMeta, Spec: corev1.ReplicationControllerSpec{Template: &newDeployment.Spec.Template, Replicas: new(int32(1))}}
-	revision, newRevision := &appsv1.ControllerRevision{ObjectMeta: deployment.ObjectMeta}, &appsv1.ControllerRevision{ObjectMeta: newDeployment.ObjectMeta}
+	rc := &corev1.ReplicationController{ObjectMeta: deployment.ObjectMeta,
+		Spec: corev1.ReplicationControllerSpec{Template: &deployment.Spec.Template, Replicas: new(int32(3))}}
+	newRC := &corev1.ReplicationController{ObjectMeta: newDeployment.ObjectMeta,
+		Spec: corev1.ReplicationControllerSpec{Template: &newDeployment.Spec.Template, Replicas: new(int32(1))}}
+	revision, newRevision := &appsv1.ControllerRevision{ObjectMeta: deployment.ObjectMeta},
+		&appsv1.ControllerRevision{ObjectMeta: newDeployment.ObjectMeta}
 	autoscaler, newAutoscaler := largestAutoscaler(deployment.ObjectMeta, 80), largestAutoscaler(newDeployment.ObjectMeta, 90)
 	autoscaling := schema.GroupVersion{Group: "autoscaling", Version: "v2"}
 	large := selector(requirements, values)
-	window := &v1alpha1.MaintenanceWindow{ObjectMeta: deployment.ObjectMeta, Spec: v1alpha1.MaintenanceWindowSpec{NamespaceSelector: &large, ObjectSelector: &large}}
+	window := &v1alpha1.MaintenanceWindow{ObjectMeta: deployment.ObjectMeta,
+		Spec: v1alpha1.MaintenanceWindowSpec{NamespaceSelector: &large, ObjectSelector: &large}}
 	ours := v1alpha1.GroupVersion
 	create := func(kind schema.GroupVersionKind, resource string, object runtime.Object) evaluate.Request {
 		return evaluate.Request{Operation: admission.Create, Resource: resource, Object: of(kind, object)}
 	}
 	update := func(kind schema.GroupVersionKind, resource, subresource string, object, old runtime.Object) evaluate.Request {
-		return evaluate.Request{Operation: admission.Update, Resource: resource, Subresource: subresource, Object: of(kind, object), Old: of(kind, old)}
+		return evaluate.Request{Operation: admission.Update, Resource: resource, Subresource: subresource, Object: of(kind, object),
+			Old: of(kind, old)}
 	}
 	remove := func(kind schema.GroupVersionKind, resource string, old runtime.Object) evaluate.Request {
 		return evaluate.Request{Operation: admission.Delete, Resource: resource, Old: of(kind, old)}
@@ -133,9 +146,11 @@ func of(kind schema.GroupVersionKind, o runtime.Object) runtime.Object {
 func largestAutoscaler(metadata metav1.ObjectMeta, utilization int32) *autoscalingv2.HorizontalPodAutoscaler {
 	h := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metadata, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{MaxReplicas: 9}}
 	for i := range 5000 {
-		h.Spec.Metrics = append(h.Spec.Metrics, autoscalingv2.MetricSpec{Type: autoscalingv2.ContainerResourceMetricSourceType, ContainerResource: &autoscalingv2.ContainerResourceMetricSource{
-			Name: corev1.ResourceCPU, Container: fmt.Sprintf("c%d", i), Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: new(int32(50))},
-		}})
+		h.Spec.Metrics = append(h.Spec.Metrics, autoscalingv2.MetricSpec{Type: autoscalingv2.ContainerResourceMetricSourceType,
+			ContainerResource: &autoscalingv2.ContainerResourceMetricSource{
+				Name: corev1.ResourceCPU, Container: fmt.Sprintf("c%d", i),
+				Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: new(int32(50))},
+			}})
 	}
 	h.Spec.Metrics[4999].ContainerResource.Target.AverageUtilization = &utilization
 	return h
@@ -156,13 +171,15 @@ func definition() runtime.Object {
 
 // largest is metadata at the limits: 256 KiB of annotations in many short keys, thousands of labels, many owners and writers.
 func largest(mark string) metav1.ObjectMeta {
-	m := metav1.ObjectMeta{Namespace: "team", Name: "web", Generation: 1, Labels: manyLabels(2000), Annotations: map[string]string{"note": mark}}
+	m := metav1.ObjectMeta{Namespace: "team", Name: "web", Generation: 1, Labels: manyLabels(2000),
+		Annotations: map[string]string{"note": mark}}
 	for i := range 25000 {
 		m.Annotations[fmt.Sprintf("a%d", i)] = "v"
 	}
 	for i := range 64 {
 		m.ManagedFields = append(m.ManagedFields, metav1.ManagedFieldsEntry{
-			Manager: fmt.Sprintf("manager-%02d", i), Operation: metav1.ManagedFieldsOperationUpdate, Time: new(metav1.NewTime(now.Add(time.Duration(i) * time.Second))),
+			Manager: fmt.Sprintf("manager-%02d", i), Operation: metav1.ManagedFieldsOperationUpdate,
+			Time: new(metav1.NewTime(now.Add(time.Duration(i) * time.Second))),
 		})
 	}
 	for i := range 16 {
@@ -185,11 +202,13 @@ func manyLabels(n int) map[string]string {
 
 // largestWorkload is a Deployment of about a mebibyte: many containers with long environments.
 func largestWorkload(mark string) *appsv1.Deployment {
-	d := &appsv1.Deployment{ObjectMeta: largest(mark), Spec: appsv1.DeploymentSpec{Replicas: new(int32(3))}, Status: appsv1.DeploymentStatus{Replicas: 3}}
+	d := &appsv1.Deployment{ObjectMeta: largest(mark), Spec: appsv1.DeploymentSpec{Replicas: new(int32(3))},
+		Status: appsv1.DeploymentStatus{Replicas: 3}}
 	for i := range 200 {
 		c := corev1.Container{
 			Name: fmt.Sprintf("c%d", i), Image: fmt.Sprintf("app:%s", mark),
-			ResizePolicy: []corev1.ContainerResizePolicy{{ResourceName: corev1.ResourceCPU, RestartPolicy: corev1.NotRequired}, {ResourceName: corev1.ResourceMemory, RestartPolicy: corev1.NotRequired}},
+			ResizePolicy: []corev1.ContainerResizePolicy{{ResourceName: corev1.ResourceCPU, RestartPolicy: corev1.NotRequired},
+				{ResourceName: corev1.ResourceMemory, RestartPolicy: corev1.NotRequired}},
 		}
 		for j := range 20 {
 			c.Env = append(c.Env, corev1.EnvVar{Name: fmt.Sprintf("E%d", j), Value: strings.Repeat("x", 200)})
@@ -264,14 +283,16 @@ func largestGate(of size) *v1alpha1.Gate {
 	for i := range v1alpha1.MaxGateFreezes {
 		f := v1alpha1.GateFreeze{
 			Name: fmt.Sprintf("%s-%02d", strings.Repeat("f", 250), i), Reason: strings.Repeat("r", 256), Disruptions: allDisruptions,
-			Enforcement: v1alpha1.Deny, StartsAt: at(longAfter), Ends: strings.Repeat("e", 128), ObjectSelector: largestSelector(of.matching),
+			Enforcement: v1alpha1.Deny, StartsAt: at(longAfter), Ends: strings.Repeat("e", 128),
+			ObjectSelector: largestSelector(of.matching),
 		}
 		if of.enforcement == v1alpha1.Warn {
 			f.Enforcement = v1alpha1.Warn
 		}
 		if of.freezes && i < v1alpha1.MaxOverrideFreezes { // more of them, and no override passes: that costs less
 			f.Active, f.StartsAt = true, nil
-			f.Overrides = &v1alpha1.GateFreezeOverrides{MaxDuration: metav1.Duration{Duration: time.Hour}, ReasonPattern: ".*" + strings.Repeat("x", 250) + "|.*"}
+			f.Overrides = &v1alpha1.GateFreezeOverrides{MaxDuration: metav1.Duration{Duration: time.Hour},
+				ReasonPattern: ".*" + strings.Repeat("x", 250) + "|.*"}
 		}
 		g.Spec.Freezes = append(g.Spec.Freezes, f)
 	}
@@ -285,8 +306,9 @@ var longAfter = now.Add(24 * time.Hour)
 // largestTarget is one of many: so many have selectors, and the others are told apart by their windows.
 func largestTarget(i int, of size) v1alpha1.GateTarget {
 	t := v1alpha1.GateTarget{
-		Disruptions: allDisruptions, Enforcement: of.enforcement, Opens: strings.Repeat("o", 128), OpensWindow: strings.Repeat("w", 253), OpensAt: at(longAfter),
-		Cutoff: &v1alpha1.GateCutoff{Window: strings.Repeat("w", 253), Since: strings.Repeat("s", 128), Ends: strings.Repeat("e", 128)},
+		Disruptions: allDisruptions, Enforcement: of.enforcement, Opens: strings.Repeat("o", 128), OpensWindow: strings.Repeat("w", 253),
+		OpensAt: at(longAfter),
+		Cutoff:  &v1alpha1.GateCutoff{Window: strings.Repeat("w", 253), Since: strings.Repeat("s", 128), Ends: strings.Repeat("e", 128)},
 	}
 	if i < v1alpha1.MaxGateSelectors {
 		t.ObjectSelector = largestSelector(of.matching)
