@@ -136,7 +136,7 @@ uninstall: undeploy ## Remove everything from the cluster: bindings and policies
 
 .PHONY: deploy
 deploy: install ## Run the operator in the cluster, from image IMG.
-	@kubectl kustomize config/manager | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side -f -
+	@kubectl kustomize config/manager | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side --force-conflicts -f -
 
 .PHONY: undeploy
 undeploy: kubectl ## Stop the operator in the cluster; nothing is held any more, what refuses stays. Refused while rollouts are held.

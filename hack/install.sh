@@ -16,9 +16,19 @@ put() {
   done
   return 1
 }
+# A CRD's scope cannot be changed: the old one would stay, and with it nothing of this version would work.
+scope=$(kubectl get crd gates.maintenance.fonster.dev --ignore-not-found -o 'jsonpath={.spec.scope}')
+if [[ $scope == Cluster ]]; then
+  cat >&2 <<END
+An older version is installed, whose Gates are cluster-scoped, and Kubernetes cannot change the scope of a CRD. Nothing has been changed.
+Follow docs/upgrade.md, "From a version whose Gates are cluster-scoped": it takes the old CRD away first.
+END
+  exit 1
+fi
 for part in crd rbac; do kubectl apply --server-side --force-conflicts -k "$root/config/$part"; done
-put "$root/config/policies"
+# Policies that read a kind which is not served yet would refuse meanwhile.
 kubectl wait --for=condition=Established --timeout=60s -f "$root/config/crd/bases"
+put "$root/config/policies"
 parts=("$root/config/policies") kinds=validatingadmissionpolicies,validatingadmissionpolicybindings
 # Below Kubernetes 1.36 there are no mutating policies.
 if kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'; then

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Runs go test over the packages; prints the door matrix, one line per case, and what tests tell of their runs (lines that
-# begin with door matrix, train, attack, monkey or probe), also of those
-# that pass, which gotestsum hides; and ends with how many ran. Without packages: every test, those
-# of the modules below test/ included. GOTESTSUM_FORMAT=testname tells of each test as it ends, standard-verbose prints
-# everything.
+# Runs go test over the packages; prints the matrix of rules, one line per case, and what tests tell of their runs (lines that begin with
+# matrix of rules, train, attack, monkey or probe), also of those that pass, which gotestsum hides; and ends with how many ran. Without
+# packages: every test, those of the modules below test/ included. GOTESTSUM_FORMAT=testname tells of each test as it ends,
+# standard-verbose prints everything.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 export GOTESTSUM_FORMAT=${GOTESTSUM_FORMAT:-pkgname-and-test-fails}
@@ -46,7 +45,7 @@ awk -v status=$status '
   function field(key) { return match($0, "\"" key "\":\"[^\"]*\"") ? substr($0, RSTART + length(key) + 4, RLENGTH - length(key) - 5) : "" }
   { action = field("Action"); package = field("Package"); test = field("Test") }
   action == "output" && (said = field("Output")) ~ /^(matrix of rules|train |attack |monkey |probe )/ { sub(/\\n$/, "", said); print said }
-  test ~ /^TestRules\// && (action == "pass" || action == "fail" || action == "skip") { print action ": " substr(test, 11) }
+  package ~ /\/test\/e2e$/ && test ~ /^TestRules\// && (action == "pass" || action == "fail" || action == "skip") { print action ": " substr(test, 11) }
   test != "" && (action == "pass" || action == "fail" || action == "skip") { count[action]++; if (action == "fail") failing[package] = 1 }
   test == "" && action == "fail" && !(package in failing) { count["fail"]++ }
   END {

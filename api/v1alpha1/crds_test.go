@@ -39,10 +39,13 @@ var limits = map[string]int{
 // sameLength are fields that hold what others hold: where one is longer, it does not fit.
 var sameLength = [][]string{
 	{"changefreezes spec.reason", "gates spec.freezes[].reason"},
-	{"changefreezes spec.overrides.reasonPattern", "maintenancewindows spec.overrides.reasonPattern", "gates spec.freezes[].overrides.reasonPattern", "gates spec.targets[].overrides.reasonPatterns[]"},
-	{"gates spec.targets[].windows[]", "gates spec.targets[].overrides.windows[]", "gates spec.targets[].opensWindow", "gates spec.targets[].cutoff.window", "gates spec.freezes[].name", "gates spec.summary.by"},
+	{"changefreezes spec.overrides.reasonPattern", "maintenancewindows spec.overrides.reasonPattern",
+		"gates spec.freezes[].overrides.reasonPattern", "gates spec.targets[].overrides.reasonPatterns[]"},
+	{"gates spec.targets[].windows[]", "gates spec.targets[].overrides.windows[]", "gates spec.targets[].opensWindow",
+		"gates spec.targets[].cutoff.window", "gates spec.freezes[].name", "gates spec.summary.by"},
 	{"gates spec.labelKeys[]", "gates spec.exempt.leaderLabels[]"},
-	{"gates spec.targets[].opens", "gates spec.targets[].cutoff.since", "gates spec.targets[].cutoff.ends", "gates spec.freezes[].ends", "gates spec.summary.when"},
+	{"gates spec.targets[].opens", "gates spec.targets[].cutoff.since", "gates spec.targets[].cutoff.ends", "gates spec.freezes[].ends",
+		"gates spec.summary.when"},
 }
 
 var (

@@ -152,8 +152,8 @@ type GateOverrides struct {
 	// +kubebuilder:validation:Type=string
 	MaxDuration metav1.Duration `json:"maxDuration"`
 
-	// windows names the windows that an override passes, in order of name; at most 8. Whoever may override one of those that govern an
-	// object may set an override.
+	// windows names the windows that an override passes, in order of name; at most 8, and each in one target alone. Whoever may override
+	// any one of those that govern a workload may set an override of it; of a Namespace, one of each objectSelector, or one without.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8

@@ -57,7 +57,7 @@ func history() []panel {
 			query("{{cluster}} {{window}}", `time() - min by (cluster, window) (fonster_held_oldest_timestamp_seconds{})`)),
 		newPanel("bargauge", "Releases by outcome", "none", 6, 7,
 			query("{{cluster}} {{window}} {{outcome}}", `sum by (cluster, window, outcome) (increase(fonster_releases_total{}[$__range])) > 0`)),
-		newPanel("timeseries", "Refusals by door", "none", 12, 7,
+		newPanel("timeseries", "Refusals by rule", "none", 12, 7,
 			query("{{cluster}} {{policy}}", `sum by (cluster, policy) (increase(`+refusals+`[$__rate_interval]))`)),
 		newPanel("timeseries", "Overrides in force", "none", 6, 7,
 			query("{{cluster}} {{window}}", `max by (cluster, window) (fonster_window_overrides_active{}) > 0`)),

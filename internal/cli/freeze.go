@@ -57,7 +57,7 @@ deleted. Without --namespaces it stops them everywhere.`,
 	flags.StringVar(&o.namespaces, "namespaces", "", "label selector of the namespaces, such as kommun=osthammar (default: all)")
 	flags.StringSliceVar(&o.disruptions, "disruptions", []string{"Rollout", "ScaleDown", "Delete", "Evict"}, "what to stop")
 	flags.StringSliceVar(&o.audiences, "audiences", nil, "whose page shows it (default: everybody's)")
-	flags.BoolVar(&o.overridable, "overridable", false, "let an override pass it, for whoever has the right to override it")
+	flags.BoolVar(&o.overridable, "overridable", false, "let an override pass it, for whoever has the verb override on it")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "ask the API server whether you may, and change nothing")
 	return command
 }

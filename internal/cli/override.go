@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // overrideCommand sets or ends an emergency override.
@@ -49,7 +49,7 @@ type overridden struct {
 	Governed bool `json:"governed"`
 	// Refused is why the override is refused; empty where it is not.
 	Refused string `json:"refused,omitempty"`
-	// Needs are the rights that setting the override, and changing something under it, take.
+	// Needs are the rights that setting the override, and changing something under it, require: each of them.
 	Needs []need `json:"needs,omitempty"`
 }
 
@@ -67,9 +67,11 @@ func newOverride(r *root) *cobra.Command {
 		Use:   "override (TYPE/NAME | TYPE NAME) --reason REASON",
 		Short: "Let an emergency through for a workload or a namespace",
 		Long: `Let an emergency through outside the maintenance windows: for some time, whoever may change the workload (or everything in the
-namespace) may do so. It takes the right to override (verb override) any one of the windows that govern it, ends by itself, and is
-recorded and announced. In a change freeze it takes the right to override that too, and freezes without overrides let nothing
-pass. TYPE is deployment, statefulset, daemonset or namespace.`,
+namespace) may do so. It ends by itself, and is recorded and announced. TYPE is deployment, statefulset, daemonset or namespace.
+
+Requires the ` + "`override`" + ` verb on any one of the maintenancewindows that govern the workload. For a namespace: on any one of those without
+objectSelector, which govern everything in it; or, where there are none, on one of those of each objectSelector. In a change freeze
+whoever changes something requires the ` + "`override`" + ` verb on that changefreeze too, and freezes without overrides let nothing pass.`,
 		Example: `  kubectl window override deploy/web -n osthammar --reason "INC-1234 disken full" --for 30m
   kubectl window override ns/osthammar --reason "INC-1234" --notice "Säkerhetsuppdatering av e-tjänster."
   kubectl window override deploy/web -n osthammar --reason "INC-1234" --dry-run   # may I? and if not, who may?
@@ -110,7 +112,7 @@ func (o *overrideCommand) complete(argument string) error {
 	case !o.end && strings.TrimSpace(o.reason) == "":
 		return usagef("--reason is missing: say why, such as --reason \"INC-1234 disken full\"")
 	case o.length < 0:
-		return usagef("--for %s: must be more than nothing", o.length)
+		return usagef("--for %s: must be positive", o.length)
 	case o.output != "text" && o.output != "json":
 		return usagef("-o %s: want text or json", o.output)
 	}
@@ -139,7 +141,7 @@ func (o *overrideCommand) execute(ctx context.Context) error {
 			annotations[override.Notice] = o.notice
 		}
 	}
-	aided, err := held.KnowsMutating(c.RESTMapper())
+	aided, err := workload.KnowsMutating(c.RESTMapper())
 	if err != nil {
 		return err
 	}

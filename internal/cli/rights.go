@@ -11,6 +11,7 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -26,11 +27,16 @@ const (
 	overrideVerb    = "override"
 )
 
-// need is a right that an emergency takes: to override one of some windows, or a change freeze that is in force.
+// need is a right that an emergency requires: to override one of some windows, or a change freeze that is in force. Of several, each is
+// required.
 type need struct {
 	Resource string `json:"resource"`
 	// Names are those of which one is enough. None: it is not known which govern.
 	Names []string `json:"names,omitempty"`
+	// ObjectSelector is that of the windows, where an override of a Namespace requires a right for each.
+	ObjectSelector string `json:"objectSelector,omitempty"`
+	// All says that a right to all windows is required, as the policies do not get to the names of these.
+	All bool `json:"all,omitempty"`
 	// Impossible says that no right passes it.
 	Impossible bool `json:"impossible,omitempty"`
 	// Have says that the caller has the right.
@@ -39,13 +45,15 @@ type need struct {
 
 // governed is what governs an object, or, of a Namespace, anything in it.
 type governed struct {
-	targets []v1alpha1.GateTarget
-	freezes []v1alpha1.GateFreeze
+	// namespace says that it is about a Namespace: an override of it passes for everything in it.
+	namespace bool
+	targets   []v1alpha1.GateTarget
+	freezes   []v1alpha1.GateFreeze
 }
 
 // governing is the part of a Gate that governs an object with these labels, or, without, anything in the namespace.
 func governing(g *v1alpha1.Gate, objectLabels *labels.Set) (governed, error) {
-	var result governed
+	result := governed{namespace: objectLabels == nil}
 	if g == nil {
 		return result, nil
 	}
@@ -91,23 +99,9 @@ func (g governed) longest() time.Duration {
 	return slices.Min(all)
 }
 
-// needs lists what an override takes that is to pass: the right to any one of the windows, as many as the policies ask for, and to each
-// freeze in force.
+// needs lists what an override requires that is to pass: the right to windows, and to each freeze in force.
 func (g governed) needs(now time.Time) []need {
-	var windows []string
-	for _, t := range g.targets {
-		if t.Overrides != nil {
-			for _, name := range t.Overrides.Windows {
-				if !slices.Contains(windows, name) {
-					windows = append(windows, name)
-				}
-			}
-		}
-	}
-	var list []need
-	if len(windows) > 0 {
-		list = append(list, need{Resource: windowsResource, Names: windows[:min(len(windows), v1alpha1.MaxOverrideWindows)]})
-	}
+	list := g.windowNeeds()
 	inForce := slices.DeleteFunc(slices.Clone(g.freezes), func(f v1alpha1.GateFreeze) bool {
 		begun := f.Active || f.StartsAt != nil && !now.Before(f.StartsAt.Time)
 		return f.Enforcement != v1alpha1.Deny || !begun
@@ -115,6 +109,46 @@ func (g governed) needs(now time.Time) []need {
 	for _, f := range inForce {
 		passes := f.Overrides != nil && len(inForce) <= v1alpha1.MaxOverrideFreezes
 		list = append(list, need{Resource: freezesResource, Names: []string{f.Name}, Impossible: !passes})
+	}
+	return list
+}
+
+// windowNeeds lists which rights to windows are required, as the policies have it. Any one of the windows that govern a workload is enough.
+// An override of a Namespace requires one of those that govern everything in it; where there are none, one of those of each objectSelector.
+func (g governed) windowNeeds() []need {
+	overridable := slices.DeleteFunc(slices.Clone(g.targets), func(t v1alpha1.GateTarget) bool { return t.Overrides == nil })
+	whole := slices.DeleteFunc(slices.Clone(overridable), func(t v1alpha1.GateTarget) bool { return t.ObjectSelector != nil })
+	parts := g.namespace && len(whole) == 0
+	if g.namespace && !parts {
+		overridable = whole
+	}
+	var asked []string
+	for _, t := range overridable {
+		asked = append(asked, t.Overrides.Windows...)
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	asked = asked[:min(len(asked), v1alpha1.MaxOverrideWindows)]
+
+	var list []need
+	var selectors []*metav1.LabelSelector
+	for _, t := range overridable {
+		i := slices.IndexFunc(selectors, func(s *metav1.LabelSelector) bool { return !parts || equality.Semantic.DeepEqual(s, t.ObjectSelector) })
+		if i < 0 {
+			i = len(list)
+			selectors = append(selectors, t.ObjectSelector)
+			n := need{Resource: windowsResource, All: true}
+			if parts {
+				n.ObjectSelector = metav1.FormatLabelSelector(t.ObjectSelector)
+			}
+			list = append(list, n)
+		}
+		for _, name := range t.Overrides.Windows {
+			if slices.Contains(asked, name) && !slices.Contains(list[i].Names, name) {
+				list[i].Names, list[i].All = append(list[i].Names, name), false
+			}
+		}
 	}
 	return list
 }
@@ -155,7 +189,7 @@ func (o *overrideCommand) governed(ctx context.Context, c client.Client) (govern
 	return governing(g, (*labels.Set)(&object.Labels))
 }
 
-// needs reads what an override of the command's object takes, and which of it the caller has.
+// needs reads what an override of the command's object requires, and which of it the caller has.
 func (o *overrideCommand) needs(ctx context.Context, c client.Client) ([]need, error) {
 	g, err := o.governed(ctx, c)
 	if err != nil {
@@ -163,7 +197,11 @@ func (o *overrideCommand) needs(ctx context.Context, c client.Client) ([]need, e
 	}
 	list := g.needs(o.now())
 	for i := range list {
-		for _, name := range list[i].Names {
+		names := list[i].Names
+		if list[i].All {
+			names = []string{""}
+		}
+		for _, name := range names {
 			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
 				Group: v1alpha1.GroupName, Resource: list[i].Resource, Name: name, Verb: overrideVerb,
 			}}}
@@ -200,12 +238,12 @@ func holders(n need, roles []rbacv1.ClusterRole, bindings []rbacv1.ClusterRoleBi
 	return slices.Compact(lines)
 }
 
-// grants says whether a rule grants a right that is needed. One that names others does not.
+// grants says whether a rule grants a right that is needed. One that names others does not, and one that names any does not grant all.
 func grants(rule rbacv1.PolicyRule, n need) bool {
 	has := func(list []string, want string) bool {
 		return slices.Contains(list, want) || slices.Contains(list, "*")
 	}
-	named := len(rule.ResourceNames) == 0 || len(n.Names) == 0 ||
+	named := len(rule.ResourceNames) == 0 || len(n.Names) == 0 && !n.All ||
 		slices.ContainsFunc(n.Names, func(name string) bool { return slices.Contains(rule.ResourceNames, name) })
 	return has(rule.APIGroups, v1alpha1.GroupName) && has(rule.Resources, n.Resource) && has(rule.Verbs, overrideVerb) && named
 }
@@ -240,15 +278,21 @@ func explain(ctx context.Context, c client.Client, list []need) string {
 func (n need) String() string {
 	names := strings.Join(n.Names, ", ")
 	have := choose(n.Have, "You have it.", "You do not have it.")
+	requires := "Requires the `override` verb on "
+	if n.ObjectSelector != "" {
+		requires = fmt.Sprintf("For objects with %s: requires the `override` verb on ", n.ObjectSelector)
+	}
 	switch {
 	case n.Impossible:
 		return fmt.Sprintf("Change freeze %s is in force, and no override passes it: it ends when its ChangeFreeze is changed or deleted.\n", names)
 	case n.Resource == freezesResource:
-		return fmt.Sprintf("Change freeze %s is in force: whoever changes something under the override needs the right to override it (verb override on changefreezes). %s\n", names, have)
+		return fmt.Sprintf("Change freeze %s is in force: changing anything under the override requires the `override` verb on changefreezes/%s. %s\n", names, names, have)
+	case n.All:
+		return fmt.Sprintf("%sall %s, without resourceNames: too many windows govern to be asked for by name. %s\n", requires, windowsResource, have)
 	case len(n.Names) == 0:
-		return "It takes the right to override a window that governs (verb override on maintenancewindows).\n"
+		return fmt.Sprintf("%s%s that govern.\n", requires, windowsResource)
 	case len(n.Names) == 1:
-		return fmt.Sprintf("It takes the right to override window %s (verb override on maintenancewindows). %s\n", names, have)
+		return fmt.Sprintf("%s%s/%s. %s\n", requires, windowsResource, names, have)
 	}
-	return fmt.Sprintf("It takes the right to override any one of the windows %s (verb override on maintenancewindows). %s\n", names, have)
+	return fmt.Sprintf("%sany one of the %s %s. %s\n", requires, windowsResource, names, have)
 }

@@ -18,7 +18,7 @@ var installed = map[string]map[string]string{
 	"ValidatingAdmissionPolicy": {
 		"fonster-controllers-deny": "8a73ec0c91c194aab0177c51ae78ef96",
 		"fonster-controllers-warn": "9f23c830c04f4bd708419a5dce518d7f",
-		"fonster-crds":             "5e7b0dd549ef03171044e7a692198700",
+		"fonster-crds":             "1ddc9f2236951dc53e0e37e2a6713ab5",
 		"fonster-gated":            "de21e6f75e4b6f9a896d6074c2776c8c",
 		"fonster-gates":            "5c92b7f105cd3a39d043bf13a00ecd72",
 		"fonster-held":             "777329c36a12fae8c42d2368c8b3f0b3",

@@ -181,7 +181,7 @@ func TestOverrideCommandInAFreeze(t *testing.T) {
 	grant("reads-"+ns, user, rbacv1.PolicyRule{APIGroups: []string{"maintenance.fonster.dev"}, Resources: []string{"gates"}, Verbs: []string{"get"}},
 		rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles", "clusterrolebindings"}, Verbs: []string{"list"}})
 	says(1, "other-"+ns,
-		"right to override any one of the windows "+ns+", "+ns+"-web (verb override on maintenancewindows). You do not have it.",
+		"Requires the `override` verb on any one of the maintenancewindows "+ns+", "+ns+"-web. You do not have it.",
 		"User all-"+ns+", by ClusterRoleBinding all-"+ns, "User web-"+ns+", by ClusterRoleBinding web-"+ns)
 	var refused struct {
 		Refused string
@@ -202,7 +202,7 @@ func TestOverrideCommandInAFreeze(t *testing.T) {
 	grant("freezer-"+ns, "freezer-"+ns, freezes(ns+"-a"))
 	grant("elsewhere-"+ns, "elsewhere-"+ns, freezes(ns+"-elsewhere"))
 	says(1, "elsewhere-"+ns, "you may set the override, but a change freeze stops what you change under it",
-		"Change freeze "+ns+"-a is in force: whoever changes something under the override needs the right to override it (verb override on changefreezes). You do not have it.",
+		"Change freeze "+ns+"-a is in force: changing anything under the override requires the `override` verb on changefreezes/"+ns+"-a. You do not have it.",
 		"User freezer-"+ns+", by ClusterRoleBinding freezer-"+ns)
 	grant("passes-"+ns, user, freezes(ns+"-a"))
 	says(0, "hange freeze ", "you may override it, until ")

@@ -53,7 +53,7 @@ func TestObserve(t *testing.T) {
 	t.Log("closed: work is held and refused")
 	work.tryAll()
 	s.want("closed", "FonsterWindowNotReady", "FonsterWindowNeverOpens", "FonsterHeldTooLong", "FonsterOverrideActive", "FonsterManyRefusals",
-		"Rollouts held A", "Held, and being released A", "Longest held A", "Next openings A", "Next openings B", "Refusals by door A", "Overrides standing A", "Overrides in force A", "Overrides A",
+		"Rollouts held A", "Held, and being released A", "Longest held A", "Next openings A", "Next openings B", "Refusals by rule A", "Overrides standing A", "Overrides in force A", "Overrides A",
 		"Freezes in force A", "Replicas up A")
 	s.wantNot("closed", "FonsterReleasesStopped", "FonsterNamespaceInWindow", "FonsterDown", "FonsterGateLate", "FonsterClockSkew", "Open now, closes A", "Windows open A", "Namespaces in a window A", "Gates late A")
 	s.wantMuted("closed", false)

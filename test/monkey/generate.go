@@ -27,7 +27,7 @@ type target struct{ resource, name, app string }
 
 // Left out, each by its name, because the documents say that it cannot be gated, or that it is none of Fonster's:
 //
-//   - Services: what a Service selects is traffic, and no pod is touched (docs/doors.md, "Left alone"). The Service that is watched is
+//   - Services: what a Service selects is traffic, and no pod is touched (docs/rules.md, "Left alone"). The Service that is watched is
 //     not changed; new ones are made.
 //   - a Deployment that takes over a ReplicaSet without an owner: its CREATE does not tell which ReplicaSets there are. No Deployment is
 //     made that selects the bare ReplicaSet's pods alone.
@@ -35,7 +35,7 @@ type target struct{ resource, name, app string }
 //     cluster heals, and is never looked at. The newest goes first of those that are too many, but where it runs before its controller has
 //     counted, and costs more to delete. What is created has no such labels; that it is given them later is played.
 //   - a StatefulSet that its user parks, by OnDelete or a partition past its last pod: it is then no longer held; the pods that there are stay, and
-//     one that is started later, as by scaling up, may run the new template (docs/doors.md, "Never gated").
+//     one that is started later, as by scaling up, may run the new template (docs/rules.md, "Never gated").
 //   - Under the default disruptions, evictions, and fewer replicas, though not none (Move.Drains): they are a choice that a window makes.
 //
 // Everything that a namespace admin may do besides is played.

@@ -323,7 +323,7 @@ func (s *Stage) setUp(ctx context.Context) error {
 	return nil
 }
 
-// reported tells whether the status of each workload has its pods: until then the doors take it for one that has none.
+// reported tells whether the status of each workload has its pods: until then the rules take it for one that has none.
 func (s *Stage) reported(ctx context.Context) error {
 	for _, o := range s.workloads {
 		var w struct {

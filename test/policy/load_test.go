@@ -57,7 +57,7 @@ type attempt struct {
 	// Old is the object before the request: the name of a fixture, or the object itself. Of patches that are given with OldPatch it is changed.
 	Old      json.RawMessage `json:"old"`
 	OldPatch json.RawMessage `json:"oldPatch"`
-	// Patch changes Old, as kubectl patch does; Object is given where there is no Old, or another object takes its place; Delete takes it away.
+	// Patch changes Old, as kubectl patch does, or Object where there is no Old; Object may also take the place of Old; Delete takes it away.
 	Patch  json.RawMessage `json:"patch"`
 	Object json.RawMessage `json:"object"`
 	Delete bool            `json:"delete"`
@@ -276,6 +276,9 @@ func (a attempt) request(t testing.TB) evaluate.Request {
 		old = patched(t, old, a.OldPatch)
 	}
 	after := object(t, a.Object)
+	if old == nil && after != nil {
+		after = patched(t, after, a.Patch)
+	}
 	r := evaluate.Request{Operation: admission.Create, Resource: a.Resource, Subresource: a.Subresource, Now: now}
 	switch {
 	case a.Delete:

@@ -24,7 +24,7 @@ func TestModel(t *testing.T) {
 	for _, v := range []string{"1.37", "1.30"} {
 		of := n
 		if v != "1.37" {
-			of = n / 10 // the decision is the same, the environment is not
+			of = n / 20 // the decision is the same, the environment is not
 		}
 		t.Run(v, func(t *testing.T) { compare(t, v, of) })
 	}

@@ -99,9 +99,10 @@ func deployment(m metav1.ObjectMeta) *appsv1.Deployment {
 func statefulSet(m metav1.ObjectMeta) *appsv1.StatefulSet {
 	m.Generation = 3
 	return &appsv1.StatefulSet{
-		ObjectMeta: m, Spec: appsv1.StatefulSetSpec{Replicas: new(int32(3)), Template: template(), UpdateStrategy: appsv1.StatefulSetUpdateStrategy{
-			Type: appsv1.RollingUpdateStatefulSetStrategyType, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: new(int32(0))},
-		}},
+		ObjectMeta: m, Spec: appsv1.StatefulSetSpec{Replicas: new(int32(3)), Template: template(),
+			UpdateStrategy: appsv1.StatefulSetUpdateStrategy{
+				Type: appsv1.RollingUpdateStatefulSetStrategyType, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: new(int32(0))},
+			}},
 		Status: appsv1.StatefulSetStatus{ObservedGeneration: 3, Replicas: 3, UpdatedReplicas: 3},
 	}
 }
@@ -109,8 +110,10 @@ func statefulSet(m metav1.ObjectMeta) *appsv1.StatefulSet {
 func daemonSet(m metav1.ObjectMeta) *appsv1.DaemonSet {
 	m.Generation = 3
 	return &appsv1.DaemonSet{
-		ObjectMeta: m, Spec: appsv1.DaemonSetSpec{Template: template(), UpdateStrategy: appsv1.DaemonSetUpdateStrategy{Type: appsv1.RollingUpdateDaemonSetStrategyType}},
-		Status: appsv1.DaemonSetStatus{ObservedGeneration: 3, DesiredNumberScheduled: 2, CurrentNumberScheduled: 2, UpdatedNumberScheduled: 2},
+		ObjectMeta: m, Spec: appsv1.DaemonSetSpec{Template: template(),
+			UpdateStrategy: appsv1.DaemonSetUpdateStrategy{Type: appsv1.RollingUpdateDaemonSetStrategyType}},
+		Status: appsv1.DaemonSetStatus{ObservedGeneration: 3, DesiredNumberScheduled: 2, CurrentNumberScheduled: 2,
+			UpdatedNumberScheduled: 2},
 	}
 }
 
@@ -120,7 +123,8 @@ func ownedBy(kind, name string) []metav1.OwnerReference {
 
 func loneReplicaSet(m metav1.ObjectMeta) *appsv1.ReplicaSet {
 	m.Generation = 3
-	return &appsv1.ReplicaSet{ObjectMeta: m, Spec: appsv1.ReplicaSetSpec{Replicas: new(int32(3)), Template: template()}, Status: appsv1.ReplicaSetStatus{Replicas: 3}}
+	return &appsv1.ReplicaSet{ObjectMeta: m, Spec: appsv1.ReplicaSetSpec{Replicas: new(int32(3)), Template: template()},
+		Status: appsv1.ReplicaSetStatus{Replicas: 3}}
 }
 
 func replicaSet(m metav1.ObjectMeta) *appsv1.ReplicaSet {
@@ -130,7 +134,8 @@ func replicaSet(m metav1.ObjectMeta) *appsv1.ReplicaSet {
 
 func replicationController(m metav1.ObjectMeta) *corev1.ReplicationController {
 	m.Generation = 3
-	return &corev1.ReplicationController{ObjectMeta: m, Spec: corev1.ReplicationControllerSpec{Replicas: new(int32(3))}, Status: corev1.ReplicationControllerStatus{Replicas: 3}}
+	return &corev1.ReplicationController{ObjectMeta: m, Spec: corev1.ReplicationControllerSpec{Replicas: new(int32(3))},
+		Status: corev1.ReplicationControllerStatus{Replicas: 3}}
 }
 
 func revision(m metav1.ObjectMeta) *appsv1.ControllerRevision {
@@ -147,11 +152,13 @@ func pod(m metav1.ObjectMeta) *corev1.Pod {
 
 func scale(m metav1.ObjectMeta) *autoscalingv1.Scale {
 	m.Labels, m.Annotations, m.ManagedFields = nil, nil, nil
-	return &autoscalingv1.Scale{ObjectMeta: m, Spec: autoscalingv1.ScaleSpec{Replicas: 3}, Status: autoscalingv1.ScaleStatus{Replicas: 3, Selector: "app=web"}}
+	return &autoscalingv1.Scale{ObjectMeta: m, Spec: autoscalingv1.ScaleSpec{Replicas: 3}, Status: autoscalingv1.ScaleStatus{Replicas: 3,
+		Selector: "app=web"}}
 }
 
 func autoscaler(m metav1.ObjectMeta) *autoscalingv2.HorizontalPodAutoscaler {
-	return &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: m, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{MinReplicas: new(int32(2)), MaxReplicas: 9}}
+	return &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: m,
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{MinReplicas: new(int32(2)), MaxReplicas: 9}}
 }
 
 func eviction(m metav1.ObjectMeta) *policyv1.Eviction {
@@ -205,7 +212,8 @@ var changes = []change{
 		written(pod, func(p *corev1.Pod) { p.Labels = with(p.Labels, "new", "label") })},
 	{"one replica of a ReplicaSet of nobody", "replicasets", "", does{scaleDown}, model.Workload, false, false,
 		written(loneReplicaSet, func(s *appsv1.ReplicaSet) { s.Spec.Replicas = new(int32(1)) })},
-	{"a deleted ReplicationController", "replicationcontrollers", "", does{remove}, model.Workload, false, true, deleted(replicationController)},
+	{"a deleted ReplicationController", "replicationcontrollers", "", does{remove}, model.Workload, false, true,
+		deleted(replicationController)},
 	{"one replica of a ReplicaSet of a Deployment", "replicasets", "", does{rollout}, model.Unlabelled, false, false,
 		written(replicaSet, func(s *appsv1.ReplicaSet) { s.Spec.Replicas = new(int32(1)) })},
 	{"a deleted ReplicaSet of a Deployment", "replicasets", "", does{remove}, model.Unlabelled, false, true, deleted(replicaSet)},
@@ -262,7 +270,8 @@ func (d *dice) selector() *metav1.LabelSelector {
 	s := &metav1.LabelSelector{}
 	for range 1 + d.roll(2) {
 		key := pick(d, "app", "tier")
-		r := metav1.LabelSelectorRequirement{Key: key, Operator: pick(d, metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn, metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist)}
+		r := metav1.LabelSelectorRequirement{Key: key, Operator: pick(d, metav1.LabelSelectorOpIn, metav1.LabelSelectorOpNotIn,
+			metav1.LabelSelectorOpExists, metav1.LabelSelectorOpDoesNotExist)}
 		if r.Operator == metav1.LabelSelectorOpIn || r.Operator == metav1.LabelSelectorOpNotIn {
 			r.Values = labelValues[key][:1+d.roll(2)]
 		}
@@ -272,7 +281,8 @@ func (d *dice) selector() *metav1.LabelSelector {
 }
 
 func (d *dice) disruptions() []v1alpha1.Disruption {
-	return pick(d, allDisruptions, does{rollout, remove}, does{rollout}, does{scaleDown}, does{remove}, does{evict}, does{scaleDown, remove}, does{evict, rollout})
+	return pick(d, allDisruptions, does{rollout, remove}, does{rollout}, does{scaleDown}, does{remove}, does{evict}, does{scaleDown,
+		remove}, does{evict, rollout})
 }
 
 // windowNames and freezeNames are unique in a Gate.
@@ -304,7 +314,8 @@ func (d *dice) gate() *v1alpha1.Gate {
 	}
 	for i := range pick(d, 0, 0, 0, 1, 1, 2, 3, 4) {
 		f := v1alpha1.GateFreeze{
-			Name: freezeNames[i], Reason: "rest", ObjectSelector: d.selector(), Disruptions: d.disruptions(), Enforcement: pick(d, v1alpha1.Deny, v1alpha1.Deny, v1alpha1.Warn),
+			Name: freezeNames[i], Reason: "rest", ObjectSelector: d.selector(), Disruptions: d.disruptions(), Enforcement: pick(d,
+				v1alpha1.Deny, v1alpha1.Deny, v1alpha1.Warn),
 		}
 		if f.Active = d.roll(2) == 0; !f.Active {
 			f.StartsAt = pick(d, at(later), at(now), at(before))
@@ -341,7 +352,8 @@ func (d *dice) person(s *scenario) {
 	}
 	s.request.Rights = func(r evaluate.Right) bool {
 		return r.Verb == "override" && r.Group == v1alpha1.GroupName &&
-			(r.Resource == "maintenancewindows" && slices.Contains(p.Windows, r.Name) || r.Resource == "changefreezes" && slices.Contains(p.Freezes, r.Name))
+			(r.Resource == "maintenancewindows" && slices.Contains(p.Windows, r.Name) || r.Resource == "changefreezes" &&
+				slices.Contains(p.Freezes, r.Name))
 	}
 }
 
@@ -352,8 +364,9 @@ func (d *dice) override(m *metav1.ObjectMeta) *model.Override {
 	}
 	o := &model.Override{Marked: d.roll(4) != 3, Spent: d.chance(5), Until: pick(d, later, now, before)}
 	m.Annotations = map[string]string{
-		v1alpha1.OverrideAnnotation: "INC-1", v1alpha1.OverrideByAnnotation: "lead", v1alpha1.OverrideUntilAnnotation: o.Until.Format(time.RFC3339),
-		v1alpha1.OverrideFromAnnotation: "2026-12-01T10:00:00Z/3",
+		v1alpha1.OverrideAnnotation: "INC-1", v1alpha1.OverrideByAnnotation: "lead",
+		v1alpha1.OverrideUntilAnnotation: o.Until.Format(time.RFC3339),
+		v1alpha1.OverrideFromAnnotation:  "2026-12-01T10:00:00Z/3",
 	}
 	if o.Spent {
 		m.Annotations[v1alpha1.OverrideSpentAnnotation] = "INC-0\nINC-1"
@@ -387,7 +400,8 @@ func newScenario(bytes []byte, version string) *scenario {
 	}
 	s.request.NamespaceObject = &corev1.Namespace{ObjectMeta: inNamespace}
 	past := pick(d, before, before, before, before.Add(-time.Hour), later.Add(time.Hour))
-	m.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", Time: at(past)}}
+	m.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1",
+		Time: at(past)}}
 
 	s.request.Object, s.request.Old = c.make(m)
 	s.request.Resource, s.request.Subresource, s.request.Now = c.resource, c.subresource, now
@@ -423,7 +437,8 @@ func (s *scenario) relabel(d *dice, c change) {
 
 // set has the request set an override along with the rest, now and then.
 func (s *scenario) set(d *dice, c change) {
-	if s.world.OnObject != nil || c.kind == model.Namespace && s.world.OnNamespace != nil || !slices.Contains([]string{"deployments", "statefulsets", "daemonsets", "namespaces"}, c.resource) ||
+	if s.world.OnObject != nil || c.kind == model.Namespace && s.world.OnNamespace != nil || !slices.Contains([]string{"deployments",
+		"statefulsets", "daemonsets", "namespaces"}, c.resource) ||
 		c.subresource != "" || !d.chance(6) {
 		return
 	}
@@ -484,7 +499,8 @@ func (s *scenario) disagreement(result evaluate.Result) string {
 		wrong = "errors: " + strings.Join(result.Errors, "; ")
 	case want.Word != got.Word:
 		wrong = fmt.Sprintf("the policies say %s, the model says %s %v", result, want.Word, want.Freezes)
-	case len(want.Freezes) > 0 && !slices.ContainsFunc(want.Freezes, func(name string) bool { return strings.Contains(result.Denials[0].Message, name) }):
+	case len(want.Freezes) > 0 && !slices.ContainsFunc(want.Freezes,
+		func(name string) bool { return strings.Contains(result.Denials[0].Message, name) }):
 		wrong = fmt.Sprintf("the policies do not name change freeze %v: %s", want.Freezes, result)
 	default:
 		return ""

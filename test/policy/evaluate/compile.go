@@ -40,7 +40,8 @@ func (c *compiler) failed(what string, errs ...error) {
 
 func (c *compiler) variables(variables []admissionv1.Variable) {
 	for _, v := range variables {
-		result := c.CompileAndStoreVariable(&validating.Variable{Name: v.Name, Expression: v.Expression}, c.options, environment.NewExpressions)
+		result := c.CompileAndStoreVariable(&validating.Variable{Name: v.Name, Expression: v.Expression}, c.options,
+			environment.NewExpressions)
 		if result.Error != nil {
 			c.failed("variable "+v.Name, result.Error)
 		}
@@ -53,7 +54,8 @@ func (c *compiler) conditions(what string, list []cel.ExpressionAccessor, option
 	return condition
 }
 
-func (c *compiler) matcher(policy string, conditions []admissionv1.MatchCondition, failure *admissionv1.FailurePolicyType) matchconditions.Matcher {
+func (c *compiler) matcher(policy string, conditions []admissionv1.MatchCondition,
+	failure *admissionv1.FailurePolicyType) matchconditions.Matcher {
 	if len(conditions) == 0 {
 		return nil
 	}
@@ -72,7 +74,8 @@ func compileValidating(v *version.Version, p *admissionv1.ValidatingAdmissionPol
 	conditions := make([]cel.ExpressionAccessor, len(p.Spec.Validations))
 	messages := make([]cel.ExpressionAccessor, len(p.Spec.Validations))
 	for i, validation := range p.Spec.Validations {
-		conditions[i] = &validating.ValidationCondition{Expression: validation.Expression, Message: validation.Message, Reason: validation.Reason}
+		conditions[i] = &validating.ValidationCondition{Expression: validation.Expression, Message: validation.Message,
+			Reason: validation.Reason}
 		if validation.MessageExpression != "" {
 			conditions[i].(*validating.ValidationCondition).Message = fellBack + validation.Message
 			messages[i] = &validating.MessageExpressionCondition{MessageExpression: validation.MessageExpression}

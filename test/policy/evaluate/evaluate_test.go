@@ -22,7 +22,8 @@ var (
 )
 
 func deployment(image string) *appsv1.Deployment {
-	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web", Generation: 3, Labels: map[string]string{"app": "web"}}}
+	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web", Generation: 3,
+		Labels: map[string]string{"app": "web"}}}
 	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "app", Image: image}}
 	return d
 }
@@ -90,7 +91,8 @@ func TestEvaluate(t *testing.T) {
 				}
 			}, "allowed", 0,
 		},
-		"a warning": {func(r *Request) { r.Gate = gate(v1alpha1.WarnsLabel, closed()) }, "warned by refuse: no window is open for deployments", 0},
+		"a warning": {func(r *Request) { r.Gate = gate(v1alpha1.WarnsLabel, closed()) },
+			"warned by refuse: no window is open for deployments", 0},
 		"a warning, by the old labels": {
 			func(r *Request) {
 				r.Gate = gate(v1alpha1.WarnsLabel, closed())
@@ -111,7 +113,8 @@ func TestEvaluate(t *testing.T) {
 		},
 		"a Namespace, by its new labels": {
 			func(r *Request) {
-				r.Resource, r.Object, r.Old, r.NamespaceObject = "namespaces", &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team"}}, gated, nil
+				r.Resource, r.Object, r.Old, r.NamespaceObject = "namespaces",
+					&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team"}}, gated, nil
 			},
 			"allowed", 0,
 		},
@@ -123,12 +126,14 @@ func TestEvaluate(t *testing.T) {
 		},
 		"a message that fails is noticed": {
 			func(r *Request) {
-				r.Operation, r.Resource, r.Object, r.Old = admission.Delete, "configmaps", nil, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "c"}}
+				r.Operation, r.Resource, r.Object, r.Old = admission.Delete, "configmaps", nil,
+					&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "c"}}
 			}, "denied by protected: " + fellBack + "not deleted", 1,
 		},
 		"an excluded name": {
 			func(r *Request) {
-				r.Operation, r.Resource, r.Object, r.Old = admission.Delete, "configmaps", nil, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "free"}}
+				r.Operation, r.Resource, r.Object, r.Old = admission.Delete, "configmaps", nil,
+					&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "free"}}
 			}, "allowed", 0,
 		},
 		"a message that fails": {
@@ -188,7 +193,8 @@ func TestOrders(t *testing.T) {
 	}
 	for _, p := range policies.Mutating {
 		if p.Name == "mark" {
-			p.Spec.MatchConditions = []admissionv1.MatchCondition{{Name: "paused", Expression: "object.spec.?paused.orValue(false) == true"}}
+			p.Spec.MatchConditions = []admissionv1.MatchCondition{{Name: "paused",
+				Expression: "object.spec.?paused.orValue(false) == true"}}
 		}
 	}
 	s, err := New("1.37", policies)

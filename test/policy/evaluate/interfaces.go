@@ -87,14 +87,14 @@ func (p params) Get(name string) (runtime.Object, error) {
 	if p.gate == nil || p.gate.GetName() != name {
 		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "gates"}, name)
 	}
-	return asMap{p.gate}, nil
+	return AsMap{p.gate}, nil
 }
 
-// asMap is a param that CEL need not write as JSON and read again, as it would; what it sees is the same.
-type asMap struct{ *unstructured.Unstructured }
+// AsMap is a param that CEL need not write as JSON and read again, as it would; what it sees is the same.
+type AsMap struct{ *unstructured.Unstructured }
 
 // ToUnstructured is what CEL asks for.
-func (m asMap) ToUnstructured() any { return m.Object }
+func (m AsMap) ToUnstructured() any { return m.Object }
 
 func (p params) ByNamespace(namespace string) cache.GenericNamespaceLister {
 	if p.gate != nil && p.gate.GetNamespace() != namespace {
@@ -107,7 +107,7 @@ func (p params) List(selector labels.Selector) ([]runtime.Object, error) {
 	if p.gate == nil || !selector.Matches(labels.Set(p.gate.GetLabels())) {
 		return nil, nil
 	}
-	return []runtime.Object{asMap{p.gate}}, nil
+	return []runtime.Object{AsMap{p.gate}}, nil
 }
 
 // converters gives a type converter for any kind: JSON patches are given one, and do not use it.

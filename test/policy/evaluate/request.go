@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -141,6 +142,12 @@ func (r *Request) where() (namespace, name string) {
 		namespace = ""
 	}
 	return namespace, name
+}
+
+// Attributes are the request as the API server hands it to admission.
+func (r *Request) Attributes(by user.Info) admission.Attributes {
+	namespace, name := r.where()
+	return admission.NewAttributesRecord(r.Object, r.Old, r.kind(), namespace, name, r.gvr(), r.Subresource, r.Operation, nil, false, by)
 }
 
 func (r *Request) namespaceObject(name string) *corev1.Namespace {

@@ -74,6 +74,26 @@ func New(of string, p *Policies) (*Server, error) {
 	return s, errors.Join(errs...)
 }
 
+// Compile says which expressions do not compile in the environment of a version, those of mutating policies too.
+func Compile(in string, p *Policies) error {
+	v, err := version.ParseMajorMinor(in)
+	if err != nil {
+		return err
+	}
+	errs := make([]error, 0, len(p.Validating)+len(p.Mutating))
+	for _, policy := range p.Validating {
+		_, failed := compileValidating(v, policy)
+		errs = append(errs, wrap(policy.Name, failed))
+	}
+	if v.AtLeast(mutatingSince.OffsetMinor(-1)) { // an API server takes new expressions of the version before its own
+		for _, policy := range p.Mutating {
+			_, failed := compileMutating(v, policy)
+			errs = append(errs, wrap(policy.Name, failed))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func wrap(policy string, errs []error) error {
 	if len(errs) == 0 {
 		return nil
@@ -173,10 +193,10 @@ func (e *evaluation) shown(u *unstructured.Unstructured) runtime.Object {
 }
 
 func (e *evaluation) attributes() admission.Attributes {
-	r := e.request
-	namespace, name := r.where()
-	return admission.NewAttributesRecord(e.object, e.old, r.kind(), namespace, name, r.gvr(), r.Subresource, r.Operation, nil, false,
-		&user.DefaultInfo{Name: r.User, Groups: r.Groups})
+	r := *e.request
+	r.Namespace, r.Name = e.request.where()
+	r.Object, r.Old = e.object, e.old
+	return r.Attributes(&user.DefaultInfo{Name: r.User, Groups: r.Groups})
 }
 
 // Authorize lets the policies ask for rights.
@@ -219,7 +239,8 @@ func (e *evaluation) mutate() {
 		if i == 0 {
 			first = object
 		} else if !equality.Semantic.DeepEqual(first, object) {
-			e.result.Errors = append(e.result.Errors, fmt.Sprintf("another order of mutating policies comes to something else: %s", strings.Join(names, ", ")))
+			e.result.Errors = append(e.result.Errors, fmt.Sprintf("another order of mutating policies comes to something else: %s",
+				strings.Join(names, ", ")))
 		}
 	}
 	if first != nil {
@@ -295,7 +316,8 @@ func (e *evaluation) validate() {
 		hook.ParamInformer = e.params
 		recorder := &recorder{policy: hook.Policy.Name}
 		hook.Evaluator = watched{hook.Evaluator, &e.result}
-		err := dispatcher.Dispatch(warning.WithWarningRecorder(context.Background(), recorder), attributes, objects{}, []validating.PolicyHook{hook})
+		err := dispatcher.Dispatch(warning.WithWarningRecorder(context.Background(), recorder), attributes, objects{},
+			[]validating.PolicyHook{hook})
 		if err != nil {
 			d := denial(hook.Policy.Name, err)
 			e.result.Denials = append(e.result.Denials, d)
@@ -313,7 +335,8 @@ type watched struct {
 	result *Result
 }
 
-func (w watched) Validate(ctx context.Context, resource schema.GroupVersionResource, attributes *admission.VersionedAttributes, param runtime.Object,
+func (w watched) Validate(ctx context.Context, resource schema.GroupVersionResource, attributes *admission.VersionedAttributes,
+	param runtime.Object,
 	namespace *corev1.Namespace, budget int64, rights authorizer.UnconditionalAuthorizer,
 ) validating.ValidateResult {
 	result := w.Validator.Validate(ctx, resource, attributes, param, namespace, budget, rights)

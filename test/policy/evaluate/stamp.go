@@ -54,7 +54,8 @@ func countGeneration(object, old *unstructured.Unstructured, subresource string)
 }
 
 // generations are the kinds that have one from the beginning.
-var generations = map[string]bool{"Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true, "ReplicationController": true, "Pod": true}
+var generations = map[string]bool{"Deployment": true, "StatefulSet": true, "DaemonSet": true, "ReplicaSet": true,
+	"ReplicationController": true, "Pod": true}
 
 // sameBut says whether two objects are the same, but for some of their metadata.
 func sameBut(a, b *unstructured.Unstructured, fields ...string) bool {

@@ -188,8 +188,10 @@ func (w World) warned() bool {
 func (w World) frozenFor(e v1alpha1.Enforcement, does ...v1alpha1.Disruption) []v1alpha1.GateFreeze {
 	var list []v1alpha1.GateFreeze
 	for _, f := range w.Gate.Freezes {
-		stops := f.Enforcement == e && w.inForce(f) && slices.ContainsFunc(does, func(d v1alpha1.Disruption) bool { return slices.Contains(f.Disruptions, d) })
-		selected := !w.labelsKnown() || slices.ContainsFunc(w.labelSets(), func(labels map[string]string) bool { return selects(f.ObjectSelector, labels) })
+		stops := f.Enforcement == e && w.inForce(f) && slices.ContainsFunc(does,
+			func(d v1alpha1.Disruption) bool { return slices.Contains(f.Disruptions, d) })
+		selected := !w.labelsKnown() || slices.ContainsFunc(w.labelSets(),
+			func(labels map[string]string) bool { return selects(f.ObjectSelector, labels) })
 		if stops && selected {
 			list = append(list, f)
 		}
