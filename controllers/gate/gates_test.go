@@ -158,7 +158,7 @@ func (b *bench) relabel(name string, labels map[string]string) {
 			delete(ns.Labels, key)
 		}
 	}
-	if err := b.Client.Update(b.t.Context(), ns); err != nil {
+	if err := b.Update(b.t.Context(), ns); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -182,7 +182,7 @@ func TestFollow(t *testing.T) {
 	}
 	b.want("it stays open")
 
-	if err := b.Client.Create(t.Context(), namespace("a3", "a")); err != nil {
+	if err := b.Create(t.Context(), namespace("a3", "a")); err != nil {
 		t.Fatal(err)
 	}
 	b.relabel("b1", map[string]string{"team": "a"})
@@ -196,15 +196,15 @@ func TestFollow(t *testing.T) {
 
 	g := b.gate("a1")
 	delete(g.Labels, v1alpha1.RefusesLabel)
-	if err := b.Client.Update(t.Context(), g); err != nil {
+	if err := b.Update(t.Context(), g); err != nil {
 		t.Fatal(err)
 	}
 	b.want("somebody takes a label off a gate", "update a1")
-	if err := b.Client.Delete(t.Context(), b.gate("a1")); err != nil {
+	if err := b.Delete(t.Context(), b.gate("a1")); err != nil {
 		t.Fatal(err)
 	}
 	b.want("somebody deletes a gate", "create a1")
-	if err := b.Client.Delete(t.Context(), w); err != nil {
+	if err := b.Delete(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
 	b.want("the window is gone", "unlabel a1", "delete a1", "unlabel a3", "delete a3", "unlabel b1", "delete b1")
@@ -240,7 +240,7 @@ func TestOrder(t *testing.T) {
 	}
 	b.now = at(13, 20)
 	b.relabel("away", map[string]string{"team": "none"})
-	if err := b.Client.Create(t.Context(), namespace("new", "closes")); err != nil {
+	if err := b.Create(t.Context(), namespace("new", "closes")); err != nil {
 		t.Fatal(err)
 	}
 	writes, _ = b.reconcile(false)
@@ -305,7 +305,7 @@ func TestFailures(t *testing.T) {
 	for title, err := range map[string]error{
 		"gone": apierrors.NewNotFound(gates, "gate"), "about to go": terminating,
 	} {
-		if err := client.IgnoreAlreadyExists(b.Client.Create(t.Context(), namespace("d", "a"))); err != nil {
+		if err := client.IgnoreAlreadyExists(b.Create(t.Context(), namespace("d", "a"))); err != nil {
 			t.Fatal(err)
 		}
 		fail("create d", err)
@@ -360,7 +360,7 @@ func TestTightens(t *testing.T) {
 		p := plan{}
 		marks := metav1.ObjectMeta{Labels: map[string]string{v1alpha1.RefusesLabel: "true"}}
 		p.add("ns", &v1alpha1.Gate{ObjectMeta: marks, Spec: tc.after}, &v1alpha1.Gate{ObjectMeta: marks, Spec: tc.before}, false)
-		steps := append(p.closing, p.opening...)
+		steps := slices.Concat(p.closing, p.opening)
 		if title == "the same" {
 			if len(steps) > 0 {
 				t.Errorf("%s: %+v", title, steps)

@@ -50,7 +50,7 @@ const specField = `{"f:spec":{}}`
 
 // ofSpec says whether a manager owns something of the spec, as reduceFields has left it.
 func ofSpec(m metav1.ManagedFieldsEntry) bool {
-	return m.Time != nil && m.Subresource == "" && m.FieldsV1 != nil && string(m.FieldsV1.Raw) == specField
+	return m.Time != nil && m.Subresource == "" && m.FieldsV1 != nil && m.FieldsV1.GetRawString() == specField
 }
 
 // reduceFields keeps of the managed fields who wrote when, and whether they own something of the spec.
@@ -62,11 +62,11 @@ func reduceFields(object any) (any, error) {
 	fields := o.GetManagedFields()
 	for i := range fields {
 		owned := map[string]json.RawMessage{}
-		if fields[i].FieldsV1 == nil || json.Unmarshal(fields[i].FieldsV1.Raw, &owned) != nil || owned["f:spec"] == nil {
+		if fields[i].FieldsV1 == nil || json.Unmarshal(fields[i].FieldsV1.GetRawBytes(), &owned) != nil || owned["f:spec"] == nil {
 			fields[i].FieldsV1 = nil
 			continue
 		}
-		fields[i].FieldsV1 = &metav1.FieldsV1{Raw: []byte(specField)}
+		fields[i].FieldsV1 = metav1.NewFieldsV1(specField)
 	}
 	return object, nil
 }

@@ -14,7 +14,7 @@ import (
 func written(manager string, at time.Time, spec bool) metav1.ManagedFieldsEntry {
 	m := metav1.ManagedFieldsEntry{Manager: manager, Time: &metav1.Time{Time: at}}
 	if spec {
-		m.FieldsV1 = &metav1.FieldsV1{Raw: []byte(specField)}
+		m.FieldsV1 = metav1.NewFieldsV1(specField)
 	}
 	return m
 }
@@ -70,15 +70,15 @@ func TestLastChange(t *testing.T) {
 func TestReduceFields(t *testing.T) {
 	o := object()
 	o.ManagedFields = []metav1.ManagedFieldsEntry{
-		{Manager: "a", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:annotations":{"f:spec":{}}}}`)}},
-		{Manager: "b", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{},"f:spec":{"f:replicas":{}}}`)}},
+		{Manager: "a", FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:spec":{}}}}`)},
+		{Manager: "b", FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{},"f:spec":{"f:replicas":{}}}`)},
 		{Manager: "c"},
 	}
 	for i := range 2 { // a transform may see an object twice
 		if _, err := reduceFields(o); err != nil {
 			t.Fatal(err)
 		}
-		if m := o.ManagedFields; m[0].FieldsV1 != nil || string(m[1].FieldsV1.Raw) != specField || m[2].FieldsV1 != nil {
+		if m := o.ManagedFields; m[0].FieldsV1 != nil || m[1].FieldsV1.GetRawString() != specField || m[2].FieldsV1 != nil {
 			t.Errorf("look %d: %+v", i, m)
 		}
 	}

@@ -1,4 +1,5 @@
-package v1alpha1_test
+// Package limits holds the bounds and words of the CRDs against the constants and types of the API.
+package limits
 
 import (
 	"fmt"
