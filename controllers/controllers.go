@@ -8,20 +8,20 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/controllers/announcements"
-	"fonster.dev/fonster/controllers/gates"
-	"fonster.dev/fonster/controllers/overrides"
-	"fonster.dev/fonster/controllers/releases"
+	"fonster.dev/fonster/controllers/gate"
+	"fonster.dev/fonster/controllers/history"
+	"fonster.dev/fonster/controllers/override"
+	"fonster.dev/fonster/controllers/rollout"
 	"fonster.dev/fonster/controllers/status"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
-	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/leader"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // Observer is told what the controllers do, for the metrics.
 type Observer interface {
-	releases.Observer
+	rollout.Observer
 	// ObserveTransition: a Gate was written this long after an edge of a schedule.
 	ObserveTransition(delay time.Duration)
 	// ObserveOverride: an emergency override passes a window.
@@ -32,7 +32,7 @@ type Observer interface {
 type Options struct {
 	Source *compile.Source
 	// Overridden holds what carries an emergency override.
-	Overridden *overrides.Store
+	Overridden *override.Store
 	// Lease says whether this replica leads.
 	Lease *leader.Lease
 	// Enforced is told what keeps windows and freezes from being enforced, and tells it.
@@ -52,20 +52,20 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	common := status.Common{
 		Client: mgr.GetClient(), Source: o.Source, Recorder: recorder, Enforced: o.Enforced, Now: o.Now, View: &status.View{},
 	}
-	support := held.Support{Reader: mgr.GetClient(), Mutating: o.Mutating}
+	support := workload.Support{Reader: mgr.GetClient(), Mutating: o.Mutating}
 	return errors.Join(
-		(&gates.Reconciler{
+		(&gate.Reconciler{
 			Client: mgr.GetClient(), Source: o.Source, Support: support, Exempt: o.Exempt, Enforced: o.Enforced, Now: o.Now,
 			ObserveTransition: o.Observer.ObserveTransition,
 		}).SetupWithManager(mgr),
-		(&releases.Reconciler{
+		(&rollout.Reconciler{
 			Client: mgr.GetClient(), Reader: mgr.GetAPIReader(), Source: o.Source, Recorder: recorder, Observer: o.Observer, Now: o.Now, Support: support,
 			Lease: o.Lease,
 		}).SetupWithManager(mgr),
 		(&status.Windows{Common: common, Support: support}).SetupWithManager(mgr),
 		(&status.Freezes{Common: common}).SetupWithManager(mgr),
-		(&announcements.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Source: o.Source, Now: o.Now}).SetupWithManager(mgr),
-		(&overrides.Reconciler{
+		(&history.Reconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Source: o.Source, Now: o.Now}).SetupWithManager(mgr),
+		(&override.Reconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Store: o.Overridden, Source: o.Source, Recorder: recorder, Now: o.Now,
 			Lease: o.Lease, Observe: o.Observer.ObserveOverride,
 		}).SetupWithManager(mgr),

@@ -6,13 +6,13 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type GateState string
 
 const (
-	// GateOpen: disruptions pass.
+	// GateOpen says that disruptions pass.
 	GateOpen GateState = "Open"
-	// GateClosed: no window is open.
+	// GateClosed says that no window is open.
 	GateClosed GateState = "Closed"
-	// GateFrozen: a change freeze is in force.
+	// GateFrozen says that a change freeze is in force.
 	GateFrozen GateState = "Frozen"
-	// GateMixed: some workloads or disruptions may pass, others not.
+	// GateMixed says that some workloads or disruptions may pass, others not.
 	GateMixed GateState = "Mixed"
 )
 
@@ -22,8 +22,8 @@ const (
 // +structType=atomic
 type GateSpec struct {
 	// summary says for people what may pass now, and when that changes. No policy reads it.
-	// +optional
-	Summary GateSummary `json:"summary,omitzero"`
+	// +required
+	Summary GateSummary `json:"summary"`
 
 	// targets are the windows that govern the namespace, aggregated: one entry for each distinct objectSelector and set of windows. An
 	// object is governed by every target that selects it; a disruption passes while any of those is open that lists it.
@@ -55,9 +55,9 @@ type GateSpec struct {
 // GateSummary says for people what may pass now.
 type GateSummary struct {
 	// state is Open, Closed, Frozen, or Mixed where it depends on the workload or on what is attempted.
-	// +optional
+	// +required
 	// +kubebuilder:validation:Enum=Open;Closed;Frozen;Mixed
-	State GateState `json:"state,omitempty"`
+	State GateState `json:"state"`
 
 	// when says until when, or from when, in the zone of the window or freeze, such as: opens Sat 5 Dec 2026 09:00 CET.
 	// +optional
@@ -152,8 +152,8 @@ type GateOverrides struct {
 	// +kubebuilder:validation:Type=string
 	MaxDuration metav1.Duration `json:"maxDuration"`
 
-	// windows names the windows that an override passes, in order of name; at most 8. Whoever may override one of those that govern an
-	// object may set an override.
+	// windows names the windows that an override passes, in order of name; at most 8, and each in one target alone. Whoever may override
+	// any one of those that govern a workload may set an override of it; of a Namespace, one of each objectSelector, or one without.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8

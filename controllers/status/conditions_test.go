@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -270,7 +271,7 @@ func TestHoldSupported(t *testing.T) {
 			mw := windowOf("w", func(s *v1alpha1.MaintenanceWindowSpec) {
 				s.Enforcement, s.Disruptions, s.ObjectSelector = v1alpha1.Hold, tc.disruptions, tc.objects
 			})
-			others := append(tc.others, namespaceOf("heby", "heby"), namespaceOf("tierp", "tierp"))
+			others := append(slices.Clone(tc.others), namespaceOf("heby", "heby"), namespaceOf("tierp", "tierp"))
 			if _, said, _ := conditionsOf(t, mw, cet(12, 0), others...); said[v1alpha1.ConditionHoldSupported] != tc.want {
 				t.Errorf("%q, want %q", said[v1alpha1.ConditionHoldSupported], tc.want)
 			}

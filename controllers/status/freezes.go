@@ -19,7 +19,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // Freezes writes the status of ChangeFreezes.
@@ -34,8 +34,8 @@ func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(r.Source.Changes())).
 		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		WatchesRawSource(source.Func(func(_ context.Context, q queue) error { r.queue = q; return nil }))
-	for _, kind := range held.Kinds {
-		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string {
+	for _, kind := range workload.Kinds {
+		b = b.WatchesMetadata(workload.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string {
 			if v.Freeze == "" {
 				return nil
 			}

@@ -24,7 +24,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
-	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // TestWindowsTimesNamespaces counts what many windows beside many namespaces cost: namespaces are read and counted once after many
@@ -80,7 +80,7 @@ func TestWindowsTimesNamespaces(t *testing.T) {
 		Common: Common{
 			Enforced: told, Client: c, Source: &compile.Source{Reader: c}, Recorder: events.NewFakeRecorder(10_000), Now: func() time.Time { return now }, View: &View{},
 		},
-		Support: held.Support{Reader: c}, queue: q,
+		Support: workload.Support{Reader: c}, queue: q,
 	}
 	r.Source.Changes() // somebody listens
 	do := func(request reconcile.Request) {

@@ -10,8 +10,8 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/held"
-	"fonster.dev/fonster/internal/release"
+	"fonster.dev/fonster/internal/rollout"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // TestUpcomingWithoutBeginning: what is open all the time but for a day to come began with its object.
@@ -37,11 +37,11 @@ func TestUpcomingWithoutBeginning(t *testing.T) {
 // governs any more by the freeze alone.
 func TestHoldingNamesWhatWaits(t *testing.T) {
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
-	workload := func(key, freeze string, windows ...string) held.Workload {
-		return held.Workload{Object: release.Object{Key: key, Windows: windows}, Verdict: gate.Verdict{Freeze: freeze}}
+	waiting := func(key, freeze string, windows ...string) workload.Workload {
+		return workload.Workload{Object: rollout.Object{Key: key, Windows: windows}, Verdict: gate.Verdict{Freeze: freeze}}
 	}
-	all := []held.Workload{
-		workload("Deployment a/governed", "", "w"), workload("Deployment a/frozen", "f", "w"), workload("Deployment a/left", "f"), workload("Deployment a/other", "g", "x"),
+	all := []workload.Workload{
+		waiting("Deployment a/governed", "", "w"), waiting("Deployment a/frozen", "f", "w"), waiting("Deployment a/left", "f"), waiting("Deployment a/other", "g", "x"),
 	}
 	mw := &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: "w"}, Spec: v1alpha1.MaintenanceWindowSpec{Enforcement: v1alpha1.Hold}}
 	waits := newWaitlist(all, gate.NewSet(nil, nil), now)

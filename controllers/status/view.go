@@ -13,7 +13,7 @@ import (
 
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // View is what all windows and freezes share: which namespaces there are, who refuses what others would hold, and what waits. It is read
@@ -68,7 +68,7 @@ func (v *View) refresh(ctx context.Context, reader client.Reader, source *compil
 		v.overrule = newOverrules()
 	}
 	if compiled != v.compiled || v.asOf != asOf || !v.waiting.holds(now) {
-		all, err := held.List(ctx, reader, compiled.Set, now)
+		all, err := workload.List(ctx, reader, compiled.Set, now)
 		if err != nil {
 			return err
 		}
@@ -129,12 +129,12 @@ func call(ctx context.Context, reader client.Reader, keys []string) (*roster, er
 	return all, nil
 }
 
-func newWaitlist(all []held.Workload, set *gate.Set, now time.Time) waitlist {
+func newWaitlist(all []workload.Workload, set *gate.Set, now time.Time) waitlist {
 	w := waitlist{windows: map[string][]string{}, freezes: map[string][]string{}, from: now}
 	if len(all) > 0 {
 		w.until = set.FreezesUntil(now)
 	}
-	for _, o := range held.Waiting(all, nil) {
+	for _, o := range workload.Waiting(all, nil) {
 		for _, name := range slices.Compact(slices.Clone(o.Windows)) {
 			w.windows[name] = append(w.windows[name], o.Key)
 		}

@@ -25,15 +25,15 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/schedule"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // Windows writes the status of MaintenanceWindows.
 type Windows struct {
 	Common
 	// Support says whether rollouts can be held.
-	Support held.Support
+	Support workload.Support
 
 	// queue takes the requests for the windows that something shared has changed.
 	queue queue
@@ -66,8 +66,8 @@ func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		Watches(&v1alpha1.ChangeFreeze{}, enqueueEveryone(func() {}), changed).
 		WatchesRawSource(source.Func(func(_ context.Context, q queue) error { r.queue = q; return nil }))
-	for _, kind := range held.Kinds {
-		b = b.WatchesMetadata(held.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string { return v.Windows }), builder.WithPredicates(predicate.LabelChangedPredicate{}))
+	for _, kind := range workload.Kinds {
+		b = b.WatchesMetadata(workload.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string { return v.Windows }), builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	}
 	for _, policy := range r.Support.Policies() {
 		b = b.Watches(policy, enqueueEveryone(func() { r.anew.Add(1) }), builder.WithPredicates(enforced.Changes))

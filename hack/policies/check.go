@@ -12,7 +12,7 @@ import (
 	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
 	"k8s.io/apiserver/pkg/cel/environment"
 
-	"fonster.dev/fonster/internal/policygen"
+	"fonster.dev/fonster/hack/policygen"
 )
 
 // The versions of Kubernetes whose API servers must know every expression: the first with ValidatingAdmissionPolicy v1, the first with

@@ -12,13 +12,13 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/record"
+	"fonster.dev/fonster/internal/history"
 	"fonster.dev/fonster/internal/schedule"
 )
 
 const (
 	// Ahead is how far ahead occurrences are announced.
-	Ahead = record.Horizon
+	Ahead = history.Horizon
 	// Behind is how far back calendars go.
 	Behind = 30 * 24 * time.Hour
 	// maxEach bounds the occurrences of one window or freeze, to come and gone by each. maxTotal bounds those of all together,
@@ -39,7 +39,7 @@ type Input struct {
 	Windows  []v1alpha1.MaintenanceWindow
 	Freezes  []v1alpha1.ChangeFreeze
 	// Records and FreezeRecords are by the name of the window and of the freeze; one may be missing.
-	Records, FreezeRecords map[string]*record.Record
+	Records, FreezeRecords map[string]*history.Record
 	Work                   []Work
 }
 
@@ -145,7 +145,7 @@ func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input) {
 }
 
 // addWithdrawn adds what records of a kind say was withdrawn; one that the object still lists only ended early.
-func (b *Board) addWithdrawn(kind Kind, records map[string]*record.Record) {
+func (b *Board) addWithdrawn(kind Kind, records map[string]*history.Record) {
 	type key struct {
 		name  string
 		start int64
@@ -171,7 +171,7 @@ func (b *Board) addWithdrawn(kind Kind, records map[string]*record.Record) {
 	}
 }
 
-func (b *Board) withdrawn(kind Kind, name string, sequence int, w record.Withdrawn) *Occurrence {
+func (b *Board) withdrawn(kind Kind, name string, sequence int, w history.Withdrawn) *Occurrence {
 	zone := b.Zone
 	if loaded, err := time.LoadLocation(w.TimeZone); err == nil {
 		zone = loaded

@@ -15,7 +15,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/record"
+	"fonster.dev/fonster/internal/history"
 )
 
 var stockholm = func() *time.Location {
@@ -245,11 +245,11 @@ func TestFor(t *testing.T) {
 	},
 		freeze("election", &metav1.LabelSelector{}, dates("00:00", "24:00", "2026-05-09")),
 		freeze("morning", team("osthammar"), dates("08:00", "10:00", "2026-05-10")))
-	in.Records = map[string]*record.Record{
-		"common": {Window: "common", Sequence: 3, ChangedAt: at(4, 20, 12, 0), Withdrawn: []record.Withdrawn{
+	in.Records = map[string]*history.Record{
+		"common": {Window: "common", Sequence: 3, ChangedAt: at(4, 20, 12, 0), Withdrawn: []history.Withdrawn{
 			{Start: at(5, 3, 9, 0), End: at(5, 3, 20, 0), At: at(4, 20, 12, 0), TimeZone: "Europe/Stockholm"},
 		}},
-		"gone": {Window: "gone", Sequence: 1, ChangedAt: at(4, 21, 12, 0), Withdrawn: []record.Withdrawn{
+		"gone": {Window: "gone", Sequence: 1, ChangedAt: at(4, 21, 12, 0), Withdrawn: []history.Withdrawn{
 			{Start: at(2, 3, 9, 0), End: at(2, 3, 20, 0), At: at(1, 20, 12, 0), TimeZone: "Europe/Stockholm"},
 			{Start: at(5, 5, 9, 0), End: at(5, 5, 20, 0), At: at(4, 21, 12, 0), TimeZone: "Europe/Stockholm", Audiences: []string{"heby"}},
 		}},
@@ -296,7 +296,7 @@ func TestFor(t *testing.T) {
 func TestEndedEarly(t *testing.T) {
 	shortened := window("w", dates("09:00", "11:00", "2026-05-02"))
 	in := input([]v1alpha1.MaintenanceWindow{shortened})
-	in.Records = map[string]*record.Record{"w": {Window: "w", Withdrawn: []record.Withdrawn{
+	in.Records = map[string]*history.Record{"w": {Window: "w", Withdrawn: []history.Withdrawn{
 		{Start: at(5, 2, 9, 0), End: at(5, 2, 20, 0), At: at(5, 2, 12, 0), Early: true, TimeZone: "Europe/Stockholm"},
 	}}}
 	v := Draw(in, at(5, 2, 13, 0)).For("")
@@ -310,8 +310,8 @@ func TestEndedEarly(t *testing.T) {
 
 // TestMovedTwice: a date that was moved again is told where it is at last.
 func TestMovedTwice(t *testing.T) {
-	moved := func(from, to int) record.Withdrawn {
-		w := record.Withdrawn{Start: at(5, from, 9, 0), End: at(5, from, 20, 0), At: at(4, 20, 12, 0), TimeZone: "Europe/Stockholm"}
+	moved := func(from, to int) history.Withdrawn {
+		w := history.Withdrawn{Start: at(5, from, 9, 0), End: at(5, from, 20, 0), At: at(4, 20, 12, 0), TimeZone: "Europe/Stockholm"}
 		if to > 0 {
 			w.MovedTo = new(at(5, to, 9, 0))
 		}
@@ -319,17 +319,17 @@ func TestMovedTwice(t *testing.T) {
 	}
 	for title, tc := range map[string]struct {
 		listed    []string
-		withdrawn []record.Withdrawn
+		withdrawn []history.Withdrawn
 		want      []string
 	}{
-		"once":                   {[]string{"2026-05-03"}, []record.Withdrawn{moved(2, 3)}, []string{"2 to 3"}},
-		"twice":                  {[]string{"2026-05-04"}, []record.Withdrawn{moved(2, 3), moved(3, 4)}, []string{"2 to 4", "3 to 4"}},
-		"three times, backwards": {[]string{"2026-05-05"}, []record.Withdrawn{moved(2, 5), moved(3, 2), moved(4, 3)}, []string{"2 to 5", "3 to 5", "4 to 5"}},
-		"and then cancelled":     {[]string{"2026-05-20"}, []record.Withdrawn{moved(2, 3), moved(3, 0)}, []string{"2 to 3", "3 cancelled"}},
-		"back to where it was":   {[]string{"2026-05-02"}, []record.Withdrawn{moved(3, 2)}, []string{"3 to 2"}},
+		"once":                   {[]string{"2026-05-03"}, []history.Withdrawn{moved(2, 3)}, []string{"2 to 3"}},
+		"twice":                  {[]string{"2026-05-04"}, []history.Withdrawn{moved(2, 3), moved(3, 4)}, []string{"2 to 4", "3 to 4"}},
+		"three times, backwards": {[]string{"2026-05-05"}, []history.Withdrawn{moved(2, 5), moved(3, 2), moved(4, 3)}, []string{"2 to 5", "3 to 5", "4 to 5"}},
+		"and then cancelled":     {[]string{"2026-05-20"}, []history.Withdrawn{moved(2, 3), moved(3, 0)}, []string{"2 to 3", "3 cancelled"}},
+		"back to where it was":   {[]string{"2026-05-02"}, []history.Withdrawn{moved(3, 2)}, []string{"3 to 2"}},
 	} {
 		in := input([]v1alpha1.MaintenanceWindow{window("w", dates("09:00", "20:00", tc.listed...))})
-		in.Records = map[string]*record.Record{"w": {Window: "w", Withdrawn: tc.withdrawn}}
+		in.Records = map[string]*history.Record{"w": {Window: "w", Withdrawn: tc.withdrawn}}
 		var got []string
 		for _, o := range Draw(in, at(5, 1, 0, 0)).For("").All {
 			switch o.State {
@@ -353,7 +353,7 @@ func TestClosedEarly(t *testing.T) {
 	if diff := cmp.Diff([]string{"w 05-02 09:00 past", "w 05-09 09:00 upcoming"}, brief(Draw(in, at(5, 2, 12, 0)).For("").All)); diff != "" {
 		t.Error(diff)
 	}
-	in.Records = map[string]*record.Record{"w": record.Next(nil, &closed, "", at(5, 2, 12, 0))}
+	in.Records = map[string]*history.Record{"w": history.Next(nil, &closed, "", at(5, 2, 12, 0))}
 	v := Draw(in, at(5, 2, 12, 0)).For("")
 	if diff := cmp.Diff([]string{"w 05-02 09:00 ended-early", "w 05-09 09:00 upcoming"}, brief(v.All)); diff != "" {
 		t.Error(diff)

@@ -15,8 +15,8 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/held"
-	"fonster.dev/fonster/internal/release"
+	"fonster.dev/fonster/internal/rollout"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // heldCommand lists what waits.
@@ -88,13 +88,13 @@ func (o *heldCommand) execute(ctx context.Context, names []string) error {
 	if o.namespace != "" {
 		reader = oneNamespace{c, o.namespace}
 	}
-	all, err := held.List(ctx, reader, compiled.Set, now)
+	all, err := workload.List(ctx, reader, compiled.Set, now)
 	if err != nil {
 		return forbidden(err, "what is held", "the ClusterRole view, or name a namespace with -n")
 	}
 	reports := []heldReport{}
 	places := map[string]int{}
-	add := func(w held.Workload, position int, when string) {
+	add := func(w workload.Workload, position int, when string) {
 		if len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return slices.Contains(w.Windows, name) }) {
 			return
 		}
@@ -113,8 +113,8 @@ func (o *heldCommand) execute(ctx context.Context, names []string) error {
 	for _, mw := range windows {
 		list = append(list, *mw)
 	}
-	rules := held.Windows(compiled, list, now)
-	for _, w := range held.Waiting(all, rules) {
+	rules := workload.Windows(compiled, list, now)
+	for _, w := range workload.Waiting(all, rules) {
 		queue := strings.Join(w.Windows, ",")
 		places[queue]++
 		add(w, places[queue], whenReleased(w, rules))
@@ -126,7 +126,7 @@ func (o *heldCommand) execute(ctx context.Context, names []string) error {
 }
 
 // whenReleased tells people when a rollout that waits will be released.
-func whenReleased(w held.Workload, windows map[string]release.Window) string {
+func whenReleased(w workload.Workload, windows map[string]rollout.Window) string {
 	switch {
 	case w.Verdict.Freeze != "" && w.Verdict.OpensAt.IsZero():
 		return "frozen by " + w.Verdict.Freeze
@@ -211,7 +211,7 @@ func (r *root) closeWindow(ctx context.Context, name string) error {
 		return fmt.Errorf("no window is called %s: see 'kubectl get mw'", name)
 	}
 	now := r.now().UTC().Truncate(time.Second)
-	current, open := held.Occurrence(compiled, mw, now)
+	current, open := workload.Occurrence(compiled, mw, now)
 	if !open {
 		return fmt.Errorf("window %s is not open: there is nothing to close", name)
 	}

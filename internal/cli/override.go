@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // overrideCommand sets or ends an emergency override.
@@ -141,7 +141,7 @@ func (o *overrideCommand) execute(ctx context.Context) error {
 			annotations[override.Notice] = o.notice
 		}
 	}
-	aided, err := held.KnowsMutating(c.RESTMapper())
+	aided, err := workload.KnowsMutating(c.RESTMapper())
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package enforced knows whether what windows and freezes say is what the API server holds requests against: whether every policy and
-// binding of this version is installed as it should be, and every Gate written. controllers/gates finds it out, and the status
+// binding of this version is installed as it should be, and every Gate written. controllers/gate finds it out, and the status
 // of windows and freezes, the metrics and the probe of readiness tell it.
 package enforced
 

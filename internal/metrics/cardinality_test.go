@@ -15,8 +15,8 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/held"
-	"fonster.dev/fonster/internal/release"
+	"fonster.dev/fonster/internal/rollout"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // many is a cluster of n windows, each with a namespace of its own, and one freeze for each; every held rollout waits
@@ -31,7 +31,7 @@ func many(n, rollouts int) *Snapshot {
 		s.Namespaces[name] = map[string]string{"team": name}
 	}
 	for i := range rollouts {
-		s.Held = append(s.Held, held.Workload{Object: release.Object{Key: fmt.Sprint(i), Windows: []string{"w0"}, Since: noon}})
+		s.Held = append(s.Held, workload.Workload{Object: rollout.Object{Key: fmt.Sprint(i), Windows: []string{"w0"}, Since: noon}})
 	}
 	s.Compiled = new(compile.Cache).Compile(s.Windows, freezes)
 	s.Gates = gatesAt(s.Compiled, s.Namespaces, noon)
@@ -95,7 +95,7 @@ func BenchmarkCollect(b *testing.B) {
 // TestDefinitions: what is served is what the reference says, with the labels it says.
 func TestDefinitions(t *testing.T) {
 	s := snapshot()
-	s.Held = []held.Workload{{Object: release.Object{Key: "a", Windows: []string{"later"}, Since: noon}, Verdict: gate.Verdict{OpensAt: noon}}}
+	s.Held = []workload.Workload{{Object: rollout.Object{Key: "a", Windows: []string{"later"}, Since: noon}, Verdict: gate.Verdict{OpensAt: noon}}}
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon }))
 	families, err := registry.Gather()
@@ -178,8 +178,8 @@ func TestStates(t *testing.T) {
 	s := snapshot()
 	s.Windows[0].Status.CurrentOccurrence = &v1alpha1.OccurrenceSummary{StoppedBy: "Deployment a/b"}
 	s.Overrides = [][]string{{"open", "later"}, {"open"}}
-	s.Held = []held.Workload{{Object: release.Object{Key: "c", Windows: []string{"open"}, Released: true}},
-		{Object: release.Object{Key: "d", Windows: []string{"open"}, Released: true, LetGo: true}}} // by an override
+	s.Held = []workload.Workload{{Object: rollout.Object{Key: "c", Windows: []string{"open"}, Released: true}},
+		{Object: rollout.Object{Key: "d", Windows: []string{"open"}, Released: true, LetGo: true}}} // by an override
 	m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })
 	var want strings.Builder
 	for _, tc := range []struct {

@@ -14,7 +14,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
-	"fonster.dev/fonster/internal/held"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // Snapshot is what the gauges are computed from.
@@ -26,7 +26,7 @@ type Snapshot struct {
 	// Gates are those of the cluster, by namespace.
 	Gates map[string]*v1alpha1.Gate
 	// Held are the workloads whose rollouts are held or released.
-	Held []held.Workload
+	Held []workload.Workload
 	// Namespaces are the labels of every namespace, by name.
 	Namespaces map[string]map[string]string
 	// Overrides are the overrides that stand, each with the windows that it passes.
@@ -121,7 +121,7 @@ type waiting struct {
 	opens float64
 }
 
-func (w *waiting) add(o *held.Workload) {
+func (w *waiting) add(o *workload.Workload) {
 	w.rollouts++
 	if !o.Since.IsZero() && (w.oldest.IsZero() || o.Since.Before(w.oldest)) {
 		w.oldest = o.Since

@@ -15,8 +15,8 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
-	"fonster.dev/fonster/internal/held"
-	"fonster.dev/fonster/internal/release"
+	"fonster.dev/fonster/internal/rollout"
+	"fonster.dev/fonster/internal/workload"
 )
 
 var noon = time.Date(2026, 5, 13, 12, 0, 0, 0, time.UTC)
@@ -207,7 +207,7 @@ func TestHeldOpens(t *testing.T) {
 	} {
 		s := &Snapshot{Windows: windows, Compiled: compiled}
 		for _, l := range tc.held {
-			w := held.Workload{Meta: held.Metadata("Deployment"), Kind: "Deployment"}
+			w := workload.Workload{Meta: workload.Metadata("Deployment"), Kind: "Deployment"}
 			w.Meta.Labels = labels{v1alpha1.HeldLabel: v1alpha1.HeldWaiting}
 			namespace := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Labels: l}}
 			w.Judge(namespace, compiled.Set, noon)
@@ -233,11 +233,11 @@ func TestHeld(t *testing.T) {
 	since := time.Date(2026, 5, 12, 8, 0, 0, 0, time.UTC)
 	m := New(func(context.Context) (*Snapshot, error) {
 		s := snapshot()
-		s.Held = []held.Workload{
-			{Object: release.Object{Key: "a", Windows: []string{"later"}, Since: since.Add(time.Hour)}},
-			{Object: release.Object{Key: "b", Windows: []string{"later", "broken"}, Since: since}},
-			{Object: release.Object{Key: "c", Windows: []string{"open"}, Since: since, Released: true}},
-			{Object: release.Object{Key: "d", Windows: []string{"open"}, Since: since, Released: true, LetGo: true}},
+		s.Held = []workload.Workload{
+			{Object: rollout.Object{Key: "a", Windows: []string{"later"}, Since: since.Add(time.Hour)}},
+			{Object: rollout.Object{Key: "b", Windows: []string{"later", "broken"}, Since: since}},
+			{Object: rollout.Object{Key: "c", Windows: []string{"open"}, Since: since, Released: true}},
+			{Object: rollout.Object{Key: "d", Windows: []string{"open"}, Since: since, Released: true, LetGo: true}},
 		}
 		return s, nil
 	}, func() time.Time { return noon })

@@ -28,14 +28,14 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/controllers"
-	"fonster.dev/fonster/controllers/announcements"
-	"fonster.dev/fonster/controllers/overrides"
+	"fonster.dev/fonster/controllers/history"
+	"fonster.dev/fonster/controllers/override"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
-	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/metrics"
 	"fonster.dev/fonster/internal/policy"
+	"fonster.dev/fonster/internal/workload"
 )
 
 // Options are the operator's flags.
@@ -87,7 +87,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 		return err
 	}
 	source.Reader, work.reader = mgr.GetClient(), mgr.GetClient()
-	if work.store, err = overrides.NewStore(mgr, config); err != nil {
+	if work.store, err = override.NewStore(mgr, config); err != nil {
 		return err
 	}
 	if err := ctrlmetrics.Registry.Register(m); err != nil {
@@ -126,7 +126,7 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 		namespaces: {Transform: onlyLabels},
 		&corev1.ConfigMap{}: {
 			Namespaces: map[string]cache.Config{policy.OperatorNamespace: {}},
-			Label:      labels.SelectorFromSet(labels.Set{announcements.Label: "true"}),
+			Label:      labels.SelectorFromSet(labels.Set{history.Label: "true"}),
 		},
 	}
 	for _, installed := range enforced.Kinds(mutating) {
@@ -136,8 +136,8 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range held.Kinds {
-		byObject[held.Metadata(kind)] = cache.ByObject{Label: marked, Transform: onlyOurs}
+	for _, kind := range workload.Kinds {
+		byObject[workload.Metadata(kind)] = cache.ByObject{Label: marked, Transform: onlyOurs}
 	}
 	return ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme, // without its leader election, which ends the process where the lease is lost
@@ -166,7 +166,7 @@ func knowsMutating(config *rest.Config) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return held.KnowsMutating(mapper)
+	return workload.KnowsMutating(mapper)
 }
 
 // addLease has the lease for what one replica alone does.
@@ -225,7 +225,7 @@ func ours(annotations map[string]string) map[string]string {
 
 // addProbes: alive is serving; ready is having read the cluster, and being able to write what keeps the gates. Having the lease is
 // neither: gates, status and page need none.
-func addProbes(mgr ctrl.Manager, overridden *overrides.Store, state *enforced.State) error {
+func addProbes(mgr ctrl.Manager, overridden *override.Store, state *enforced.State) error {
 	if err := mgr.AddReadyzCheck("gates", func(*http.Request) error { return state.Ready() }); err != nil {
 		return err
 	}
@@ -266,7 +266,7 @@ func snapshot(ctx context.Context, source *compile.Source, work *work, state *en
 	if err := reader.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	all, err := held.List(ctx, reader, compiled.Set, work.now())
+	all, err := workload.List(ctx, reader, compiled.Set, work.now())
 	if err != nil {
 		return nil, err
 	}

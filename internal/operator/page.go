@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/controllers/announcements"
+	"fonster.dev/fonster/controllers/history"
 	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/announce/web"
 	"fonster.dev/fonster/internal/compile"
@@ -91,7 +91,7 @@ func announcedInput(ctx context.Context, reader client.Reader, source *compile.S
 	if err != nil {
 		return input, err
 	}
-	records, freezeRecords := announcements.Records(stored.Items)
+	records, freezeRecords := history.Records(stored.Items)
 	return announce.Input{
 		Compiled: compiled, Windows: windows.Items, Freezes: freezes.Items, Records: records, FreezeRecords: freezeRecords, Work: underWay,
 	}, nil

@@ -6,14 +6,14 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"fonster.dev/fonster/controllers/overrides"
+	"fonster.dev/fonster/controllers/override"
 	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/compile"
 )
 
 // work is the emergency work under way, for the page and the metrics of every replica.
 type work struct {
-	store  *overrides.Store
+	store  *override.Store
 	reader client.Reader
 	source *compile.Source
 	now    func() time.Time
@@ -21,7 +21,7 @@ type work struct {
 
 var _ announce.WorkSource = (*work)(nil)
 
-func (w *work) standing(ctx context.Context) ([]overrides.Standing, error) {
+func (w *work) standing(ctx context.Context) ([]override.Standing, error) {
 	return w.store.Standing(ctx, w.reader, w.source, w.now())
 }
 

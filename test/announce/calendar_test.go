@@ -26,7 +26,7 @@ import (
 	"fonster.dev/fonster/internal/announce/web"
 	"fonster.dev/fonster/internal/cli"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/record"
+	"fonster.dev/fonster/internal/history"
 )
 
 // cluster holds objects, keeps their records as the operator does, and serves the page.
@@ -35,13 +35,13 @@ type cluster struct {
 	now     time.Time
 	windows []v1alpha1.MaintenanceWindow
 	freezes []v1alpha1.ChangeFreeze
-	records map[string]*record.Record
-	frozen  map[string]*record.Record
+	records map[string]*history.Record
+	frozen  map[string]*history.Record
 	pages   *web.Server
 }
 
 func newCluster(t *testing.T, now time.Time, windows ...v1alpha1.MaintenanceWindow) *cluster {
-	c := &cluster{T: t, now: now, windows: windows, records: map[string]*record.Record{}, frozen: map[string]*record.Record{}}
+	c := &cluster{T: t, now: now, windows: windows, records: map[string]*history.Record{}, frozen: map[string]*history.Record{}}
 	var cache compile.Cache
 	c.pages = web.New(func(context.Context) (announce.Input, error) {
 		return announce.Input{Compiled: cache.Compile(c.windows, c.freezes), Windows: c.windows, Freezes: c.freezes, Records: c.records, FreezeRecords: c.frozen}, nil
@@ -55,16 +55,16 @@ func (c *cluster) changed() {
 	c.now = c.now.Add(time.Minute)
 	for i := range c.windows {
 		w := &c.windows[i]
-		c.records[w.Name] = record.Next(c.records[w.Name], w, "", c.now)
+		c.records[w.Name] = history.Next(c.records[w.Name], w, "", c.now)
 	}
 	is := map[string]*v1alpha1.ChangeFreeze{}
 	for i := range c.freezes {
 		is[c.freezes[i].Name] = &c.freezes[i]
-		c.frozen[c.freezes[i].Name] = record.NextFreeze(c.frozen[c.freezes[i].Name], &c.freezes[i], c.now)
+		c.frozen[c.freezes[i].Name] = history.NextFreeze(c.frozen[c.freezes[i].Name], &c.freezes[i], c.now)
 	}
 	for name, r := range c.frozen {
 		if is[name] == nil {
-			c.frozen[name] = record.NextFreeze(r, nil, c.now)
+			c.frozen[name] = history.NextFreeze(r, nil, c.now)
 		}
 	}
 	c.pages.Changed()

@@ -19,7 +19,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/announce"
-	"fonster.dev/fonster/internal/record"
+	"fonster.dev/fonster/internal/history"
 )
 
 var chrome context.Context
@@ -343,9 +343,9 @@ func TestHostile(t *testing.T) {
 	site.Freeze("evil", evil, "2026-12-06")
 	moved := At(time.December, 12, 9, 0)
 	site.Withdrawn("gone", evil,
-		record.Withdrawn{Start: At(time.December, 1, 9, 0), End: At(time.December, 1, 20, 0), At: At(time.December, 1, 12, 0), Early: true},
-		record.Withdrawn{Start: At(time.December, 8, 9, 0), End: At(time.December, 8, 20, 0), At: At(time.November, 20, 10, 0)},
-		record.Withdrawn{Start: At(time.December, 9, 9, 0), End: At(time.December, 9, 20, 0), At: At(time.November, 20, 10, 0), MovedTo: &moved})
+		history.Withdrawn{Start: At(time.December, 1, 9, 0), End: At(time.December, 1, 20, 0), At: At(time.December, 1, 12, 0), Early: true},
+		history.Withdrawn{Start: At(time.December, 8, 9, 0), End: At(time.December, 8, 20, 0), At: At(time.November, 20, 10, 0)},
+		history.Withdrawn{Start: At(time.December, 9, 9, 0), End: At(time.December, 9, 20, 0), At: At(time.November, 20, 10, 0), MovedTo: &moved})
 	site.Work(announce.Work{Since: At(time.December, 5, 10, 0), Notice: evil})
 	b := open(t, site)
 	b.do(chromedp.EmulateViewport(320, 900))

@@ -15,7 +15,7 @@ import (
 	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/announce/web"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/record"
+	"fonster.dev/fonster/internal/history"
 )
 
 // Site is the page over objects and a clock that tests set.
@@ -26,7 +26,7 @@ type Site struct {
 	now     time.Time
 	windows []v1alpha1.MaintenanceWindow
 	freezes []v1alpha1.ChangeFreeze
-	records map[string]*record.Record
+	records map[string]*history.Record
 	work    []announce.Work
 	pages   *web.Server
 }
@@ -47,7 +47,7 @@ func At(month time.Month, day, hour, minute int) time.Time {
 
 // NewSite serves what is announced at now.
 func NewSite(now time.Time) *Site {
-	s := &Site{now: now, records: map[string]*record.Record{}}
+	s := &Site{now: now, records: map[string]*history.Record{}}
 	var cache compile.Cache
 	load := func(context.Context) (announce.Input, error) {
 		s.mu.Lock()
@@ -124,7 +124,7 @@ func (s *Site) Withdrawn(name, title string, withdrawn ...record.Withdrawn) {
 		withdrawn[i].Title, withdrawn[i].TimeZone = title, "Europe/Stockholm"
 	}
 	s.mu.Lock()
-	s.records[name] = &record.Record{Window: name, Sequence: 1, ChangedAt: withdrawn[0].At, Withdrawn: withdrawn}
+	s.records[name] = &history.Record{Window: name, Sequence: 1, ChangedAt: withdrawn[0].At, Withdrawn: withdrawn}
 	s.mu.Unlock()
 	s.pages.Changed()
 }
@@ -148,7 +148,7 @@ func (s *Site) Everything() {
 	s.Freeze("jul", "Julfrys", "2026-12-23", "2026-12-24", "2026-12-25")
 	moved := At(time.December, 12, 9, 0)
 	s.Withdrawn("extra", "Extra servicefönster",
-		record.Withdrawn{Start: At(time.November, 7, 9, 0), End: At(time.November, 7, 20, 0), At: At(time.November, 7, 15, 20), Early: true},
-		record.Withdrawn{Start: At(time.November, 29, 9, 0), End: At(time.November, 29, 20, 0), At: At(time.November, 20, 10, 0)},
-		record.Withdrawn{Start: At(time.December, 8, 9, 0), End: At(time.December, 8, 20, 0), At: At(time.November, 21, 10, 0), MovedTo: &moved})
+		history.Withdrawn{Start: At(time.November, 7, 9, 0), End: At(time.November, 7, 20, 0), At: At(time.November, 7, 15, 20), Early: true},
+		history.Withdrawn{Start: At(time.November, 29, 9, 0), End: At(time.November, 29, 20, 0), At: At(time.November, 20, 10, 0)},
+		history.Withdrawn{Start: At(time.December, 8, 9, 0), End: At(time.December, 8, 20, 0), At: At(time.November, 21, 10, 0), MovedTo: &moved})
 }

@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/client-go/discovery"
 
-	"fonster.dev/fonster/internal/policygen"
+	"fonster.dev/fonster/hack/policygen"
 )
 
 // TestEveryWayIsReviewed walks every resource and subresource that the API server serves, with each verb that writes: a policy

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/hack/policygen"
 	"fonster.dev/fonster/internal/policy"
-	"fonster.dev/fonster/internal/policygen"
 )
 
 func mergePatch(format string, args ...any) client.Patch {

@@ -80,9 +80,9 @@ func TestRestartRefusesNothingUngoverned(t *testing.T) {
 	each("a rollout behind a closed window", func(i int) error {
 		return setImage(t.Context(), client.NewDryRunClient(c.Admin), d, fmt.Sprintf("app:%d", i))
 	}, refused)
-	slow := 0
-	for range 4 { // about one start in three is one that does not know what a Gate is for half a minute
-		if err := c.Restart("kube-apiserver"); err != nil {
+	starts, slow := 0, 0
+	for ; starts < 3 || slow == 0 && starts < 10; starts++ { // about one in three, with etcd, does not know what a Gate is for half a minute
+		if err := c.Restart(); err != nil { // together with etcd it is slow more often
 			t.Fatal(err)
 		}
 		started := time.Now()
@@ -100,7 +100,7 @@ func TestRestartRefusesNothingUngoverned(t *testing.T) {
 	}
 	close(stop)
 	group.Wait()
-	fmt.Printf("probe restarts of the API server: %d of 4 slow to know what a Gate is; answered meanwhile: %v\n", slow, asked)
+	fmt.Printf("probe restarts of the API server: %d of %d slow to know what a Gate is; answered meanwhile: %v\n", slow, starts, asked)
 	for _, n := range asked {
 		if n < 20 {
 			t.Errorf("too few were answered: %v", asked)

@@ -23,8 +23,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/held"
 	"fonster.dev/fonster/internal/parallel"
+	"fonster.dev/fonster/internal/workload"
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -461,7 +461,7 @@ func TestTrainKilled(t *testing.T) {
 // left is how many workloads of the train wait, or are not known to be done.
 func (tr *train) left() (n int) {
 	tr.t.Helper()
-	for _, kind := range held.Kinds {
+	for _, kind := range workload.Kinds {
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(kind + "List"))
 		wantPassed(tr.t, shared.Admin.List(tr.t.Context(), list, client.InNamespace(tr.ns), client.HasLabels{v1alpha1.HeldLabel}))

@@ -1,7 +1,7 @@
 package inputs
 
 // reviewedFields are the fields of each type that somebody has looked at: which controller reads them before a pod is deleted or replaced,
-// and who may write them. What matters is told in internal/inputs. Of Kubernetes 1.37 off by default, and to be looked at again when on:
+// and who may write them. What matters is told in hack/inputs. Of Kubernetes 1.37 off by default, and to be looked at again when on:
 // evictionResponders and schedulingGroup of a PodSpec, scheduling of a JobSpec.
 var reviewedFields = map[string]string{
 	"api/apps/v1.ControllerRevision": "TypeMeta metadata data revision",

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"fonster.dev/fonster/internal/inputs"
+	"fonster.dev/fonster/hack/inputs"
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -59,14 +59,14 @@ func TestKeys(t *testing.T) {
 			}
 			reviewed[key] = true
 			if found[key] == "" {
-				t.Errorf("%s is not in the sources any more: take it from internal/inputs/reviewed.go, and from the rows that name it", key)
+				t.Errorf("%s is not in the sources any more: take it from hack/inputs/reviewed.go, and from the rows that name it", key)
 			}
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(found)) {
 		if !reviewed[key] {
 			t.Errorf("%s, in %s, was not reviewed: look who reads it before a pod is deleted or replaced, and who may write it; write a row of "+
-				"internal/inputs where that ends pods, with the rule that holds it; then add it to internal/inputs/reviewed.go", key, found[key])
+				"hack/inputs where that ends pods, with the rule that holds it; then add it to hack/inputs/reviewed.go", key, found[key])
 		}
 	}
 	t.Logf("%d annotations, labels and taints", len(found))

@@ -18,7 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-const unreviewed = "look which controller reads it before a pod is deleted or replaced, and who may write it; write a row of internal/inputs where " +
+const unreviewed = "look which controller reads it before a pod is deleted or replaced, and who may write it; write a row of hack/inputs where " +
 	"that ends pods, with the rule that holds it; then add it to test/inputs/reviewed_test.go"
 
 // TestFields: every field of the types that those controllers read was reviewed, and every one that was reviewed is still there.
@@ -114,7 +114,7 @@ func compare(t *testing.T, what string, there map[string][]string, reviewed map[
 	for _, kind := range slices.Sorted(maps.Keys(reviewed)) {
 		for _, name := range strings.Fields(reviewed[kind]) {
 			if !slices.Contains(there[kind], name) {
-				t.Errorf("%s %s of %s is there no more: take it from test/inputs/reviewed_test.go, and from the rows of internal/inputs that name it",
+				t.Errorf("%s %s of %s is there no more: take it from test/inputs/reviewed_test.go, and from the rows of hack/inputs that name it",
 					what, name, kind)
 			}
 		}

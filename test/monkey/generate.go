@@ -501,8 +501,7 @@ func (g *generator) namespace() Move {
 
 // forbidden is what a namespace admin has no right to.
 func (g *generator) forbidden() Move {
-	switch g.rng.IntN(2) {
-	case 0:
+	if g.rng.IntN(2) == 0 {
 		g.doing("deployments/status")
 		return Move{
 			Verb: "merge", Resource: "apps/deployments", Name: "web", Subresource: "status", Body: []object{{"status": object{"replicas": 0}}},

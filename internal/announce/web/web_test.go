@@ -27,7 +27,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/record"
+	"fonster.dev/fonster/internal/history"
 )
 
 var stockholm = func() *time.Location {
@@ -328,15 +328,15 @@ func TestHostileTexts(t *testing.T) {
 	var cache compile.Cache
 	s.input.Freezes, s.input.Compiled = []v1alpha1.ChangeFreeze{stop}, cache.Compile(s.input.Windows, []v1alpha1.ChangeFreeze{stop})
 	s.input.Work = []announce.Work{{Since: at(5, 2, 11, 0), Notice: evil}}
-	gone := func(r record.Record) *record.Record {
-		for day, w := range []record.Withdrawn{{}, {MovedTo: new(at(5, 20, 9, 0))}, {At: at(5, 2, 9, 0), Early: true}} {
+	gone := func(r history.Record) *history.Record {
+		for day, w := range []history.Withdrawn{{}, {MovedTo: new(at(5, 20, 9, 0))}, {At: at(5, 2, 9, 0), Early: true}} {
 			w.Start, w.End, w.Title, w.TimeZone = at(5, 4-day, 8, 0), at(5, 4-day, 20, 0), evil, "Europe/Stockholm"
-			r.Withdrawn = append([]record.Withdrawn{w}, r.Withdrawn...)
+			r.Withdrawn = append([]history.Withdrawn{w}, r.Withdrawn...)
 		}
 		return &r
 	}
-	s.input.Records = map[string]*record.Record{"gone": gone(record.Record{Window: "gone"})}
-	s.input.FreezeRecords = map[string]*record.Record{"gone": gone(record.Record{Freeze: "gone"})}
+	s.input.Records = map[string]*history.Record{"gone": gone(history.Record{Window: "gone"})}
+	s.input.FreezeRecords = map[string]*history.Record{"gone": gone(history.Record{Freeze: "gone"})}
 	for _, path := range []string{"/sv/", "/sv/calendar.ics", "/sv/feed.atom", "/sv/windows.json"} {
 		body := s.do(t, http.MethodGet, path).Body.String()
 		switch {
@@ -589,7 +589,7 @@ func TestAWindowWithoutEnd(t *testing.T) {
 // TestTimelineOfOneThatEndedEarly: the time that was used, and then what was not.
 func TestTimelineOfOneThatEndedEarly(t *testing.T) {
 	s := newSite(at(5, 3, 12, 0), window("w", "Fönster", "2026-05-02"))
-	s.input.Records = map[string]*record.Record{"w": {Window: "w", Withdrawn: []record.Withdrawn{
+	s.input.Records = map[string]*history.Record{"w": {Window: "w", Withdrawn: []history.Withdrawn{
 		{Start: at(5, 2, 9, 0), End: at(5, 2, 20, 0), At: at(5, 2, 12, 0), Early: true, TimeZone: "Europe/Stockholm"},
 	}}}
 	got := drawTimeline(localeOf("sv"), announce.Draw(s.input, s.now).For(""))

@@ -1,0 +1,280 @@
+package policygen
+
+import (
+	"fmt"
+	"path"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/policy"
+)
+
+// facts are definitions that come from Go: limits, identities and names, each said once.
+func facts() map[string]string {
+	all := map[string]string{
+		"controlPlaneUsers":       list(policy.ExemptUsers()),
+		"operatorUser":            quote(policy.OperatorUser),
+		"protectedNamespaces":     list(policy.ProtectedNamespaces),
+		"workloadLabels":          list(policy.WorkloadLabels),
+		"leaderLabels":            list(policy.LeaderLabels),
+		"believedAnnotations":     list(believed),
+		"heldLabels":              list([]string{v1alpha1.HeldLabel, v1alpha1.HeldSinceLabel, v1alpha1.HeldPartitionLabel}),
+		"heldPartition":           fmt.Sprint(v1alpha1.HeldPartition),
+		"maxSpentReasons":         fmt.Sprint(v1alpha1.MaxSpentReasons),
+		"maxOverrideReason":       fmt.Sprint(v1alpha1.MaxOverrideReason),
+		"maxOverrideFreezes":      fmt.Sprint(v1alpha1.MaxOverrideFreezes),
+		"maxSelectorRequirements": fmt.Sprint(v1alpha1.MaxSelectorRequirements),
+		"maxSelectorValues":       fmt.Sprint(v1alpha1.MaxSelectorValues),
+		// A right to all windows needs no name. The API server lets one expression ask for two rights at most, but each variable is an
+		// expression of its own.
+		"mayOverride":       "mayOverrideAny",
+		"windowsToOverride": "[]",
+		"mayPass":           "frozen.size() <= maxOverrideFreezes && frozen.all(f, has(f.overrides))",
+	}
+	right := func(resource, name string) string {
+		return fmt.Sprintf("authorizer.group('%s').resource('%s')%s.check('override').allowed()", v1alpha1.GroupName, resource, name)
+	}
+	all["mayOverrideAny"] = right("maintenancewindows", "")
+	for i := range v1alpha1.MaxOverrideWindows {
+		name := fmt.Sprintf("mayOverride%d", i)
+		all[name] = fmt.Sprintf("overridableWindows.size() > %d && %s", i, right("maintenancewindows", fmt.Sprintf(".name(overridableWindows[%d])", i)))
+		all["mayOverride"] += " || " + name
+		all["windowsToOverride"] += fmt.Sprintf(" + (%s ? [overridableWindows[%d]] : [])", name, i)
+	}
+	for i := range v1alpha1.MaxOverrideFreezes {
+		name := fmt.Sprintf("mayPass%d", i)
+		all[name] = fmt.Sprintf("frozen.size() <= %d || %s", i, right("changefreezes", fmt.Sprintf(".name(frozen[%d].name)", i)))
+		all["mayPass"] += " && " + name
+	}
+	return all
+}
+
+// validation is one check of a policy. Its expressions are CEL of the library.
+type validation struct {
+	expression string
+	// message is what is told where tells fails; tells is empty where message says it all.
+	message, tells string
+}
+
+// validatingPolicy is a policy and its bindings, before the library has been put in.
+type validatingPolicy struct {
+	name, description string
+	// gate is the label by which a Gate is selected; empty: the policy reads none, and holds everywhere.
+	gate   string
+	action admissionv1.ValidationAction
+	rules  []admissionv1.NamedRuleWithOperations
+	// marks are the labels of objects by which bindings select, before the request or after it: one binding for each, as the
+	// requirements of one selector must all be met. Objects selects in the policy itself.
+	marks       []string
+	objects     *metav1.LabelSelector
+	condition   string
+	own         map[string]string
+	validations []validation
+}
+
+// validating adds a policy and its bindings.
+func (g *generator) validating(p validatingPolicy) {
+	if g.err != nil {
+		return
+	}
+	spec, err := p.spec(g.library)
+	if err != nil {
+		g.err = fmt.Errorf("%s: %w", p.name, err)
+		return
+	}
+	g.policies.Validating = append(g.policies.Validating, &admissionv1.ValidatingAdmissionPolicy{
+		TypeMeta: typeMeta(policy.Validating), ObjectMeta: objectMeta(p.name, p.description), Spec: spec,
+	})
+	binding := admissionv1.ValidatingAdmissionPolicyBindingSpec{
+		PolicyName: p.name, ParamRef: ofGate(p.gate), ValidationActions: []admissionv1.ValidationAction{p.action},
+	}
+	for i, mark := range append([]string{""}, p.marks...) {
+		b := binding.DeepCopy()
+		name := p.name
+		switch {
+		case mark == "" && len(p.marks) > 0:
+			continue
+		case mark != "":
+			b.MatchResources = withDefaults(&admissionv1.MatchResources{ObjectSelector: labelled(mark)})
+		}
+		if i > 1 {
+			name = "fonster-" + path.Base(mark)
+		}
+		g.policies.ValidatingBindings = append(g.policies.ValidatingBindings, &admissionv1.ValidatingAdmissionPolicyBinding{
+			TypeMeta: typeMeta(policy.ValidatingBinding), ObjectMeta: objectMeta(name, ""), Spec: *b,
+		})
+	}
+}
+
+func (p validatingPolicy) spec(l *library) (spec admissionv1.ValidatingAdmissionPolicySpec, err error) {
+	if l, err = l.with(p.own); err != nil {
+		return spec, err
+	}
+	spec = admissionv1.ValidatingAdmissionPolicySpec{
+		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, p.objects, p.rules), FailurePolicy: new(admissionv1.Fail),
+	}
+	if p.condition != "" {
+		condition, err := l.inline(p.condition)
+		if err != nil {
+			return spec, err
+		}
+		spec.MatchConditions = []admissionv1.MatchCondition{{Name: "concerns", Expression: condition}}
+	}
+	var texts []string
+	for _, check := range p.validations {
+		texts = append(texts, check.expression)
+		if check.tells != "" {
+			texts = append(texts, check.tells)
+		}
+	}
+	v, err := l.variables(texts...)
+	if err != nil {
+		return spec, err
+	}
+	for _, check := range p.validations {
+		result := admissionv1.Validation{Message: check.message}
+		if p.action == admissionv1.Deny {
+			result.Reason = new(metav1.StatusReasonForbidden)
+		}
+		if result.Expression, err = v.expression(check.expression); err != nil {
+			return spec, err
+		}
+		if check.tells != "" {
+			if result.MessageExpression, err = v.expression(check.tells); err != nil {
+				return spec, err
+			}
+		}
+		spec.Validations = append(spec.Validations, result)
+	}
+	for _, name := range v.names {
+		spec.Variables = append(spec.Variables, admissionv1.Variable{Name: name, Expression: v.exprs[name]})
+	}
+	return spec, nil
+}
+
+// mutatingPolicy is a mutating policy and its binding, before the library has been put in.
+type mutatingPolicy struct {
+	name, description string
+	gate              string
+	rules             []admissionv1.NamedRuleWithOperations
+	mark              string
+	condition         string
+	own               map[string]string
+	patches           []string
+	reinvoked         bool
+}
+
+// mutating adds a mutating policy and its binding.
+func (g *generator) mutating(p mutatingPolicy) {
+	if g.err != nil {
+		return
+	}
+	spec, err := p.spec(g.library)
+	if err != nil {
+		g.err = fmt.Errorf("%s: %w", p.name, err)
+		return
+	}
+	g.policies.Mutating = append(g.policies.Mutating, &admissionv1.MutatingAdmissionPolicy{
+		TypeMeta: typeMeta(policy.Mutating), ObjectMeta: objectMeta(p.name, p.description), Spec: spec,
+	})
+	binding := admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: p.name, ParamRef: ofGate(p.gate)}
+	if p.mark != "" {
+		binding.MatchResources = withDefaults(&admissionv1.MatchResources{ObjectSelector: labelled(p.mark)})
+	}
+	g.policies.MutatingBindings = append(g.policies.MutatingBindings, &admissionv1.MutatingAdmissionPolicyBinding{
+		TypeMeta: typeMeta(policy.MutatingBinding), ObjectMeta: objectMeta(p.name, ""), Spec: binding,
+	})
+}
+
+func (p mutatingPolicy) spec(l *library) (spec admissionv1.MutatingAdmissionPolicySpec, err error) {
+	if l, err = l.with(p.own); err != nil {
+		return spec, err
+	}
+	spec = admissionv1.MutatingAdmissionPolicySpec{
+		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, nil, p.rules), FailurePolicy: new(admissionv1.Fail),
+		ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
+	}
+	if p.reinvoked {
+		spec.ReinvocationPolicy = admissionv1.IfNeededReinvocationPolicy
+	}
+	condition, err := l.inline(p.condition)
+	if err != nil {
+		return spec, err
+	}
+	spec.MatchConditions = []admissionv1.MatchCondition{{Name: "concerns", Expression: condition}}
+	v, err := l.variables(p.patches...)
+	if err != nil {
+		return spec, err
+	}
+	for _, patch := range p.patches {
+		expression, err := v.expression(patch)
+		if err != nil {
+			return spec, err
+		}
+		spec.Mutations = append(spec.Mutations, admissionv1.Mutation{
+			PatchType: admissionv1.PatchTypeJSONPatch, JSONPatch: &admissionv1.JSONPatch{Expression: expression},
+		})
+	}
+	for _, name := range v.names {
+		spec.Variables = append(spec.Variables, admissionv1.Variable{Name: name, Expression: v.exprs[name]})
+	}
+	return spec, nil
+}
+
+func paramKind(gate string) *admissionv1.ParamKind {
+	if gate == "" {
+		return nil
+	}
+	return &admissionv1.ParamKind{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Gate"}
+}
+
+// ofGate selects the Gate of the request's own namespace, by a label that says what it enforces. By label and not by name: where a name is
+// missing the API server reads it anew with each request. Where there is none nothing is enforced.
+func ofGate(label string) *admissionv1.ParamRef {
+	if label == "" {
+		return nil
+	}
+	return &admissionv1.ParamRef{
+		Selector:                &metav1.LabelSelector{MatchLabels: map[string]string{label: "true"}},
+		ParameterNotFoundAction: new(admissionv1.AllowAction),
+	}
+}
+
+// constraints are what a policy looks at. One that reads a Gate looks at nothing where there is none: until an API server that has started
+// has found the CRD of the Gates, about 35 s, it refuses what such a policy matches (kubernetes/kubernetes#124237). Of a Namespace itself
+// the API server takes the labels that the request gives it: that gated stays, a policy of its own sees to.
+func constraints(gate string, objects *metav1.LabelSelector, rules []admissionv1.NamedRuleWithOperations) *admissionv1.MatchResources {
+	match := &admissionv1.MatchResources{ResourceRules: rules, ObjectSelector: objects}
+	if gate != "" {
+		match.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.GatedLabel: "true"}}
+	}
+	return withDefaults(match)
+}
+
+// withDefaults sets what the API server would, so that what is stored can be compared with what is wanted.
+func withDefaults(match *admissionv1.MatchResources) *admissionv1.MatchResources {
+	if match.NamespaceSelector == nil {
+		match.NamespaceSelector = &metav1.LabelSelector{}
+	}
+	if match.ObjectSelector == nil {
+		match.ObjectSelector = &metav1.LabelSelector{}
+	}
+	if match.MatchPolicy == nil {
+		match.MatchPolicy = new(admissionv1.Equivalent)
+	}
+	return match
+}
+
+func typeMeta(kind string) metav1.TypeMeta {
+	return metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: kind}
+}
+
+func objectMeta(name, description string) metav1.ObjectMeta {
+	meta := metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedBy}}
+	if description != "" {
+		meta.Annotations = map[string]string{"kubernetes.io/description": description + " Generated from hack/policygen."}
+	}
+	return meta
+}
