@@ -119,7 +119,7 @@ func (s *Site) Work(work ...announce.Work) {
 }
 
 // Withdrawn adds the record of a window that was deleted, with the day that it was to be.
-func (s *Site) Withdrawn(name, title string, withdrawn ...record.Withdrawn) {
+func (s *Site) Withdrawn(name, title string, withdrawn ...history.Withdrawn) {
 	for i := range withdrawn {
 		withdrawn[i].Title, withdrawn[i].TimeZone = title, "Europe/Stockholm"
 	}
