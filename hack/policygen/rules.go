@@ -88,12 +88,14 @@ func (d domain) rules() []Rule {
 	return list
 }
 
-// disruptions lists what the rules do on an operation, in order; without one, on any.
+// disruptions lists what the rules do on an operation, in the order of the API, in which a refusal names the first; without one, on any.
 func (d domain) disruptions(operation string) []v1alpha1.Disruption {
 	var list []v1alpha1.Disruption
-	for _, r := range d.rules() {
-		if (operation == "" || r.Operation == operation) && !slices.Contains(list, r.Disruption) {
-			list = append(list, r.Disruption)
+	for _, disruption := range []v1alpha1.Disruption{v1alpha1.Rollout, v1alpha1.ScaleDown, v1alpha1.Delete, v1alpha1.Evict} {
+		if slices.ContainsFunc(d.rules(), func(r Rule) bool {
+			return r.Disruption == disruption && (operation == "" || r.Operation == operation)
+		}) {
+			list = append(list, disruption)
 		}
 	}
 	return list

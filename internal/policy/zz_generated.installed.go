@@ -16,8 +16,8 @@ var installed = map[string]map[string]string{
 		"fonster-overrides-stamp": "5ab069383e98ffd8c11121b702b8ebef",
 	},
 	"ValidatingAdmissionPolicy": {
-		"fonster-controllers-deny": "8a73ec0c91c194aab0177c51ae78ef96",
-		"fonster-controllers-warn": "9f23c830c04f4bd708419a5dce518d7f",
+		"fonster-controllers-deny": "fba8084f7649637280866991f0f86074",
+		"fonster-controllers-warn": "c41793178b8ccf0a0260bb49753631c0",
 		"fonster-crds":             "1ddc9f2236951dc53e0e37e2a6713ab5",
 		"fonster-gated":            "de21e6f75e4b6f9a896d6074c2776c8c",
 		"fonster-gates":            "5c92b7f105cd3a39d043bf13a00ecd72",
