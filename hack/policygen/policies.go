@@ -108,7 +108,7 @@ func (g *generator) decide(d domain, m mode) {
 	var validations []validation
 	if d.AnnotatesWorkload {
 		own["annotatesNamespace"] = "false"
-		own["overridden"] = "setsOverride || standsOnObject || standsOnNamespace"
+		own["overridden"] = "setsOverride && overridable || standsOnObject || standsOnNamespace"
 	}
 	if d.AnnotatesWorkload && m.action == admissionv1.Deny {
 		rules = append(rules, written(admissionv1.Create))

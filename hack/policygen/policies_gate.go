@@ -13,7 +13,7 @@ func (g *generator) namespaces() {
 		"labelsKnown": "false", "kinds": "{}",
 		"ruled":        "namespaceDeleted ? ['Delete'] : namespaceRelabelled ? disruptions : []",
 		"because":      "request.operation == 'DELETE' ? '' : " + quote(" "+becauseOwner),
-		"overridden":   "setsOverride || standsOnObject",
+		"overridden":   "setsOverride && overridable || standsOnObject",
 		"askedTargets": "wholeTargets.size() > 0 ? wholeTargets : targetsBefore", "maySet": "mayOverrideParts",
 		"whichWindows": "wholeTargets.size() > 0 ? 'any of the windows ' : 'windows that together govern everything in it, of '",
 		"frozenWhat":   "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject",

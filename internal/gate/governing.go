@@ -135,12 +135,19 @@ func divide(windows []*Window, freezes []*Freeze) []target {
 		}
 		list = append(list, target{disruptions: []Disruption{d}, windows: of})
 	}
-	var named []string
+	// Whatever is attempted, an override is held against all targets of the selector: each window and pattern is named once, as each is a
+	// right to ask for, or costs a look at the reason.
+	var named, asked []string
 	for i, t := range list {
 		list[i] = newTarget(windows[0].Target.Objects, t.disruptions, t.windows, freezes)
-		if o := list[i].overrides; o != nil { // whatever an override lets through, a window is named once: each name is a right to ask for
+		if o := list[i].overrides; o != nil {
 			o.Windows = slices.DeleteFunc(o.Windows, func(name string) bool { return slices.Contains(named, name) })
-			named = append(named, o.Windows...)
+			o.ReasonPatterns = slices.DeleteFunc(o.ReasonPatterns, func(pattern string) bool { return slices.Contains(asked, pattern) })
+			named, asked = append(named, o.Windows...), append(asked, o.ReasonPatterns...)
+			if room := MaxWindowNames - len(asked); room < 0 {
+				o.ReasonPatterns = o.ReasonPatterns[:len(o.ReasonPatterns)+room]
+				asked = asked[:MaxWindowNames]
+			}
 		}
 	}
 	return list

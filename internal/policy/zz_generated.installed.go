@@ -5,7 +5,7 @@ package policy
 var installed = map[string]map[string]string{
 	"MutatingAdmissionPolicy": {
 		"fonster-held-keep":       "6be1c97a4affb7de5c51f9ba6ee165fe",
-		"fonster-hold":            "483281b5f03909877ffac18cf58e1c44",
+		"fonster-hold":            "2a30362a37d9d009689def0773727250",
 		"fonster-overrides-note":  "158280e90ca4fdd7db1ba54a14fe82f8",
 		"fonster-overrides-stamp": "e1156eeebb5d094508212dce8246de15",
 	},
@@ -23,7 +23,7 @@ var installed = map[string]map[string]string{
 		"fonster-gates":            "5c92b7f105cd3a39d043bf13a00ecd72",
 		"fonster-held":             "777329c36a12fae8c42d2368c8b3f0b3",
 		"fonster-holds-warn":       "a84a7204c6b3222c583019225e0567bf",
-		"fonster-namespaces":       "837f2ddfd95584d251390cb72e3f983f",
+		"fonster-namespaces":       "dc9529237651243a4fcb3236a1ed8379",
 		"fonster-operator":         "6ab9075c70f5692abe049230ab7d4c6c",
 		"fonster-overrides":        "907a290ea3d7e769faa43f29d60805dc",
 		"fonster-pod-labels":       "771681b5be3f0cdeb7d684006b72cd63",
@@ -32,8 +32,8 @@ var installed = map[string]map[string]string{
 		"fonster-reasons":          "6daae916e439b8fef8586e34cc78c0b3",
 		"fonster-selectors":        "63182f97a66c56d1c8a9f51f4b6e26c3",
 		"fonster-status":           "f2e65cb2c0c294826dbfcab93ad726c5",
-		"fonster-workloads-deny":   "82bdf1c98828d10e1e2c4128c2513aca",
-		"fonster-workloads-warn":   "bd333694865db215a70eb35f9dd49fa6",
+		"fonster-workloads-deny":   "0e60a9ef877fb884cbcfb00f57f6dbac",
+		"fonster-workloads-warn":   "f69107e945cac48d577652c450ca61c0",
 	},
 	"ValidatingAdmissionPolicyBinding": {
 		"fonster-controllers-deny": "4a8b4a7e37540b86a7d64b435a7506b7",

@@ -322,6 +322,9 @@ func largestTarget(i int, of size) v1alpha1.GateTarget {
 	if of.enforcement != v1alpha1.Warn {
 		t.Overrides = &v1alpha1.GateOverrides{MaxDuration: metav1.Duration{Duration: time.Hour}, Windows: t.Windows}
 		for range v1alpha1.MaxWindowNames {
+			if i >= v1alpha1.MaxGateSelectors { // of the targets of one selector together there are no more
+				break
+			}
 			t.Overrides.ReasonPatterns = append(t.Overrides.ReasonPatterns, ".*"+strings.Repeat("x", 250)+"|.*")
 		}
 	}
