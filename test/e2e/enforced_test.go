@@ -500,11 +500,11 @@ func TestGateOfAnotherVersion(t *testing.T) {
 	g := gateOf(t, ns)
 	operator.Kill()
 	t.Cleanup(func() { restartOperator(t) })
-	// Another version has no summary, more labels, other names and targets, and no owners.
+	// Another version has another summary, more labels, other names and targets, and no owners.
 	other := g.DeepCopy()
 	other.Labels["maintenance.fonster.dev/of-another-version"] = "true"
 	other.OwnerReferences = nil
-	other.Spec.Summary = v1alpha1.GateSummary{}
+	other.Spec.Summary = v1alpha1.GateSummary{State: v1alpha1.GateMixed}
 	other.Spec.Targets[0].Windows = []string{"another"}
 	other.Spec.Targets[0].Disruptions = []v1alpha1.Disruption{v1alpha1.Rollout}
 	other.Spec.LabelKeys = nil

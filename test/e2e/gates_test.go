@@ -352,7 +352,10 @@ func TestGatesAreProtected(t *testing.T) {
 	g.Spec.Targets[0].Open = true
 	wantRefused(t, shared.Admin.Update(t.Context(), g), "A Gate is compiled from MaintenanceWindows")
 	wantRefused(t, shared.Admin.Delete(t.Context(), g), "A Gate is compiled from MaintenanceWindows")
-	forged := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: v1alpha1.GateName}}
+	forged := &v1alpha1.Gate{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: v1alpha1.GateName},
+		Spec:       v1alpha1.GateSpec{Summary: v1alpha1.GateSummary{State: v1alpha1.GateOpen}},
+	}
 	wantRefused(t, shared.Admin.Create(t.Context(), forged), "A Gate is compiled from MaintenanceWindows")
 }
 
@@ -384,10 +387,10 @@ func TestBrokenSchedules(t *testing.T) {
 		options  []windowOption
 		reason   string
 	}{
-		"rrule nonsense":      {v1alpha1.Schedule{RRule: new("FREQ=WEEKLY;BYDAY=XX"), StartTime: new("00:00"), EndTime: new("24:00")}, nil, v1alpha1.ReasonInvalidSchedule},
+		"rrule nonsense":      {v1alpha1.Schedule{RRule: new("FREQ=WEEKLY;BYMONTH=13"), StartTime: new("00:00"), EndTime: new("24:00")}, nil, v1alpha1.ReasonInvalidSchedule},
 		"rrule never":         {v1alpha1.Schedule{RRule: new("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), StartTime: new("00:00"), EndTime: new("24:00")}, nil, v1alpha1.ReasonNeverOccurs},
 		"cron never":          {v1alpha1.Schedule{Cron: new("0 0 30 2 *"), Duration: &metav1.Duration{Duration: time.Hour}}, nil, v1alpha1.ReasonNeverOccurs},
-		"cron nonsense":       {v1alpha1.Schedule{Cron: new("0 0 * * 9"), Duration: &metav1.Duration{Duration: time.Hour}}, nil, v1alpha1.ReasonInvalidSchedule},
+		"cron nonsense":       {v1alpha1.Schedule{Cron: new("0 0 20-10 * *"), Duration: &metav1.Duration{Duration: time.Hour}}, nil, v1alpha1.ReasonInvalidSchedule},
 		"everything excluded": {always(), []windowOption{func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Exclusions = []v1alpha1.Exclusion{{Schedule: always()}} }}, v1alpha1.ReasonNeverOccurs},
 		"all cutoff": {v1alpha1.Schedule{Cron: new("* * * * *"), Duration: &metav1.Duration{Duration: time.Minute}}, []windowOption{func(mw *v1alpha1.MaintenanceWindow) {
 			mw.Spec.Schedules = []v1alpha1.Schedule{{RRule: new("FREQ=DAILY"), StartTime: new("09:00"), EndTime: new("10:00")}}

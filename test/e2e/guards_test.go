@@ -329,7 +329,10 @@ func TestGateGuard(t *testing.T) {
 	namespace(t, ns+"-free")
 	window(t, ns, ns, nextYear())
 	gate := gateOf(t, ns)
-	forged := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Namespace: ns + "-free", Name: v1alpha1.GateName}}
+	forged := &v1alpha1.Gate{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns + "-free", Name: v1alpha1.GateName},
+		Spec:       v1alpha1.GateSpec{Summary: v1alpha1.GateSummary{State: v1alpha1.GateOpen}},
+	}
 	const says = "the operator writes the Gate"
 	for _, user := range []string{"kubernetes-admin", "system:kube-scheduler", "system:serviceaccount:fonster-system:default"} {
 		c := client.NewDryRunClient(as(t, user))
