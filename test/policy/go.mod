@@ -1,5 +1,5 @@
-// What the policies cost in the API server's own CEL evaluator. A module of its own, so that the API server stays out of the
-// dependency tree of Fonster.
+// The policies in the API server's own evaluator: cases, a model of the decision, and what they cost. A module of its own, so that the API
+// server stays out of the dependency tree of Fonster.
 module fonster.dev/fonster/test/policy
 
 go 1.26.0
