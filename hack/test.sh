@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs go test over the packages; prints the matrix of rules, one line per case, and what tests tell of their runs (lines that begin with
-# matrix of rules, train, attack, monkey or probe), also of those that pass, which gotestsum hides; and ends with how many ran. Without
+# matrix of rules, train, attack, monkey or probe), also of those that pass, which gotestsum hides; and ends with what failed and how many ran. Without
 # packages: every test, those of the modules below test/ included. GOTESTSUM_FORMAT=testname tells of each test as it ends,
 # standard-verbose prints everything.
 set -uo pipefail
@@ -46,9 +46,10 @@ awk -v status=$status '
   { action = field("Action"); package = field("Package"); test = field("Test") }
   action == "output" && (said = field("Output")) ~ /^(matrix of rules|train |attack |monkey |probe )/ { sub(/\\n$/, "", said); print said }
   package ~ /\/test\/e2e$/ && test ~ /^TestRules\// && (action == "pass" || action == "fail" || action == "skip") { print action ": " substr(test, 11) }
-  test != "" && (action == "pass" || action == "fail" || action == "skip") { count[action]++; if (action == "fail") failing[package] = 1 }
-  test == "" && action == "fail" && !(package in failing) { count["fail"]++ }
+  test != "" && (action == "pass" || action == "fail" || action == "skip") { count[action]++; if (action == "fail") { failing[package] = 1; failed[++failures] = package " " test } }
+  test == "" && action == "fail" && !(package in failing) { count["fail"]++; failed[++failures] = package }
   END {
+    for (i = 1; i <= failures; i++) print "failed: " failed[i]
     if (status != 0 && count["fail"] == 0) count["fail"] = 1
     printf "%d passed, %d failed, %d skipped\n", count["pass"], count["fail"], count["skip"]
   }' "$report"
