@@ -47,6 +47,7 @@ func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time)
 	each(p.closing, write(&done.closed))
 	each(p.opening, write(&done.opened))
 	each(p.removing, func(s step) error { return r.remove(ctx, s, done) })
+	each(p.closing, func(s step) error { return r.trim(ctx, s) })
 	if done.created+done.closed+done.opened+done.removed > 0 {
 		log.FromContext(ctx).Info("gates have changed", "created", done.created, "closed", done.closed, "opened", done.opened,
 			"rewritten", done.rewritten, "removed", done.removed, "failed", len(done.problems))
@@ -116,9 +117,26 @@ func (r *Reconciler) writeGate(ctx context.Context, s step) error {
 		}
 		return nil
 	}
-	s.gate.UID, s.gate.ResourceVersion = s.before.UID, s.before.ResourceVersion
+	s.gate.UID, s.gate.ResourceVersion, s.gate.ManagedFields = s.before.UID, s.before.ResourceVersion, untracked
 	if err := r.Client.Update(ctx, s.gate, client.FieldOwner(apply.FieldManager)); err != nil {
 		return fmt.Errorf("updating the gate: %w", err)
+	}
+	return nil
+}
+
+// untracked takes away the notes of who wrote which field of a Gate, and keeps them away until somebody applies it: nobody needs them, and
+// the API server converts all of a Gate for each request that it decides by it. An object is always created with them.
+var untracked = []metav1.ManagedFieldsEntry{{}}
+
+// trim rewrites a Gate that has just been created without notes of its fields; not before all the others are in force. One that is missed
+// loses them at its next edge.
+func (r *Reconciler) trim(ctx context.Context, s step) error {
+	if s.before != nil || s.gate == nil || s.gate.ResourceVersion == "" {
+		return nil
+	}
+	s.gate.ManagedFields = untracked
+	if err := r.Client.Update(ctx, s.gate, client.FieldOwner(apply.FieldManager)); err != nil {
+		return gone(fmt.Errorf("trimming the gate: %w", err))
 	}
 	return nil
 }
