@@ -248,7 +248,7 @@ func ofGate(label string) *admissionv1.ParamRef {
 func constraints(gate string, objects *metav1.LabelSelector, rules []admissionv1.NamedRuleWithOperations) *admissionv1.MatchResources {
 	match := &admissionv1.MatchResources{ResourceRules: rules, ObjectSelector: objects}
 	if gate != "" {
-		match.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.GatedLabel: "true"}}
+		match.NamespaceSelector = labelled(v1alpha1.GatedLabel) // cheaper to parse than with a value, which the API server does for each request
 	}
 	return withDefaults(match)
 }

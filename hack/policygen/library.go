@@ -150,8 +150,9 @@ func (l *library) inline(text string) (string, error) {
 	return l.write(text, func(_ string, d definition, _ []string) (ast.Expr, error) { return d.expr, nil })
 }
 
-// variables gathers the definitions that expressions use, in an order in which each comes after those that it uses. What is used once, or is no
-// more than a literal, is put in its place instead: the API server takes some microseconds for each variable. What asks for a right is not.
+// variables gathers the definitions that expressions use, in an order in which each comes after those that it uses. What is used once, or is
+// short, is put in its place instead: the API server takes more than a microsecond for each variable of a policy that it asks, also of
+// requests that end at the match condition. What asks for a right is not.
 type variables struct {
 	library *library
 	// uses counts, of each definition, the places that use it; one in a comprehension counts as many.
@@ -161,6 +162,9 @@ type variables struct {
 }
 
 const many = 2
+
+// short is how many characters, over all the places that use it, are less than a variable.
+const short = 300
 
 // variables counts what expressions use that are to be written.
 func (l *library) variables(texts ...string) (*variables, error) {
@@ -190,7 +194,7 @@ func (l *library) variables(texts ...string) (*variables, error) {
 func (v *variables) expression(text string) (string, error) { return v.library.write(text, v.variable) }
 
 func (v *variables) variable(name string, d definition, _ []string) (ast.Expr, error) {
-	if v.uses[name] <= 1 && !asks(d.expr) || d.expr.Kind() == ast.LiteralKind || v.library.patches(d.expr) {
+	if v.uses[name] <= 1 && !asks(d.expr) || v.library.patches(d.expr) {
 		return d.expr, nil
 	}
 	text, known := v.exprs[name]
@@ -203,12 +207,23 @@ func (v *variables) variable(name string, d definition, _ []string) (ast.Expr, e
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		if v.exprs[name], err = unparse(expr); err != nil {
+		if text, err = unparse(expr); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		v.names = append(v.names, name)
+		v.exprs[name] = text
+		if !v.short(name, d.expr) {
+			v.names = append(v.names, name)
+		}
+	}
+	if v.short(name, d.expr) {
+		return d.expr, nil
 	}
 	return factory.NewSelect(0, factory.NewIdent(0, "variables"), name), nil
+}
+
+// short says whether a definition is better put in its place, once it is known how long it is.
+func (v *variables) short(name string, e ast.Expr) bool {
+	return !asks(e) && len(v.exprs[name])*v.uses[name] <= short
 }
 
 // asks says whether an expression itself asks for rights. The API server lets one expression ask for two at most, so each definition that does
