@@ -249,6 +249,11 @@ type OverrideRecord struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason"`
+	// notice is a sentence about it for the public, from the annotation maintenance.fonster.dev/override-notice: the page shows it. All
+	// else that is told here it keeps to itself.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Notice string `json:"notice,omitempty"`
 	// from is when it began.
 	// +required
 	From metav1.Time `json:"from"`

@@ -40,7 +40,12 @@ type Input struct {
 	Freezes  []v1alpha1.ChangeFreeze
 	// Records and FreezeRecords are by the name of the window and of the freeze; one may be missing.
 	Records, FreezeRecords map[string]*history.Record
-	Work                   []Work
+	// Work is the emergency work that the windows tell of: WorkOf.
+	Work []Work
+	// Namespaces are the labels of each namespace, by its name.
+	Namespaces map[string]map[string]string
+	// Cluster tells this cluster from every other in the world; empty where there is none, as for files.
+	Cluster string
 }
 
 // Board is everything that is announced at one instant, to all audiences.
@@ -79,7 +84,9 @@ func Draw(in Input, now time.Time) *Board {
 	b.addWithdrawn(Window, in.Records)
 	b.addWithdrawn(Freeze, in.FreezeRecords)
 	for _, w := range distinct(in.Work) {
-		b.addWork(w)
+		if w.Until.IsZero() || now.Before(w.Until) {
+			b.addWork(w)
+		}
 	}
 	slices.SortFunc(b.occurrences, order)
 	b.settle()

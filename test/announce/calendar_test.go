@@ -45,7 +45,7 @@ func newCluster(t *testing.T, now time.Time, windows ...v1alpha1.MaintenanceWind
 	var cache compile.Cache
 	c.pages = web.New(func(context.Context) (announce.Input, error) {
 		return announce.Input{Compiled: cache.Compile(c.windows, c.freezes), Windows: c.windows, Freezes: c.freezes, Records: c.records, FreezeRecords: c.frozen}, nil
-	}, func() time.Time { return c.now }, nil)
+	}, func() time.Time { return c.now }, web.Options{})
 	c.changed()
 	return c
 }

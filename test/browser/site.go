@@ -56,10 +56,10 @@ func NewSite(now time.Time) *Site {
 			Compiled: cache.Compile(s.windows, s.freezes), Windows: s.windows, Freezes: s.freezes, Records: s.records, Work: s.work,
 		}, nil
 	}
-	s.pages = web.New(load, s.clock, []web.Audience{
+	s.pages = web.New(load, s.clock, web.Options{Audiences: []web.Audience{
 		{Name: "alvkarleby", Title: "Älvkarleby"}, {Name: "heby", Title: "Heby"}, {Name: "knivsta", Title: "Knivsta"},
 		{Name: "osthammar", Title: "Östhammar"}, {Name: "tierp", Title: "Tierp"},
-	})
+	}})
 	s.Server = httptest.NewServer(s.pages)
 	return s
 }

@@ -17,10 +17,10 @@ import (
 	"fonster.dev/fonster/internal/policy"
 )
 
-// page reads a document of the operator's page, without any token.
+// page reads a document of the page, without any token.
 func page(t *testing.T, path string, header ...string) (*http.Response, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, operator.PageURL+path, nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, pages.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

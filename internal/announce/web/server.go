@@ -20,8 +20,7 @@ import (
 	"fonster.dev/fonster/internal/announce"
 )
 
-// maxRenders is how many documents are rendered at a time: after a change all readers come at once, and the operator has other
-// things to do.
+// maxRenders is how many documents are rendered at a time: after a change all readers come at once.
 const maxRenders = 2
 
 // settle is how often the page is drawn anew at most, when many objects change at once. An edge of a schedule never waits.
@@ -38,9 +37,9 @@ type Audience struct {
 
 // Server is the handler of all pages. Make it with New.
 type Server struct {
-	load      func(context.Context) (announce.Input, error)
-	now       func() time.Time
-	audiences []Audience
+	load    func(context.Context) (announce.Input, error)
+	now     func() time.Time
+	options Options
 
 	version atomic.Uint64
 	current atomic.Pointer[snapshot]
@@ -52,8 +51,8 @@ type Server struct {
 }
 
 // New makes a server. load reads what is announced, from memory; now is the clock.
-func New(load func(context.Context) (announce.Input, error), now func() time.Time, audiences []Audience) *Server {
-	return &Server{load: load, now: now, audiences: audiences, drawing: make(chan struct{}, 1), rendering: make(chan struct{}, maxRenders), render: (*snapshot).render}
+func New(load func(context.Context) (announce.Input, error), now func() time.Time, options Options) *Server {
+	return &Server{load: load, now: now, options: options, drawing: make(chan struct{}, 1), rendering: make(chan struct{}, maxRenders), render: (*snapshot).render}
 }
 
 // Changed says that load may answer differently now.
@@ -105,9 +104,9 @@ func (s *Server) snapshot(ctx context.Context) (*snapshot, error) {
 		return nil, err
 	}
 	next := &snapshot{version: version, board: announce.Draw(input, now)}
-	next.audiences = slices.Clone(s.audiences)
+	next.audiences = slices.Clone(s.options.Audiences)
 	for _, name := range next.board.Audiences {
-		if !slices.ContainsFunc(s.audiences, func(a Audience) bool { return a.Name == name }) {
+		if !slices.ContainsFunc(s.options.Audiences, func(a Audience) bool { return a.Name == name }) {
 			next.audiences = append(next.audiences, Audience{Name: name})
 		}
 	}

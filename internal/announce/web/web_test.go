@@ -57,7 +57,7 @@ func newSite(now time.Time, windows ...v1alpha1.MaintenanceWindow) *site {
 	s.Server = New(func(context.Context) (announce.Input, error) {
 		s.loads++
 		return s.input, s.err
-	}, func() time.Time { return s.now }, []Audience{{Name: "heby"}, {Name: "osthammar", Title: "Östhammar"}})
+	}, func() time.Time { return s.now }, Options{Audiences: []Audience{{Name: "heby"}, {Name: "osthammar", Title: "Östhammar"}}})
 	return s
 }
 

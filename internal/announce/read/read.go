@@ -1,0 +1,77 @@
+// Package read reads what is announced of a cluster.
+package read
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/announce"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/history"
+	"fonster.dev/fonster/internal/policy"
+)
+
+// Input reads everything that the announcements are drawn from. Objects are not copied: they are not to be changed.
+func Input(ctx context.Context, reader client.Reader, compiled func(windows []v1alpha1.MaintenanceWindow, freezes []v1alpha1.ChangeFreeze) (*compile.Compiled, error)) (announce.Input, error) {
+	var in announce.Input
+	var windows v1alpha1.MaintenanceWindowList
+	if err := reader.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
+		return in, err
+	}
+	var freezes v1alpha1.ChangeFreezeList
+	if err := reader.List(ctx, &freezes, client.UnsafeDisableDeepCopy); err != nil {
+		return in, err
+	}
+	if err := records(ctx, reader, &in); err != nil {
+		return in, err
+	}
+	if err := namespaces(ctx, reader, &in); err != nil {
+		return in, err
+	}
+	var err error
+	in.Windows, in.Freezes, in.Work = windows.Items, freezes.Items, announce.WorkOf(windows.Items)
+	in.Compiled, err = compiled(in.Windows, in.Freezes)
+	return in, err
+}
+
+// records reads what was announced before, which the operator keeps.
+func records(ctx context.Context, reader client.Reader, in *announce.Input) error {
+	var stored corev1.ConfigMapList
+	if err := reader.List(ctx, &stored, client.InNamespace(policy.OperatorNamespace), client.MatchingLabels{v1alpha1.AnnouncedLabel: "true"}, client.UnsafeDisableDeepCopy); err != nil {
+		return err
+	}
+	in.Records, in.FreezeRecords = make(map[string]*history.Record, len(stored.Items)), map[string]*history.Record{}
+	for i := range stored.Items {
+		switch r := history.Parse(stored.Items[i].Data); {
+		case r == nil:
+		case r.Freeze != "":
+			in.FreezeRecords[r.Freeze] = r
+		default:
+			in.Records[r.Window] = r
+		}
+	}
+	return nil
+}
+
+// namespaces reads the labels of namespaces, and what tells the cluster from others: the UID of kube-system, which is there before
+// anything else and as long as the cluster, is like no other in the world, and is nobody's to write.
+func namespaces(ctx context.Context, reader client.Reader, in *announce.Input) error {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
+	if err := reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return err
+	}
+	in.Namespaces = make(map[string]map[string]string, len(list.Items))
+	for i := range list.Items {
+		ns := &list.Items[i]
+		in.Namespaces[ns.Name] = ns.Labels
+		if ns.Name == metav1.NamespaceSystem {
+			in.Cluster = string(ns.UID)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package web
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Options are what whoever runs the page says of it.
+type Options struct {
+	// Audiences have a page whatever the objects say, and a name for people.
+	Audiences []Audience
+}
+
+// Bind makes the options flags, with the same names wherever the page is served.
+func (o *Options) Bind(flags *flag.FlagSet) {
+	flags.Func("page-audiences", "audiences that always have a page, with their names for people, such as osthammar=Östhammar,heby=Heby", func(list string) error {
+		audiences, err := parseAudiences(list)
+		o.Audiences = audiences
+		return err
+	})
+}
+
+var audienceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// parseAudiences reads NAME or NAME=TITLE, separated by commas.
+func parseAudiences(list string) (audiences []Audience, err error) {
+	for entry := range strings.SplitSeq(list, ",") {
+		if entry = strings.TrimSpace(entry); entry == "" {
+			continue
+		}
+		name, title, _ := strings.Cut(entry, "=")
+		if !audienceName.MatchString(name) {
+			return nil, fmt.Errorf("%q is no audience: want NAME or NAME=TITLE, such as osthammar=Östhammar", entry)
+		}
+		audiences = append(audiences, Audience{Name: name, Title: cmp.Or(strings.TrimSpace(title), name)})
+	}
+	return audiences, nil
+}
