@@ -118,12 +118,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	var window *v1alpha1.MaintenanceWindow
 	now := r.Now()
 	next, result, err := r.keep(ctx, windows, req.Name, func(reader client.Reader, old *history.Record) (*history.Record, error) {
-		var freezes string
+		var over history.Over
 		var err error
-		if window, freezes, err = r.read(ctx, reader, req.Name, old == nil); err != nil {
+		if window, over, err = r.read(ctx, reader, req.Name, old == nil); err != nil {
 			return nil, err
 		}
-		return history.Next(old, window, freezes, now), nil
+		return history.Next(old, window, over, now), nil
 	})
 	if err != nil || !result.IsZero() {
 		return result, err
@@ -177,33 +177,47 @@ func (r *Reconciler) keep(ctx context.Context, k kind, name string, next func(cl
 	return after, ctrl.Result{}, nil
 }
 
-// read returns a window, nil where there is none or it is on its way out, and what identifies the freezes over it. first says that
-// nothing is known of it yet.
-func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string, first bool) (*v1alpha1.MaintenanceWindow, string, error) {
-	window := &v1alpha1.MaintenanceWindow{}
+// read returns a window, nil where there is none or it is on its way out, and the freezes over it. first says that nothing is known of
+// it yet.
+func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string, first bool) (*v1alpha1.MaintenanceWindow, history.Over, error) {
+	window, over := &v1alpha1.MaintenanceWindow{}, history.Over{}
 	if err := reader.Get(ctx, types.NamespacedName{Name: name}, window); err != nil {
-		return nil, "", client.IgnoreNotFound(err)
+		return nil, over, client.IgnoreNotFound(err)
 	}
 	if !window.DeletionTimestamp.IsZero() {
-		return nil, "", nil
+		return nil, over, nil
 	}
 	var freezes v1alpha1.ChangeFreezeList
 	if first { // of a first record the cache may be behind: what it lacks comes, and changes the record then
 		reader = r.Client
 	}
 	if err := reader.List(ctx, &freezes, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, "", err
+		return nil, over, err
 	}
 	governing, problems := compile.Shut(window)
-	var over []string
+	var identities []string
 	for i := range freezes.Items {
 		f := &freezes.Items[i]
 		if freeze, wrong := compile.Always(f); problems.HasTarget() && wrong.HasTarget() && governing.BlockedBy(freeze) {
-			over = append(over, fmt.Sprintf("%s/%d", f.UID, f.Generation))
+			identities = append(identities, fmt.Sprintf("%s/%d", f.UID, f.Generation))
+			if len(f.Spec.Schedules) == 0 {
+				over.Stops = append(over.Stops, stopOf(f))
+			}
 		}
 	}
-	slices.Sort(over)
-	return window, strings.Join(over, ","), nil
+	slices.Sort(identities)
+	slices.SortFunc(over.Stops, func(a, b history.Stop) int { return strings.Compare(a.Freeze, b.Freeze) })
+	over.Freezes = strings.Join(identities, ",")
+	return window, over, nil
+}
+
+// stopOf is a freeze without a schedule as people are told of it.
+func stopOf(cf *v1alpha1.ChangeFreeze) history.Stop {
+	stop := history.Stop{Freeze: cf.Name, Since: cf.CreationTimestamp.UTC()}
+	if compile.Announced(cf.Spec.Announce) {
+		stop.Reason = cf.Spec.Reason
+	}
+	return stop
 }
 
 func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, k kind, name string, next *history.Record) error {

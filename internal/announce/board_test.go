@@ -353,7 +353,7 @@ func TestClosedEarly(t *testing.T) {
 	if diff := cmp.Diff([]string{"w 05-02 09:00 past", "w 05-09 09:00 upcoming"}, brief(Draw(in, at(5, 2, 12, 0)).For("").All)); diff != "" {
 		t.Error(diff)
 	}
-	in.Records = map[string]*history.Record{"w": history.Next(nil, &closed, "", at(5, 2, 12, 0))}
+	in.Records = map[string]*history.Record{"w": history.Next(nil, &closed, history.Over{}, at(5, 2, 12, 0))}
 	v := Draw(in, at(5, 2, 12, 0)).For("")
 	if diff := cmp.Diff([]string{"w 05-02 09:00 ended-early", "w 05-09 09:00 upcoming"}, brief(v.All)); diff != "" {
 		t.Error(diff)

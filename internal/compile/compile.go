@@ -122,6 +122,9 @@ func Always(cf *v1alpha1.ChangeFreeze) (gate.Freeze, Problems) {
 	return freeze, problems
 }
 
+// Announced reads spec.announce of a window or freeze with its default.
+func Announced(announce *bool) bool { return announce == nil || *announce }
+
 // defaultMaxOverride is the default of the field; files read without an API server have none filled in.
 const defaultMaxOverride = time.Hour
 
