@@ -54,6 +54,8 @@ type Board struct {
 	Now, Until time.Time
 	// Zone is that of most windows; UTC where there are none.
 	Zone *time.Location
+	// Cluster tells the cluster from every other; may be empty.
+	Cluster string
 	// Audiences are those that any object names, in order.
 	Audiences []string
 
@@ -70,7 +72,7 @@ type Board struct {
 
 // Draw draws the board at now.
 func Draw(in Input, now time.Time) *Board {
-	b := &Board{Now: now, Zone: zoneOfMost(in), frozen: map[string][]schedule.Occurrence{}}
+	b := &Board{Now: now, Zone: zoneOfMost(in), Cluster: in.Cluster, frozen: map[string][]schedule.Occurrence{}}
 	b.each = min(max(maxTotal/max(len(in.Windows)+len(in.Freezes), 1), minEach), maxEach)
 	b.most = min(max(maxWork/max(len(in.Windows)+len(in.Freezes), 1), minWork), schedule.Budget)
 	year := time.Date(now.In(b.Zone).Year(), 1, 1, 0, 0, 0, 0, b.Zone)

@@ -18,7 +18,10 @@ const (
 type View struct {
 	// Audience is empty on the page for all.
 	Audience string
-	Now      time.Time
+	// Cluster is that of the board.
+	Cluster string
+	// Now and Until are those of the board.
+	Now, Until time.Time
 	// Zone is that of most windows; OneZone says that everything on the page is in it.
 	Zone    *time.Location
 	OneZone bool
@@ -46,7 +49,7 @@ func (b *Board) Known(audience string) bool {
 
 // For is what an audience is shown; the empty audience is everybody.
 func (b *Board) For(audience string) *View {
-	v := &View{Audience: audience, Now: b.Now, Zone: b.Zone, OneZone: true}
+	v := &View{Audience: audience, Cluster: b.Cluster, Now: b.Now, Until: b.Until, Zone: b.Zone, OneZone: true}
 	horizon, year := b.Now.Add(-Behind), b.Now.In(b.Zone).Year()
 	var coming []*Occurrence
 	for _, o := range b.occurrences {

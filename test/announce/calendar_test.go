@@ -55,7 +55,7 @@ func (c *cluster) changed() {
 	c.now = c.now.Add(time.Minute)
 	for i := range c.windows {
 		w := &c.windows[i]
-		c.records[w.Name] = history.Next(c.records[w.Name], w, "", c.now)
+		c.records[w.Name] = history.Next(c.records[w.Name], w, history.Over{}, c.now)
 	}
 	is := map[string]*v1alpha1.ChangeFreeze{}
 	for i := range c.freezes {
@@ -250,7 +250,7 @@ func (c *cluster) compare(when string) {
 		if e.Freeze != "" {
 			kind = ical.Freeze
 		}
-		if uid := ical.UID(kind, e.Window+e.Freeze, e.Start); e.Freeze != "stop" { // which has no end
+		if uid := ical.UID(kind, "", e.Window+e.Freeze, e.Start); e.Freeze != "stop" { // which has no end
 			want = append(want, line(uid, e.Start, e.End, e.Frozen))
 		}
 	}

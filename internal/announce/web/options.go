@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 )
@@ -12,15 +13,31 @@ import (
 type Options struct {
 	// Audiences have a page whatever the objects say, and a name for people.
 	Audiences []Audience
+	// URL is where people reach the page, with a slash at its end: links in calendars and feeds begin with it. Empty where that is not
+	// known: then links are relative.
+	URL string
 }
 
 // Bind makes the options flags, with the same names wherever the page is served.
 func (o *Options) Bind(flags *flag.FlagSet) {
+	flags.Func("page-url", "where people reach the page, such as https://servicefonster.example.se/: calendars and feeds link to it", func(address string) (err error) {
+		o.URL, err = parseURL(address)
+		return err
+	})
 	flags.Func("page-audiences", "audiences that always have a page, with their names for people, such as osthammar=Östhammar,heby=Heby", func(list string) error {
 		audiences, err := parseAudiences(list)
 		o.Audiences = audiences
 		return err
 	})
+}
+
+// parseURL reads an absolute address, and ends it with a slash.
+func parseURL(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("%q is no address of a page: want one such as https://servicefonster.example.se/", address)
+	}
+	return strings.TrimSuffix(address, "/") + "/", nil
 }
 
 var audienceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)

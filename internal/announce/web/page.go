@@ -45,10 +45,12 @@ func asset(name, contentType string) string {
 
 // pageData is what the template writes: texts that are ready, so that it decides nothing.
 type pageData struct {
-	L          *locale
-	Title      string
-	Root       string // from the page to /, relative
-	Home       string // from the page to its language's /, relative
+	L     *locale
+	Title string
+	Root  string // from the page to /, relative
+	Home  string // from the page to its language's /, relative
+	// Files is where calendar and feed are, in the page's language: who subscribes asks without naming one.
+	Files      string
 	Style      string
 	Icon       string
 	Languages  []link
@@ -93,7 +95,7 @@ type item struct {
 }
 
 func (s *snapshot) page(l *locale, audience Audience, v *announce.View, prefixed bool) []byte {
-	w := writer{l: l, v: v, titles: s.titles()}
+	w := s.writer(l, audience, v)
 	d := pageData{
 		L: l, Title: title(l, audience), Home: "./", Style: style, Icon: image, Banner: w.banner(),
 		Emergency: w.items(v.Emergency), Open: w.items(v.Open), Next: w.items(v.Next), Changes: w.items(v.Changes), Freezes: w.items(v.Freezes),
@@ -112,13 +114,14 @@ func (s *snapshot) page(l *locale, audience Audience, v *announce.View, prefixed
 			d.Changes[i].Title = freezeTitle(l, o)
 		}
 	}
-	here := ""
-	if audience.Name != "" {
-		d.Home, here = "../", audience.Name+"/"
+	here := folder(audience)
+	if here != "" {
+		d.Home = "../"
 	}
 	if d.Root = d.Home; prefixed {
 		d.Root = strings.TrimPrefix("../"+d.Home, "./")
 	}
+	d.Files = d.Root + l.Tag + "/" + here
 	for i := range d.Emergency {
 		d.Emergency[i].Heading = l.Text("emergencyAnnounced")
 		if v.Emergency[i].State == announce.Open {
@@ -164,6 +167,25 @@ type writer struct {
 	l      *locale
 	v      *announce.View
 	titles map[string]string
+	// page is the address of the page; empty where it is not known.
+	page string
+}
+
+// writer writes what an audience is shown in one language.
+func (s *snapshot) writer(l *locale, audience Audience, v *announce.View) writer {
+	w := writer{l: l, v: v, titles: s.titles()}
+	if s.url != "" {
+		w.page = s.url + l.Tag + "/" + folder(audience)
+	}
+	return w
+}
+
+// folder is the place of an audience's documents below its language; that of everybody's is none.
+func folder(audience Audience) string {
+	if audience.Name == "" {
+		return ""
+	}
+	return audience.Name + "/"
 }
 
 func (w *writer) items(list []*announce.Occurrence) []item {

@@ -63,6 +63,7 @@ type snapshot struct {
 	version   uint64
 	board     *announce.Board
 	audiences []Audience
+	url       string   // as in Options
 	documents sync.Map // address -> func() *document
 }
 
@@ -103,7 +104,7 @@ func (s *Server) snapshot(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := &snapshot{version: version, board: announce.Draw(input, now)}
+	next := &snapshot{version: version, board: announce.Draw(input, now), url: s.options.URL}
 	next.audiences = slices.Clone(s.options.Audiences)
 	for _, name := range next.board.Audiences {
 		if !slices.ContainsFunc(s.options.Audiences, func(a Audience) bool { return a.Name == name }) {
@@ -271,9 +272,9 @@ func (s *snapshot) render(where address) (contentType string, body []byte) {
 	v := s.board.For(audience.Name)
 	switch where.file {
 	case calendarFile:
-		return "text/calendar; charset=utf-8", calendar(l, audience, v)
+		return "text/calendar; charset=utf-8", s.writer(l, audience, v).calendar(audience)
 	case feedFile:
-		return "application/atom+xml; charset=utf-8", feed(l, audience, v)
+		return "application/atom+xml; charset=utf-8", s.writer(l, audience, v).feed(audience)
 	case dataFile:
 		return "application/json; charset=utf-8", data(audience, v)
 	}
