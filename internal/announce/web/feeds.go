@@ -58,8 +58,9 @@ func calendar(l *locale, audience Audience, v *announce.View) []byte {
 }
 
 func event(l *locale, o *announce.Occurrence) ical.Event {
+	title, description, _, _ := o.In(l.Tag)
 	e := ical.Event{
-		UID: uid(o), Title: o.Title, Description: o.Description, Start: o.Start, End: o.End, Sequence: o.Sequence, Changed: o.ChangedAt,
+		UID: uid(o), Title: title, Description: description, Start: o.Start, End: o.End, Sequence: o.Sequence, Changed: o.ChangedAt,
 		Categories: []string{kinds[o.Kind]},
 	}
 	if o.State == announce.EndedEarly && o.EndedAt.After(o.Start) {
@@ -79,6 +80,12 @@ func event(l *locale, o *announce.Occurrence) ical.Event {
 		planned = "emergency"
 		e.Title = l.Text("eventEmergency", "title", e.Title)
 	}
+	if len(o.Systems) > 0 {
+		e.Description = paragraphs(l.Text("eventSystems", "systems", strings.Join(o.Systems, ", ")), e.Description)
+	}
+	if o.Advisory && o.Kind == announce.Window {
+		e.Description = paragraphs(l.Text("windowAdvises"), e.Description)
+	}
 	if planned != "" {
 		e.Categories = append(e.Categories, planned)
 	}
@@ -93,7 +100,7 @@ func event(l *locale, o *announce.Occurrence) ical.Event {
 	}
 	if !e.Cancelled && len(o.Frozen) > 0 {
 		w := writer{l: l, v: &announce.View{Zone: o.Zone}}
-		e.Description = paragraphs(strings.Join(w.notes(o), "\n"), e.Description)
+		e.Description = paragraphs(strings.Join(w.timeNotes(o), "\n"), e.Description)
 	}
 	return e
 }
@@ -171,11 +178,11 @@ func (n *news) entry(w writer) atom.Entry {
 	}
 	what := w.item(n.first)
 	e := atom.Entry{
-		ID: tag + kinds[n.first.Kind] + "/" + n.first.Name, Title: w.l.Text("feedWindow", "title", what.Title), Updated: n.updated,
-		Lines: texts(what.Who, n.first.Description),
+		ID: tag + kinds[n.first.Kind] + "/" + n.first.Name, Title: w.l.Text("feedWindow", "title", what.Title.Text), Updated: n.updated,
+		Lines: texts(what.Who, what.Description.Text),
 	}
 	for _, o := range n.times {
-		e.Lines = append(e.Lines, w.l.When(o, w.v.Zone))
+		e.Lines = append(e.Lines, w.when(o))
 	}
 	return e
 }
@@ -184,18 +191,18 @@ func (n *news) entry(w writer) atom.Entry {
 func (w writer) entry(o *announce.Occurrence) atom.Entry {
 	what := w.item(o)
 	if o.Kind == announce.Freeze {
-		what.Title = freezeTitle(w.l, o)
+		what.Title.Text = freezeTitle(w.l, o)
 	}
-	e := atom.Entry{ID: tag + uid(o), Title: what.Title, Updated: later(o.ChangedAt, o.WithdrawnAt)}
+	e := atom.Entry{ID: tag + uid(o), Title: what.Title.Text, Updated: later(o.ChangedAt, o.WithdrawnAt)}
 	switch {
 	case o.State.Withdrawn() || o.State == announce.EndedEarly || o.WhollyFrozen():
-		e.Title = what.Status + ": " + what.Title
+		e.Title = what.Status + ": " + what.Title.Text
 	case o.Kind == announce.Override:
 		e.Title = w.l.Text("emergencyOngoing")
 	case o.Emergency:
-		e.Title = w.l.Text("eventEmergency", "title", what.Title)
+		e.Title = w.l.Text("eventEmergency", "title", what.Title.Text)
 	}
-	description := what.Description
+	description := what.Description.Text
 	if o.Kind == announce.Override && o.Title != "" {
 		description = o.Title
 	}
@@ -205,10 +212,11 @@ func (w writer) entry(o *announce.Occurrence) atom.Entry {
 
 // freezeTitle says what is frozen, where no heading does.
 func freezeTitle(l *locale, o *announce.Occurrence) string {
+	title, _, _, _ := o.In(l.Tag)
 	if o.Advisory {
-		return l.Text("eventAdvice", "title", o.Title)
+		return l.Text("eventAdvice", "title", title)
 	}
-	return l.Text("eventFreeze", "title", o.Title)
+	return l.Text("eventFreeze", "title", title)
 }
 
 // tag begins the identifiers of feed and entries (RFC 4151).
@@ -227,7 +235,9 @@ type dataDocument struct {
 	Emergency bool   `json:"emergency"`
 	// Occurrences are dataOccurrence, written.
 	Occurrences []json.RawMessage `json:"occurrences"`
-	Truncated   bool              `json:"truncated,omitempty"`
+	// Excluded are times that windows do not have, and why.
+	Excluded  []dataExcluded `json:"excluded,omitempty"`
+	Truncated bool           `json:"truncated,omitempty"`
 }
 
 type dataOccurrence struct {
@@ -236,6 +246,10 @@ type dataOccurrence struct {
 	Name        string        `json:"name,omitempty"`
 	Title       string        `json:"title,omitempty"`
 	Description string        `json:"description,omitempty"`
+	// Titles and Descriptions are in other languages, by BCP 47 tag.
+	Titles       map[string]string `json:"titles,omitempty"`
+	Descriptions map[string]string `json:"descriptions,omitempty"`
+	Systems      []string          `json:"systems,omitempty"`
 	// Class is Planned or Emergency, of windows and work.
 	Class       string         `json:"class,omitempty"`
 	State       announce.State `json:"state"`
@@ -254,10 +268,22 @@ type dataOccurrence struct {
 	ChangedAt   string         `json:"changedAt,omitempty"`
 }
 
+// maxExcluded bounds what is listed of it.
+const maxExcluded = 100
+
+type dataExcluded struct {
+	Name     string `json:"name"`
+	Title    string `json:"title"`
+	Start    string `json:"start"`
+	End      string `json:"end"`
+	TimeZone string `json:"timeZone"`
+	Reason   string `json:"reason"`
+}
+
 type dataStretch struct {
 	Start  string `json:"start,omitempty"`
 	End    string `json:"end,omitempty"`
-	Reason string `json:"reason"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // data writes what an audience is shown as JSON.
@@ -275,6 +301,9 @@ func data(audience Audience, v *announce.View) []byte {
 		d.Occurrences = append(d.Occurrences, texts[o])
 	}
 	d.Truncated = left > 0
+	for _, o := range v.Excluded[:min(len(v.Excluded), maxExcluded)] {
+		d.Excluded = append(d.Excluded, dataExcluded{o.Name, o.Title, stamp(o.Start), stamp(o.End), o.Zone.String(), o.Reason})
+	}
 	body, _ := json.Marshal(d)
 	return append(body, '\n')
 }
@@ -284,7 +313,7 @@ const maxFrozen = 100
 
 func dataOf(o *announce.Occurrence, now time.Time) dataOccurrence {
 	e := dataOccurrence{
-		UID: uid(o), Kind: o.Kind, Title: o.Title, Description: o.Description, State: o.State,
+		UID: uid(o), Kind: o.Kind, Title: o.Title, Description: o.Description, Titles: o.Titles, Descriptions: o.Descriptions, Systems: o.Systems, State: o.State,
 		Start: stamp(o.Start), End: stamp(o.End), TimeZone: o.Zone.String(), Audiences: o.Audiences, ShortNotice: o.ShortNotice, Advisory: o.Advisory,
 		MovedTo: stamp(o.MovedTo), EndedAt: stamp(o.EndedAt), WithdrawnAt: stamp(o.WithdrawnAt), Sequence: o.Sequence, ChangedAt: stamp(o.ChangedAt),
 	}
