@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/override"
 )
 
@@ -26,7 +27,7 @@ type Work struct {
 }
 
 // WorkOf is the emergency work that the records of windows tell of: what is not known to have ended, each override once, however many
-// windows it passes.
+// windows it passes. What passes only windows that are not announced is none for the public.
 func WorkOf(windows []v1alpha1.MaintenanceWindow) []Work {
 	type key struct {
 		object string
@@ -36,6 +37,9 @@ func WorkOf(windows []v1alpha1.MaintenanceWindow) []Work {
 	place, everybody := map[key]int{}, map[key]bool{}
 	for i := range windows {
 		mw := &windows[i]
+		if !compile.Announced(mw.Spec.Announce) {
+			continue
+		}
 		for _, r := range mw.Status.Overrides {
 			if r.EndedAt != nil {
 				continue
@@ -50,7 +54,7 @@ func WorkOf(windows []v1alpha1.MaintenanceWindow) []Work {
 				at, place[k] = len(list), len(list)
 				list = append(list, Work{Since: r.From.Time, Until: r.Until.Time, Notice: r.Notice, Namespace: namespace})
 			}
-			everybody[k] = everybody[k] || len(mw.Spec.Audiences) == 0
+			everybody[k] = everybody[k] || len(mw.Spec.Audiences) == 0 || slices.Contains(mw.Spec.Audiences, Everybody)
 			if w := &list[at]; everybody[k] {
 				w.Audiences = nil
 			} else {

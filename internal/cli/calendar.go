@@ -35,14 +35,23 @@ type entry struct {
 	End       time.Time `json:"end"`
 	TimeZone  string    `json:"timeZone"`
 	Audiences []string  `json:"audiences,omitempty"`
-	// Frozen is a window's that freezes leave nothing of, PartlyFrozen one of which they take a part; Advisory a freeze that only warns.
-	Frozen       bool `json:"frozen,omitempty"`
-	PartlyFrozen bool `json:"partlyFrozen,omitempty"`
-	Advisory     bool `json:"advisory,omitempty"`
+	// Frozen is a window's that freezes leave nothing of, PartlyFrozen one of which they take a part, FrozenParts what they take; Advisory
+	// a freeze that only warns.
+	Frozen       bool         `json:"frozen,omitempty"`
+	PartlyFrozen bool         `json:"partlyFrozen,omitempty"`
+	FrozenParts  []frozenPart `json:"frozenParts,omitempty"`
+	Advisory     bool         `json:"advisory,omitempty"`
 	// Endless is what has no known start or end: then that of the interval stands there.
 	Endless     bool `json:"endless,omitempty"`
 	description string
 	listed      listed
+}
+
+// frozenPart is what a freeze takes of an occurrence.
+type frozenPart struct {
+	Start  time.Time `json:"start"`
+	End    time.Time `json:"end"`
+	Reason string    `json:"reason"`
 }
 
 func (e entry) name() string { return e.Window + e.Freeze }
@@ -142,6 +151,12 @@ func (o *calendar) execute(ctx context.Context) error {
 	var empty []*schedule.Schedule
 	named := false
 	together := found.compile().Set
+	made := map[string]time.Time{}
+	for _, s := range found.freezes {
+		if made[s.object.Name] = s.object.CreationTimestamp.Time; made[s.object.Name].IsZero() {
+			made[s.object.Name] = o.now()
+		}
+	}
 	for _, s := range found.windows {
 		named = named || slices.Contains(s.object.Spec.Audiences, o.audience)
 		window, problems := compile.Window(s.object)
@@ -151,7 +166,7 @@ func (o *calendar) execute(ctx context.Context) error {
 			if len(listed) == 0 {
 				empty = append(empty, window.Schedule)
 			}
-			entries = append(entries, ofWindow(s.object, listed, together.Blocking(s.object.Name))...)
+			entries = append(entries, ofWindow(s.object, listed, together.Blocking(s.object.Name), made, announce.Reach(o.now(), window.Schedule.Location()))...)
 			failed = o.reportRest(s.where, "MaintenanceWindow", s.object.Name, listed, all) || failed
 		}
 	}
@@ -241,17 +256,20 @@ func (o *calendar) reportRest(where, kind, name string, list []listed, all bool)
 	return true
 }
 
-func ofWindow(mw *v1alpha1.MaintenanceWindow, list []listed, freezes []gate.Freeze) []entry {
+func ofWindow(mw *v1alpha1.MaintenanceWindow, list []listed, freezes []gate.Freeze, made map[string]time.Time, reach time.Time) []entry {
 	var entries []entry
 	for _, occurrence := range list {
 		entries = append(entries, entry{
 			Window: mw.Name, Title: cmp.Or(mw.Spec.Title, mw.Name), Class: string(cmp.Or(mw.Spec.Class, v1alpha1.Planned)),
 			Start: occurrence.Start, End: occurrence.End, TimeZone: mw.Spec.TimeZone, Audiences: mw.Spec.Audiences,
-			Frozen: announce.WhollyFrozen(occurrence.Start, occurrence.End, freezes), description: mw.Spec.Description,
-			Endless: occurrence.endless(), listed: occurrence,
+			description: mw.Spec.Description, Endless: occurrence.endless(), listed: occurrence,
 		})
 		last := &entries[len(entries)-1]
-		last.PartlyFrozen = !last.Frozen && touched(occurrence, freezes)
+		parts, wholly := announce.FrozenParts(occurrence.Start, occurrence.End, freezes, made, reach)
+		last.Frozen, last.PartlyFrozen = wholly, !wholly && len(parts) > 0
+		for _, p := range parts {
+			last.FrozenParts = append(last.FrozenParts, within(p, occurrence))
+		}
 	}
 	return entries
 }
@@ -268,16 +286,16 @@ func ofFreeze(cf *v1alpha1.ChangeFreeze, list []listed) []entry {
 	return entries
 }
 
-// touched says whether any of these freezes takes a part of an occurrence.
-func touched(o listed, freezes []gate.Freeze) bool {
-	return slices.ContainsFunc(freezes, func(f gate.Freeze) bool {
-		if f.Schedule == nil {
-			return true
-		}
-		budget := schedule.Budget
-		list, _ := f.Schedule.Within(o.Start, o.End, &budget)
-		return len(list) > 0
-	})
+// within is the part of an occurrence that a freeze takes.
+func within(p announce.Stretch, o listed) frozenPart {
+	part := frozenPart{o.Start, o.End, p.Reason}
+	if p.Start.After(o.Start) {
+		part.Start = p.Start
+	}
+	if !p.End.IsZero() && p.End.Before(o.End) {
+		part.End = p.End
+	}
+	return part
 }
 
 // nothing says that nothing is in the interval, and what is nearest to it.

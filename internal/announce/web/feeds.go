@@ -83,8 +83,9 @@ func reminded(all []*announce.Occurrence) map[*announce.Occurrence]bool {
 func (w writer) event(o *announce.Occurrence) ical.Event {
 	l := w.l
 	w.v = &announce.View{Zone: o.Zone, Cluster: w.v.Cluster, Audience: w.v.Audience} // an event stands by itself
+	title, description, _, _ := o.In(l.Tag)
 	e := ical.Event{
-		UID: uid(o, w.v.Cluster), URL: w.page, Title: o.Title, Description: o.Description, Start: o.Start, End: o.End, Sequence: o.Sequence, Changed: o.ChangedAt,
+		UID: uid(o, w.v.Cluster), URL: w.page, Title: title, Description: description, Start: o.Start, End: o.End, Sequence: o.Sequence, Changed: o.ChangedAt,
 		Categories: []string{kinds[o.Kind]},
 	}
 	if o.State == announce.EndedEarly && o.EndedAt.After(o.Start) {
@@ -104,6 +105,12 @@ func (w writer) event(o *announce.Occurrence) ical.Event {
 		planned = "emergency"
 		e.Title = l.Text("eventEmergency", "title", e.Title)
 	}
+	if len(o.Systems) > 0 {
+		e.Description = paragraphs(l.Text("eventSystems", "systems", strings.Join(o.Systems, ", ")), e.Description)
+	}
+	if o.Advisory && o.Kind == announce.Window {
+		e.Description = paragraphs(l.Text("windowAdvises"), e.Description)
+	}
 	if planned != "" {
 		e.Categories = append(e.Categories, planned)
 	}
@@ -113,7 +120,7 @@ func (w writer) event(o *announce.Occurrence) ical.Event {
 		e.Title = l.Text("eventCancelled", "title", e.Title)
 		e.Description = paragraphs(w.status(o), e.Description)
 	case len(o.Frozen) > 0:
-		e.Description = paragraphs(strings.Join(w.notes(o), "\n"), e.Description)
+		e.Description = paragraphs(strings.Join(w.timeNotes(o), "\n"), e.Description)
 	}
 	if who := w.concerned(o); who != "" {
 		e.Title += " (" + who + ")"
@@ -224,8 +231,8 @@ func (n *news) entry(w writer) atom.Entry {
 	}
 	what := w.item(n.first)
 	e := atom.Entry{
-		ID: w.tag() + kinds[n.first.Kind] + "/" + n.first.Name, Title: what.Title, Updated: n.updated,
-		Lines: texts(what.Who, what.Description),
+		ID: w.tag() + kinds[n.first.Kind] + "/" + n.first.Name, Title: what.Title.Text, Updated: n.updated,
+		Lines: texts(what.Who, what.Description.Text),
 	}
 	if n.first.Kind == announce.Freeze {
 		e.Title = freezeTitle(w.l, n.first)
@@ -235,7 +242,7 @@ func (n *news) entry(w writer) atom.Entry {
 		e.Title = w.l.Text("eventCancelled", "title", e.Title)
 	}
 	for _, o := range n.times[:min(len(n.times), maxTimes)] {
-		time := w.l.When(o, w.v.Zone)
+		time := w.when(o)
 		if o.WhollyFrozen() {
 			time += ". " + w.status(o)
 		}
@@ -251,18 +258,18 @@ func (n *news) entry(w writer) atom.Entry {
 func (w writer) entry(o *announce.Occurrence) atom.Entry {
 	what := w.item(o)
 	if o.Kind == announce.Freeze {
-		what.Title = freezeTitle(w.l, o)
+		what.Title.Text = freezeTitle(w.l, o)
 	}
-	e := atom.Entry{ID: w.tag() + uid(o, ""), Title: what.Title, Updated: later(o.ChangedAt, o.WithdrawnAt)}
+	e := atom.Entry{ID: w.tag() + uid(o, ""), Title: what.Title.Text, Updated: later(o.ChangedAt, o.WithdrawnAt)}
 	switch {
 	case o.State.Withdrawn() || o.State == announce.EndedEarly:
-		e.Title = what.Status + ": " + what.Title
+		e.Title = what.Status + ": " + what.Title.Text
 	case o.Kind == announce.Override:
 		e.Title = w.l.Text("emergencyOngoing")
 	case o.Emergency:
-		e.Title = w.l.Text("eventEmergency", "title", what.Title)
+		e.Title = w.l.Text("eventEmergency", "title", what.Title.Text)
 	}
-	description := what.Description
+	description := what.Description.Text
 	if o.Kind == announce.Override && o.Title != "" {
 		description = o.Title
 	}
@@ -272,10 +279,11 @@ func (w writer) entry(o *announce.Occurrence) atom.Entry {
 
 // freezeTitle says what is frozen, where no heading does.
 func freezeTitle(l *locale, o *announce.Occurrence) string {
+	title, _, _, _ := o.In(l.Tag)
 	if o.Advisory {
-		return l.Text("eventAdvice", "title", o.Title)
+		return l.Text("eventAdvice", "title", title)
 	}
-	return l.Text("eventFreeze", "title", o.Title)
+	return l.Text("eventFreeze", "title", title)
 }
 
 // texts drops the empty ones.
@@ -298,7 +306,9 @@ type dataDocument struct {
 	Emergency bool   `json:"emergency"`
 	// Occurrences are dataOccurrence, written.
 	Occurrences []json.RawMessage `json:"occurrences"`
-	Truncated   bool              `json:"truncated,omitempty"`
+	// Excluded are times that windows do not have, and why.
+	Excluded  []dataExcluded `json:"excluded,omitempty"`
+	Truncated bool           `json:"truncated,omitempty"`
 }
 
 type dataOccurrence struct {
@@ -307,6 +317,10 @@ type dataOccurrence struct {
 	Name        string        `json:"name,omitempty"`
 	Title       string        `json:"title,omitempty"`
 	Description string        `json:"description,omitempty"`
+	// Titles and Descriptions are in other languages, by BCP 47 tag.
+	Titles       map[string]string `json:"titles,omitempty"`
+	Descriptions map[string]string `json:"descriptions,omitempty"`
+	Systems      []string          `json:"systems,omitempty"`
 	// Class is Planned or Emergency, of windows and work.
 	Class       string         `json:"class,omitempty"`
 	State       announce.State `json:"state"`
@@ -325,10 +339,22 @@ type dataOccurrence struct {
 	ChangedAt   string         `json:"changedAt,omitempty"`
 }
 
+// maxExcluded bounds what is listed of it.
+const maxExcluded = 100
+
+type dataExcluded struct {
+	Name     string `json:"name"`
+	Title    string `json:"title"`
+	Start    string `json:"start"`
+	End      string `json:"end"`
+	TimeZone string `json:"timeZone"`
+	Reason   string `json:"reason"`
+}
+
 type dataStretch struct {
 	Start  string `json:"start,omitempty"`
 	End    string `json:"end,omitempty"`
-	Reason string `json:"reason"`
+	Reason string `json:"reason,omitempty"`
 }
 
 const dataVersion = 1
@@ -351,6 +377,9 @@ func data(audience Audience, v *announce.View) []byte {
 		d.Occurrences = append(d.Occurrences, texts[o])
 	}
 	d.Truncated = left > 0
+	for _, o := range v.Excluded[:min(len(v.Excluded), maxExcluded)] {
+		d.Excluded = append(d.Excluded, dataExcluded{o.Name, o.Title, stamp(o.Start), stamp(o.End), o.Zone.String(), o.Reason})
+	}
 	body, _ := json.Marshal(d)
 	return append(body, '\n')
 }
@@ -360,7 +389,7 @@ const maxFrozen = 100
 
 func dataOf(o *announce.Occurrence, cluster string, now time.Time) dataOccurrence {
 	e := dataOccurrence{
-		UID: uid(o, cluster), Kind: o.Kind, Title: o.Title, Description: o.Description, State: o.State,
+		UID: uid(o, cluster), Kind: o.Kind, Title: o.Title, Description: o.Description, Titles: o.Titles, Descriptions: o.Descriptions, Systems: o.Systems, State: o.State,
 		Start: stamp(o.Start), End: stamp(o.End), TimeZone: o.Zone.String(), Audiences: o.Audiences, ShortNotice: o.ShortNotice, Advisory: o.Advisory,
 		MovedTo: stamp(o.MovedTo), EndedAt: stamp(o.EndedAt), WithdrawnAt: stamp(o.WithdrawnAt), Sequence: o.Sequence, ChangedAt: stamp(o.ChangedAt),
 	}

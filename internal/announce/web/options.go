@@ -18,6 +18,13 @@ type Options struct {
 	URL string
 	// TellErrors lets a reader know why there is no page: for one's own machine.
 	TellErrors bool
+	// AudienceLabel is the key of the label of a namespace that names its audience, such as kommun.
+	AudienceLabel string
+	// Language is the BCP 47 tag of the language in which windows and freezes are written, and of the page for a reader who states none
+	// that is there.
+	Language string
+	// Organisation is whose page it is, Link is to its own page, and Contact says in a line whom to ask; each may be empty.
+	Organisation, Link, Contact string
 }
 
 // Bind makes the options flags, with the same names wherever the page is served.
@@ -31,6 +38,31 @@ func (o *Options) Bind(flags *flag.FlagSet) {
 		o.Audiences = audiences
 		return err
 	})
+	flags.StringVar(&o.AudienceLabel, "page-audience-label", "", "key of the label of a namespace that names its audience, such as kommun: what governs or is done in the namespace concerns that audience")
+	flags.StringVar(&o.Organisation, "page-organisation", "", "whose page it is, such as IT-Centrum")
+	flags.StringVar(&o.Contact, "page-contact", "", `whom to ask, such as "IT-Centrum, 0174-123 45"; addresses of mail and of the web become links`)
+	flags.Func("page-language", "language in which windows and freezes are written, and of the page for a reader whose browser names none that is there, such as sv", func(tag string) error {
+		if localeOf(tag) == nil {
+			return fmt.Errorf("the page has no %q: want one of %s", tag, strings.Join(tags(), ", "))
+		}
+		o.Language = tag
+		return nil
+	})
+	flags.Func("page-link", "where the name of the organisation leads, such as https://intranet.example.se", func(link string) error {
+		if u, err := url.Parse(link); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			return fmt.Errorf("%q: want a whole address, such as https://intranet.example.se", link)
+		}
+		o.Link = link
+		return nil
+	})
+}
+
+// tags are the languages that there are.
+func tags() (list []string) {
+	for _, l := range locales {
+		list = append(list, l.Tag)
+	}
+	return list
 }
 
 // parseURL reads an absolute address, and ends it with a slash.

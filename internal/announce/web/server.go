@@ -61,9 +61,9 @@ func (s *Server) Changed() { s.version.Add(1) }
 // snapshot is everything as drawn at one instant; the documents are rendered when they are first asked for.
 type snapshot struct {
 	version   uint64
+	options   *Options
 	board     *announce.Board
 	audiences []Audience
-	url       string   // as in Options
 	documents sync.Map // address -> func() *document
 }
 
@@ -80,9 +80,20 @@ type document struct {
 	etag        string // without quotes
 }
 
+// fresh is how long a page is shown that nothing has changed: it says when it was drawn.
+const fresh = 5 * time.Minute
+
+// ends is when the snapshot is drawn anew though no object has changed.
+func (s *snapshot) ends() time.Time {
+	if end := s.board.Now.Add(fresh); end.Before(s.board.Until) {
+		return end
+	}
+	return s.board.Until
+}
+
 // holds tells whether the snapshot is still true.
 func (s *snapshot) holds(now time.Time, version uint64) bool {
-	if s == nil || now.Before(s.board.Now) || !now.Before(s.board.Until) {
+	if s == nil || now.Before(s.board.Now) || !now.Before(s.ends()) {
 		return false
 	}
 	return s.version == version || now.Sub(s.board.Now) < settle
@@ -104,7 +115,8 @@ func (s *Server) snapshot(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := &snapshot{version: version, board: announce.Draw(input, now), url: s.options.URL}
+	input.AudienceLabel = s.options.AudienceLabel
+	next := &snapshot{version: version, options: &s.options, board: announce.Draw(input, now)}
 	next.audiences = slices.Clone(s.options.Audiences)
 	for _, name := range next.board.Audiences {
 		if !slices.ContainsFunc(s.options.Audiences, func(a Audience) bool { return a.Name == name }) {
@@ -182,7 +194,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "503 "+why, http.StatusServiceUnavailable)
 		return
 	}
-	where, redirect, found := route(r)
+	where, redirect, found := route(r, s.options.Language)
 	switch {
 	case found && redirect != "":
 		if _, known := snapshot.audience(where.audience); known {
@@ -202,6 +214,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header["Cache-Control"] = revalidate
 	header["Access-Control-Allow-Origin"] = anyOrigin
+	if where.file == "" { // a page left open shows what has changed, at the edge itself
+		header.Set("Refresh", strconv.Itoa(max(int(snapshot.ends().Sub(s.now()).Seconds())+1, 1)))
+	}
 	s.document(snapshot, where).send(w, r)
 }
 
@@ -226,8 +241,8 @@ const (
 )
 
 // route reads /[language/][audience/][file]. A page without its last slash is redirected there.
-func route(r *http.Request) (where address, redirect string, found bool) {
-	l := preferred(r.Header.Get("Accept-Language"))
+func route(r *http.Request, fallback string) (where address, redirect string, found bool) {
+	l := preferred(r.Header.Get("Accept-Language"), fallback)
 	rest := strings.TrimPrefix(r.URL.Path, "/")
 	if first, after, slash := strings.Cut(rest, "/"); localeOf(first) != nil {
 		l, rest = localeOf(first), after
