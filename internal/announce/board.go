@@ -56,6 +56,8 @@ type Board struct {
 	Now, Until time.Time
 	// Zone is that of most windows; UTC where there are none.
 	Zone *time.Location
+	// Cluster tells the cluster from every other; may be empty.
+	Cluster string
 	// Audiences are those that any object names, in order.
 	Audiences []string
 
@@ -82,7 +84,7 @@ type Board struct {
 // Draw draws the board at now.
 func Draw(in Input, now time.Time) *Board {
 	b := &Board{
-		Now: now, Zone: zoneOfMost(in), frozen: map[string][]schedule.Occurrence{}, made: map[string]time.Time{}, hidden: map[string]bool{},
+		Now: now, Zone: zoneOfMost(in), Cluster: in.Cluster, frozen: map[string][]schedule.Occurrence{}, made: map[string]time.Time{}, hidden: map[string]bool{},
 		concern: newConcern(in.AudienceLabel, in.Namespaces),
 	}
 	b.each = min(max(maxTotal/max(len(in.Windows)+len(in.Freezes), 1), minEach), maxEach)

@@ -27,7 +27,9 @@ const (
 type View struct {
 	// Audience is empty on the page for all.
 	Audience string
-	// Now is when it was drawn, Until the next edge.
+	// Cluster is that of the board.
+	Cluster string
+	// Now and Until are those of the board.
 	Now, Until time.Time
 	// Zone is that of most windows; OneZone says that everything on the page is in it.
 	Zone    *time.Location
@@ -84,7 +86,7 @@ func (b *Board) common(s *Subject) bool {
 
 // For is what an audience is shown; the empty audience is everybody.
 func (b *Board) For(audience string) *View {
-	v := &View{Audience: audience, Now: b.Now, Until: b.Until, Zone: b.Zone, OneZone: true, First: b.month(0)}
+	v := &View{Audience: audience, Cluster: b.Cluster, Now: b.Now, Until: b.Until, Zone: b.Zone, OneZone: true, First: b.month(0)}
 	horizon, end := b.Now.Add(-Behind), b.month(Months)
 	inYear := func(o *Occurrence) bool {
 		return (o.End.IsZero() || o.End.After(v.First)) && o.Start.Before(end)

@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/announce/ical"
+	"fonster.dev/fonster/internal/announce/read"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/schedule"
@@ -62,6 +64,8 @@ type calendar struct {
 	from, to string
 	audience string
 	output   string
+	// cluster tells the cluster from others, as far as the events' UIDs need it; empty of files.
+	cluster string
 }
 
 func newCalendar(r *root) *cobra.Command {
@@ -204,7 +208,13 @@ func (o *calendar) execute(ctx context.Context) error {
 // read reads the files or the cluster. What a file has wrong is reported, and the rest is still shown.
 func (o *calendar) read(ctx context.Context) (found objects, failed bool, err error) {
 	if o.all {
-		found, _, err = o.root.read(ctx)
+		var c client.Client
+		if found, c, err = o.root.read(ctx); err == nil && o.output == "ics" {
+			var unknown error
+			if o.cluster, unknown = read.Cluster(ctx, c); unknown != nil {
+				fmt.Fprintf(o.Err, "warning: the events' UIDs are not those of the page: %v\n", forbidden(unknown, "Namespace kube-system", "a ClusterRoleBinding to fonster-viewer"))
+			}
+		}
 		return found, false, err
 	}
 	found, err = readFiles(o.files, o.In)
@@ -356,12 +366,12 @@ func (o *calendar) write(entries []entry) error {
 		}
 		return writeJSON(o.Out, entries)
 	case "ics":
-		return ical.Write(o.Out, ical.Calendar{Name: "Maintenance windows", Events: events(entries, o.now())})
+		return ical.Write(o.Out, ical.Calendar{Name: "Maintenance windows", Events: events(entries, o.cluster, o.now())})
 	}
 	return writeText(o.Out, entries)
 }
 
-func events(entries []entry, now time.Time) []ical.Event {
+func events(entries []entry, cluster string, now time.Time) []ical.Event {
 	var events []ical.Event
 	for _, e := range entries {
 		if e.Endless {
@@ -372,7 +382,7 @@ func events(entries []entry, now time.Time) []ical.Event {
 			kind, categories = ical.Freeze, []string{ical.Freeze}
 		}
 		events = append(events, ical.Event{
-			UID: ical.UID(kind, e.name(), e.Start), Title: e.Title, Description: e.description, Start: e.Start, End: e.End,
+			UID: ical.UID(kind, cluster, e.name(), e.Start), Title: e.Title, Description: e.description, Start: e.Start, End: e.End,
 			Categories: categories, Changed: now, Cancelled: e.Frozen,
 		})
 	}

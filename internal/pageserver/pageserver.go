@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -50,7 +49,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", options.Address)
+	listener, err := web.Listen(options.Address)
 	if err != nil {
 		return fmt.Errorf("the page: %w", err)
 	}

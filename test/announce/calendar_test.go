@@ -249,7 +249,7 @@ func (c *cluster) compare(when string) {
 		if e.Freeze != "" {
 			kind = ical.Freeze
 		}
-		if uid := ical.UID(kind, e.Window+e.Freeze, e.Start); e.Freeze != "stop" { // which has no end
+		if uid := ical.UID(kind, "", e.Window+e.Freeze, e.Start); e.Freeze != "stop" { // which has no end
 			want = append(want, line(uid, e.Start, e.End, e.Frozen))
 		}
 	}

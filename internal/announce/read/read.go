@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -57,8 +58,17 @@ func records(ctx context.Context, reader client.Reader, in *announce.Input) erro
 	return nil
 }
 
-// namespaces reads the labels of namespaces, and what tells the cluster from others: the UID of kube-system, which is there before
-// anything else and as long as the cluster, is like no other in the world, and is nobody's to write.
+// Cluster reads what tells a cluster from every other: the UID of the Namespace kube-system. It is there before anything else and as long
+// as the cluster, since the API server lets nobody delete that Namespace; it is like no other in the world; and nobody need keep it, so
+// that whoever only reads has it too.
+func Cluster(ctx context.Context, reader client.Reader) (string, error) {
+	ns := &metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := reader.Get(ctx, types.NamespacedName{Name: metav1.NamespaceSystem}, ns)
+	return string(ns.UID), err
+}
+
+// namespaces reads the labels of namespaces, and Cluster.
 func namespaces(ctx context.Context, reader client.Reader, in *announce.Input) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))

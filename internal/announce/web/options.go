@@ -20,10 +20,17 @@ type Options struct {
 	Language string
 	// Organisation is whose page it is, Link is to its own page, and Contact says in a line whom to ask; each may be empty.
 	Organisation, Link, Contact string
+	// URL is where people reach the page, with a slash at its end: links in calendars and feeds begin with it. Empty where that is not
+	// known: then links are relative.
+	URL string
 }
 
 // Bind makes the options flags, with the same names wherever the page is served.
 func (o *Options) Bind(flags *flag.FlagSet) {
+	flags.Func("page-url", "where people reach the page, such as https://servicefonster.example.se/: calendars and feeds link to it", func(address string) (err error) {
+		o.URL, err = parseURL(address)
+		return err
+	})
 	flags.Func("page-audiences", "audiences that always have a page, with their names for people, such as osthammar=Östhammar,heby=Heby", func(list string) error {
 		audiences, err := parseAudiences(list)
 		o.Audiences = audiences
@@ -40,8 +47,9 @@ func (o *Options) Bind(flags *flag.FlagSet) {
 		return nil
 	})
 	flags.Func("page-link", "where the name of the organisation leads, such as https://intranet.example.se", func(link string) error {
-		if u, err := url.Parse(link); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			return fmt.Errorf("%q: want a whole address, such as https://intranet.example.se", link)
+		u, err := url.Parse(link)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			return fmt.Errorf("%q is no address: want one such as https://intranet.example.se", link)
 		}
 		o.Link = link
 		return nil
@@ -54,6 +62,15 @@ func tags() (list []string) {
 		list = append(list, l.Tag)
 	}
 	return list
+}
+
+// parseURL reads an absolute address, and ends it with a slash.
+func parseURL(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("%q is no address of a page: want one such as https://servicefonster.example.se/", address)
+	}
+	return strings.TrimSuffix(address, "/") + "/", nil
 }
 
 var audienceName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)

@@ -52,10 +52,12 @@ type pageData struct {
 	Contact      []part
 	Root         string // from the page to /, relative
 	Home         string // from the page to its language's /, relative
-	Style        string
-	Icon         string
-	Languages    []link
-	Audiences    []link
+	// Files is where calendar and feed are, in the page's language: who subscribes asks without naming one.
+	Files     string
+	Style     string
+	Icon      string
+	Languages []link
+	Audiences []link
 	// Panels say what holds now, Updated since when.
 	Panels  []panel
 	Updated string
@@ -118,7 +120,8 @@ type card struct {
 }
 
 func (s *snapshot) page(l *locale, audience Audience, v *announce.View, prefixed bool) []byte {
-	w := writer{l: l, v: v, titles: s.titles(), year: v.Now.In(v.Zone).Year(), language: s.options.Language}
+	w := s.writer(l, audience, v)
+	w.year = v.Now.In(v.Zone).Year()
 	d := pageData{
 		L: l, Title: title(l, audience), Organisation: s.options.Organisation, Link: s.options.Link, Contact: parts(s.options.Contact),
 		Home: "./", Style: style, Icon: image, Panels: w.panels(), Updated: w.updated(),
@@ -142,13 +145,14 @@ func (s *snapshot) page(l *locale, audience Audience, v *announce.View, prefixed
 	if slices.ContainsFunc(v.Freezes, func(o *announce.Occurrence) bool { return !o.Advisory }) {
 		d.FreezesText = l.Text("freezesText")
 	}
-	here := ""
-	if audience.Name != "" {
-		d.Home, here = "../", audience.Name+"/"
+	here := folder(audience)
+	if here != "" {
+		d.Home = "../"
 	}
 	if d.Root = d.Home; prefixed {
 		d.Root = strings.TrimPrefix("../"+d.Home, "./")
 	}
+	d.Files = d.Root + l.Tag + "/" + here
 	for _, other := range locales {
 		d.Languages = append(d.Languages, link{Title: other.Name, Lang: other.Tag, Href: d.Root + other.Tag + "/" + here, Current: other == l})
 	}
@@ -188,16 +192,39 @@ type writer struct {
 	l      *locale
 	v      *announce.View
 	titles map[string]string
-	// year is not said; 0: every year is.
+	// year is not said, on a page; 0: every year is.
 	year int
 	// language is that of the objects' texts; empty: not known.
 	language string
+	// page is the address of the page; empty where it is not known.
+	page string
+}
+
+// writer writes what an audience is shown in one language.
+func (s *snapshot) writer(l *locale, audience Audience, v *announce.View) writer {
+	w := writer{l: l, v: v, titles: s.titles(), language: s.options.Language}
+	if s.options.URL != "" {
+		w.page = s.options.URL + l.Tag + "/" + folder(audience)
+	}
+	return w
+}
+
+// folder is the place of an audience's documents below its language; that of everybody's is none.
+func folder(audience Audience) string {
+	if audience.Name == "" {
+		return ""
+	}
+	return audience.Name + "/"
 }
 
 func (w *writer) when(o *announce.Occurrence) string { return w.span(o.Start, o.End) }
 
 func (w *writer) span(start, end time.Time) string {
-	return unbroken(w.l.Span(start, end, w.v.Zone, w.year))
+	told := w.l.Span(start, end, w.v.Zone, w.year)
+	if w.year == 0 {
+		return told
+	}
+	return unbroken(told)
 }
 
 // unbroken keeps times such as 18.00–21.00 on one line.

@@ -287,9 +287,9 @@ func (s *snapshot) render(where address) (contentType string, body []byte) {
 	v := s.board.For(audience.Name)
 	switch where.file {
 	case calendarFile:
-		return "text/calendar; charset=utf-8", calendar(l, audience, v)
+		return "text/calendar; charset=utf-8", s.writer(l, audience, v).calendar(audience)
 	case feedFile:
-		return "application/atom+xml; charset=utf-8", feed(l, audience, v)
+		return "application/atom+xml; charset=utf-8", s.writer(l, audience, v).feed(audience)
 	case dataFile:
 		return "application/json; charset=utf-8", data(audience, v)
 	}
