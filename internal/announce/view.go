@@ -29,7 +29,7 @@ type View struct {
 	Audience string
 	// Cluster is that of the board.
 	Cluster string
-	// Now is when it was drawn, Until the next edge.
+	// Now and Until are those of the board.
 	Now, Until time.Time
 	// Zone is that of most windows; OneZone says that everything on the page is in it.
 	Zone    *time.Location

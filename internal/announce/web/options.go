@@ -13,11 +13,6 @@ import (
 type Options struct {
 	// Audiences have a page whatever the objects say, and a name for people.
 	Audiences []Audience
-	// URL is where people reach the page, with a slash at its end: links in calendars and feeds begin with it. Empty where that is not
-	// known: then links are relative.
-	URL string
-	// TellErrors lets a reader know why there is no page: for one's own machine.
-	TellErrors bool
 	// AudienceLabel is the key of the label of a namespace that names its audience, such as kommun.
 	AudienceLabel string
 	// Language is the BCP 47 tag of the language in which windows and freezes are written, and of the page for a reader who states none
@@ -25,6 +20,11 @@ type Options struct {
 	Language string
 	// Organisation is whose page it is, Link is to its own page, and Contact says in a line whom to ask; each may be empty.
 	Organisation, Link, Contact string
+	// URL is where people reach the page, with a slash at its end: links in calendars and feeds begin with it. Empty where that is not
+	// known: then links are relative.
+	URL string
+	// TellErrors lets a reader know why there is no page: for one's own machine.
+	TellErrors bool
 }
 
 // Bind makes the options flags, with the same names wherever the page is served.
@@ -49,8 +49,9 @@ func (o *Options) Bind(flags *flag.FlagSet) {
 		return nil
 	})
 	flags.Func("page-link", "where the name of the organisation leads, such as https://intranet.example.se", func(link string) error {
-		if u, err := url.Parse(link); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			return fmt.Errorf("%q: want a whole address, such as https://intranet.example.se", link)
+		u, err := url.Parse(link)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			return fmt.Errorf("%q is no address: want one such as https://intranet.example.se", link)
 		}
 		o.Link = link
 		return nil

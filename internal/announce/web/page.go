@@ -192,7 +192,7 @@ type writer struct {
 	l      *locale
 	v      *announce.View
 	titles map[string]string
-	// year is not said; 0: every year is.
+	// year is not said, on a page; 0: every year is.
 	year int
 	// language is that of the objects' texts; empty: not known.
 	language string
@@ -220,7 +220,11 @@ func folder(audience Audience) string {
 func (w *writer) when(o *announce.Occurrence) string { return w.span(o.Start, o.End) }
 
 func (w *writer) span(start, end time.Time) string {
-	return unbroken(w.l.Span(start, end, w.v.Zone, w.year))
+	told := w.l.Span(start, end, w.v.Zone, w.year)
+	if w.year == 0 {
+		return told
+	}
+	return unbroken(told)
 }
 
 // unbroken keeps times such as 18.00–21.00 on one line.
