@@ -9,8 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -194,30 +192,7 @@ func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string
 	if err := reader.List(ctx, &freezes, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, over, err
 	}
-	governing, problems := compile.Shut(window)
-	var identities []string
-	for i := range freezes.Items {
-		f := &freezes.Items[i]
-		if freeze, wrong := compile.Always(f); problems.HasTarget() && wrong.HasTarget() && governing.BlockedBy(freeze) {
-			identities = append(identities, fmt.Sprintf("%s/%d", f.UID, f.Generation))
-			if len(f.Spec.Schedules) == 0 {
-				over.Stops = append(over.Stops, stopOf(f))
-			}
-		}
-	}
-	slices.Sort(identities)
-	slices.SortFunc(over.Stops, func(a, b history.Stop) int { return strings.Compare(a.Freeze, b.Freeze) })
-	over.Freezes = strings.Join(identities, ",")
-	return window, over, nil
-}
-
-// stopOf is a freeze without a schedule as people are told of it.
-func stopOf(cf *v1alpha1.ChangeFreeze) history.Stop {
-	stop := history.Stop{Freeze: cf.Name, Since: cf.CreationTimestamp.UTC()}
-	if compile.Announced(cf.Spec.Announce) {
-		stop.Reason = cf.Spec.Reason
-	}
-	return stop
+	return window, history.OverOf(window, freezes.Items), nil
 }
 
 func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, k kind, name string, next *history.Record) error {

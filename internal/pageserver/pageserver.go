@@ -55,9 +55,12 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	}
 	source := &compile.Source{Reader: mgr.GetClient()}
 	pages := web.New(func(ctx context.Context) (announce.Input, error) {
-		return read.Input(ctx, mgr.GetClient(), func([]v1alpha1.MaintenanceWindow, []v1alpha1.ChangeFreeze) (*compile.Compiled, error) {
-			return source.Compiled(ctx)
-		})
+		in, err := read.Everything(ctx, mgr.GetClient())
+		if err != nil {
+			return in, err
+		}
+		in.Compiled, err = source.Compiled(ctx)
+		return in, err
 	}, options.Now, options.Page)
 	if err := listen(ctx, mgr.GetCache(), source, pages.Changed); err != nil {
 		return err

@@ -3,6 +3,7 @@ package read
 
 import (
 	"context"
+	"errors"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,36 +12,32 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/announce"
-	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/history"
 	"fonster.dev/fonster/internal/policy"
 )
 
-// Input reads everything that the announcements are drawn from. Objects are not copied: they are not to be changed.
-func Input(ctx context.Context, reader client.Reader, compiled func(windows []v1alpha1.MaintenanceWindow, freezes []v1alpha1.ChangeFreeze) (*compile.Compiled, error)) (announce.Input, error) {
-	var in announce.Input
+// Everything reads everything that the announcements are drawn from, but what it is compiled to. Objects are not copied: they are not to
+// be changed.
+func Everything(ctx context.Context, reader client.Reader) (in announce.Input, err error) {
+	return in, errors.Join(Objects(ctx, reader, &in), Records(ctx, reader, &in), Namespaces(ctx, reader, &in))
+}
+
+// Objects reads the windows, with the emergency work that they tell of, and the freezes.
+func Objects(ctx context.Context, reader client.Reader, in *announce.Input) error {
 	var windows v1alpha1.MaintenanceWindowList
 	if err := reader.List(ctx, &windows, client.UnsafeDisableDeepCopy); err != nil {
-		return in, err
+		return err
 	}
 	var freezes v1alpha1.ChangeFreezeList
 	if err := reader.List(ctx, &freezes, client.UnsafeDisableDeepCopy); err != nil {
-		return in, err
+		return err
 	}
-	if err := records(ctx, reader, &in); err != nil {
-		return in, err
-	}
-	if err := namespaces(ctx, reader, &in); err != nil {
-		return in, err
-	}
-	var err error
 	in.Windows, in.Freezes, in.Work = windows.Items, freezes.Items, announce.WorkOf(windows.Items)
-	in.Compiled, err = compiled(in.Windows, in.Freezes)
-	return in, err
+	return nil
 }
 
-// records reads what was announced before, which the operator keeps.
-func records(ctx context.Context, reader client.Reader, in *announce.Input) error {
+// Records reads what was announced before, which the operator keeps.
+func Records(ctx context.Context, reader client.Reader, in *announce.Input) error {
 	var stored corev1.ConfigMapList
 	if err := reader.List(ctx, &stored, client.InNamespace(policy.OperatorNamespace), client.MatchingLabels{v1alpha1.AnnouncedLabel: "true"}, client.UnsafeDisableDeepCopy); err != nil {
 		return err
@@ -58,18 +55,8 @@ func records(ctx context.Context, reader client.Reader, in *announce.Input) erro
 	return nil
 }
 
-// Cluster reads what tells a cluster from every other: the UID of the Namespace kube-system. It is there before anything else and as long
-// as the cluster, since the API server lets nobody delete that Namespace; it is like no other in the world; and nobody need keep it, so
-// that whoever only reads has it too.
-func Cluster(ctx context.Context, reader client.Reader) (string, error) {
-	ns := &metav1.PartialObjectMetadata{}
-	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	err := reader.Get(ctx, types.NamespacedName{Name: metav1.NamespaceSystem}, ns)
-	return string(ns.UID), err
-}
-
-// namespaces reads the labels of namespaces, and Cluster.
-func namespaces(ctx context.Context, reader client.Reader, in *announce.Input) error {
+// Namespaces reads the labels of namespaces, and Cluster.
+func Namespaces(ctx context.Context, reader client.Reader, in *announce.Input) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
 	if err := reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
@@ -84,4 +71,14 @@ func namespaces(ctx context.Context, reader client.Reader, in *announce.Input) e
 		}
 	}
 	return nil
+}
+
+// Cluster reads what tells a cluster from every other: the UID of the Namespace kube-system. It is there before anything else and as long
+// as the cluster, since the API server lets nobody delete that Namespace; it is like no other in the world; and nobody need keep it, so
+// that whoever only reads has it too.
+func Cluster(ctx context.Context, reader client.Reader) (string, error) {
+	ns := &metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := reader.Get(ctx, types.NamespacedName{Name: metav1.NamespaceSystem}, ns)
+	return string(ns.UID), err
 }

@@ -23,6 +23,8 @@ type Options struct {
 	// URL is where people reach the page, with a slash at its end: links in calendars and feeds begin with it. Empty where that is not
 	// known: then links are relative.
 	URL string
+	// TellErrors lets a reader know why there is no page: for one's own machine.
+	TellErrors bool
 }
 
 // Bind makes the options flags, with the same names wherever the page is served.

@@ -150,7 +150,7 @@ func (s *snapshot) page(l *locale, audience Audience, v *announce.View, prefixed
 		d.Home = "../"
 	}
 	if d.Root = d.Home; prefixed {
-		d.Root = strings.TrimPrefix("../"+d.Home, "./")
+		d.Root = "../" + strings.TrimPrefix(d.Home, "./")
 	}
 	d.Files = d.Root + l.Tag + "/" + here
 	for _, other := range locales {

@@ -187,7 +187,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	snapshot, err := s.snapshot(ctx)
 	if err != nil {
 		header.Set("Retry-After", "2")
-		http.Error(w, "503 the cluster has not been read yet", http.StatusServiceUnavailable)
+		why := "the cluster has not been read yet"
+		if s.options.TellErrors {
+			why = err.Error()
+		}
+		http.Error(w, "503 "+why, http.StatusServiceUnavailable)
 		return
 	}
 	where, redirect, found := route(r, s.options.Language)
