@@ -54,6 +54,7 @@ func region(t *testing.T) *cluster {
 	}, func() time.Time { return c.now }, web.Options{Audiences: audiences, URL: address})
 	c.changed()
 	c.now = c.now.Add(time.Hour) // what was announced is known
+	c.windows[2] = *c.windows[2].DeepCopy() // the record has the old one
 	c.windows[2].Spec.Schedules[0].Dates[0] = "2026-05-20"
 	c.windows[2].Generation++
 	c.windows[4].Spec.Schedules = append(c.windows[4].Spec.Schedules, v1alpha1.Schedule{Dates: []string{"2026-03-06"}, StartTime: new("18:00"), EndTime: new("21:00")})
