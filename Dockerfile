@@ -6,9 +6,9 @@ COPY api api
 COPY cmd cmd
 COPY controllers controllers
 COPY internal internal
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /fonster ./cmd/fonster
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/ ./cmd/fonster ./cmd/fonster-page
 
 FROM gcr.io/distroless/static:nonroot
-COPY --from=build /fonster /fonster
+COPY --from=build /out/ /
 USER 65532:65532
 ENTRYPOINT ["/fonster"]

@@ -27,9 +27,8 @@ demo: build control-plane ## Everything from nothing: a cluster, the operator, a
 ##@ Development
 
 .PHONY: build
-build: go ## Build the operator and the kubectl plugin into bin/.
-	@go build -o bin/fonster ./cmd/fonster
-	@go build -o bin/kubectl-window ./cmd/kubectl-window
+build: go ## Build the operator, the page and the kubectl plugin into bin/.
+	@go build -o bin/ ./cmd/...
 
 .PHONY: test
 test: go chromium prometheus control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane and in a browser included.
@@ -107,10 +106,8 @@ cluster-down: ## Stop the local cluster.
 	@hack/controlplane/cluster.sh down $(CLUSTER)
 
 .PHONY: run
-run: build kubectl ## Run the operator in the foreground, as its own ServiceAccount.
-	@hack/operator-kubeconfig.sh $(LOCAL)/operator.kubeconfig
-	@KUBECONFIG=$(LOCAL)/operator.kubeconfig bin/fonster --metrics-bind-address=127.0.0.1:8443 --health-probe-bind-address=127.0.0.1:8081 \
-		--page-bind-address=127.0.0.1:8090 $(ARGS)
+run: build kubectl ## Run the operator in the foreground, and the page beside it, each as its own ServiceAccount.
+	@hack/run.sh $(ARGS)
 
 ##@ Deployment
 
@@ -135,15 +132,16 @@ uninstall: undeploy ## Remove everything from the cluster: bindings and policies
 	@kubectl delete --ignore-not-found -k config/rbac
 
 .PHONY: deploy
-deploy: install ## Run the operator in the cluster, from image IMG.
-	@kubectl kustomize config/manager | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side --force-conflicts -f -
+deploy: install ## Run the operator and the page in the cluster, from image IMG.
+	@for part in manager page; do \
+		kubectl kustomize config/$$part | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side --force-conflicts -f -; done
 
 .PHONY: undeploy
-undeploy: kubectl ## Stop the operator in the cluster; nothing is held any more, what refuses stays. Refused while rollouts are held.
+undeploy: kubectl ## Stop the operator and the page in the cluster; nothing is held any more, what refuses stays. Refused while rollouts are held.
 	@hack/undeploy.sh
 
 .PHONY: docker-build
-docker-build: ## Build the operator's image IMG.
+docker-build: ## Build the image IMG, of operator and page.
 	docker build -t $(IMG) .
 
 ##@ Tools

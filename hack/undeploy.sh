@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stops the operator in the cluster of KUBECONFIG, so that nothing is left that only the operator would let go: refuses while rollouts
+# Stops the operator and the page in the cluster of KUBECONFIG, so that nothing is left that only the operator would let go: refuses while rollouts
 # are held, waits for those let go, stops the operator, takes away what holds, and then removes it. Where something has been held in
 # between, the operator runs again.
 set -euo pipefail
@@ -61,4 +61,4 @@ sleep 2 # the API server rereads bindings each second
 held=$(marked)
 [[ -z $held ]] || refuse "$held"
 trap - EXIT
-kubectl delete --ignore-not-found -k "$root/config/manager"
+for part in manager page; do kubectl delete --ignore-not-found -k "$root/config/$part"; done

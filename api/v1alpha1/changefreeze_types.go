@@ -2,6 +2,12 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+// Reason is a reason in one language.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=256
+// +kubebuilder:validation:XValidation:rule="!self.matches('[^\\\\P{Cc}\\\\n\\\\r\\\\t]')",message="must not contain control characters, but for line breaks and tabs"
+type Reason string
+
 // ChangeFreezeSpec says when which workloads may not be disrupted, whatever windows are open.
 type ChangeFreezeSpec struct {
 	// reason tells the people who are refused why.
@@ -10,6 +16,12 @@ type ChangeFreezeSpec struct {
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[^\\\\P{Cc}\\\\n\\\\r\\\\t]')",message="must not contain control characters, but for line breaks and tabs"
 	Reason string `json:"reason"`
+
+	// reasons are the reason in other languages, by BCP 47 tag, such as en: Christmas.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=8
+	// +kubebuilder:validation:XValidation:rule="self.all(tag, tag.matches('^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$'))",message="each key is the tag of a language, such as en"
+	Reasons map[string]Reason `json:"reasons,omitempty"`
 
 	// timeZone is the IANA name of the zone in which every time here is read, such as Europe/Stockholm. Local is not allowed,
 	// nor is an offset such as +01:00.
@@ -57,12 +69,19 @@ type ChangeFreezeSpec struct {
 	// +optional
 	Overrides *OverridePolicy `json:"overrides,omitempty"`
 
-	// audiences lists whose page and calendar show the freeze, such as osthammar. Empty: everybody's.
+	// announce says whether the freeze is on the page and in the calendars, true by default. Where it is false nothing is told of it, and
+	// what was told before is taken back without a trace; it is enforced all the same.
+	// +optional
+	Announce *bool `json:"announce,omitempty"`
+
+	// audiences lists whose page and calendar show the freeze, such as osthammar; "*" stands for everybody's. Empty: those of the
+	// namespaces that it governs, where the page's flag --page-audience-label says which label of a namespace names its audience, and
+	// everybody's where it governs every namespace, or without that flag.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=63
-	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')",message="an audience has small letters a-z, digits and - only, such as osthammar; the name that people read is set by the operator's flag --page-audiences"
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^([*]|[a-z0-9]([a-z0-9-]*[a-z0-9])?)$')",message="an audience has small letters a-z, digits and - only, such as osthammar, or is * for everybody; the name that people read is set by the page's flag --page-audiences"
 	Audiences []string `json:"audiences,omitempty"`
 }
 

@@ -61,6 +61,12 @@ const (
 	// OverrideNoticeAnnotation is a sentence about it for the public.
 	OverrideNoticeAnnotation = prefix + "override-notice"
 
+	// AnnouncedLabel, with the value "true", marks the ConfigMaps that hold what was announced of a window or freeze.
+	// AnnouncedWindowAnnotation and AnnouncedFreezeAnnotation name that object, also when it is gone.
+	AnnouncedLabel            = prefix + "announced"
+	AnnouncedWindowAnnotation = prefix + "window"
+	AnnouncedFreezeAnnotation = prefix + "freeze"
+
 	// ClosedAnnotation on a MaintenanceWindow ends an occurrence early: "FROM/UNTIL", instants of RFC 3339; in between the window is
 	// closed. kubectl window close writes it.
 	ClosedAnnotation = prefix + "closed"

@@ -13,21 +13,55 @@ const (
 	Emergency WindowClass = "Emergency"
 )
 
+// Title is a title in one language.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=128
+// +kubebuilder:validation:XValidation:rule="!self.matches('[^\\\\P{Cc}\\\\n\\\\r\\\\t]')",message="must not contain control characters, but for line breaks and tabs"
+type Title string
+
+// Description is a description in one language.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=2048
+// +kubebuilder:validation:XValidation:rule="!self.matches('[^\\\\P{Cc}\\\\n\\\\r\\\\t]')",message="must not contain control characters, but for line breaks and tabs"
+type Description string
+
 // MaintenanceWindowSpec says when which workloads may be disrupted, and what happens to those who try at other times.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.release) || has(self.enforcement) && self.enforcement == 'Hold'",message="release is for enforcement Hold: leave it out, or hold rollouts"
 type MaintenanceWindowSpec struct {
-	// title is shown to people, on the page and in calendars. Default: the name of the window.
+	// title is shown to people, on the page and in calendars. Default: the name of the window. It is in the language of the page's flag
+	// --page-language.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[^\\\\P{Cc}\\\\n\\\\r\\\\t]')",message="must not contain control characters, but for line breaks and tabs"
 	Title string `json:"title,omitempty"`
 
-	// description tells people what to expect during the window.
+	// titles are the title in other languages, by BCP 47 tag, such as en: Maintenance of the network.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=8
+	// +kubebuilder:validation:XValidation:rule="self.all(tag, tag.matches('^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$'))",message="each key is the tag of a language, such as en"
+	Titles map[string]Title `json:"titles,omitempty"`
+
+	// description tells people what to expect during the window. On the page line breaks stay, and what begins with https:// is a link.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[^\\\\P{Cc}\\\\n\\\\r\\\\t]')",message="must not contain control characters, but for line breaks and tabs"
 	Description string `json:"description,omitempty"`
+
+	// descriptions are the description in other languages, by BCP 47 tag, such as en: Short interruptions.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=8
+	// +kubebuilder:validation:XValidation:rule="self.all(tag, tag.matches('^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$'))",message="each key is the tag of a language, such as en"
+	Descriptions map[string]Description `json:"descriptions,omitempty"`
+
+	// systems are the systems that may be disturbed, by the names that people know them by, such as E-post.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=64
+	// +kubebuilder:validation:items:XValidation:rule="!self.matches('[\\\\p{Cc}]')",message="must not contain control characters"
+	Systems []string `json:"systems,omitempty"`
 
 	// class is Planned (default) or Emergency, a window at short notice.
 	// +optional
@@ -106,12 +140,19 @@ type MaintenanceWindowSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^(0|([0-9]{1,9}([.][0-9]{1,9})?(h|m|s|ms|us|ns))+)$') && duration(self) >= duration('0s') && duration(self) <= duration('8784h')",message="must be a duration from 0s to 8784h, such as 168h; days are not a unit: a day is 24h"
 	Notice *metav1.Duration `json:"notice,omitempty"`
 
-	// audiences lists whose page and calendar show the window, such as osthammar. Empty: everybody's.
+	// announce says whether the window is on the page and in the calendars, true by default. Where it is false nothing is told of it, and
+	// what was told before is taken back without a trace; it is enforced all the same.
+	// +optional
+	Announce *bool `json:"announce,omitempty"`
+
+	// audiences lists whose page and calendar show the window, such as osthammar; "*" stands for everybody's. Empty: those of the
+	// namespaces that it governs, where the page's flag --page-audience-label says which label of a namespace names its audience, and
+	// everybody's where it governs every namespace, or without that flag.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=63
-	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')",message="an audience has small letters a-z, digits and - only, such as osthammar; the name that people read is set by the operator's flag --page-audiences"
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^([*]|[a-z0-9]([a-z0-9-]*[a-z0-9])?)$')",message="an audience has small letters a-z, digits and - only, such as osthammar, or is * for everybody; the name that people read is set by the page's flag --page-audiences"
 	Audiences []string `json:"audiences,omitempty"`
 }
 
@@ -249,6 +290,11 @@ type OverrideRecord struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason"`
+	// notice is a sentence about it for the public, from the annotation maintenance.fonster.dev/override-notice: the page shows it. All
+	// else that is told here it keeps to itself.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Notice string `json:"notice,omitempty"`
 	// from is when it began.
 	// +required
 	From metav1.Time `json:"from"`

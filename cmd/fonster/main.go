@@ -28,8 +28,6 @@ func main() {
 	flag.Func("exempt-users", "user names, separated by commas, that pass every gate, such as system:serviceaccount:databases:operator; may be repeated", names(&options.ExemptUsers))
 	flag.Func("exempt-groups", "the same for groups", names(&options.ExemptGroups))
 	flag.Func("leader-labels", "keys of labels, separated by commas, that a pod's own service account may change to mark its leader, besides those of well-known databases; may be repeated", names(&options.LeaderLabels))
-	flag.StringVar(&options.PageAddress, "page-bind-address", ":8090", "where the page for people, its calendars and feeds are served; 0 turns them off")
-	flag.StringVar(&options.PageAudiences, "page-audiences", "", "audiences that always have a page, with their names for people, such as osthammar=Östhammar,heby=Heby")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()

@@ -8,10 +8,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,13 +31,6 @@ import (
 )
 
 const (
-	// Label marks the ConfigMaps that hold records.
-	Label = "maintenance.fonster.dev/announced"
-	// windowAnnotation and freezeAnnotation name what a record is of, also when that is gone.
-	windowAnnotation = "maintenance.fonster.dev/window"
-	freezeAnnotation = "maintenance.fonster.dev/freeze"
-	dataKey          = "record.json"
-
 	// again is when to come back after another replica was first.
 	again = 100 * time.Millisecond
 	// maxWait bounds the wait for a record to expire, so that a step of the clock is noticed.
@@ -57,8 +47,8 @@ type kind struct {
 }
 
 var (
-	windows = kind{windowAnnotation, "announced-"}
-	freezes = kind{freezeAnnotation, "freeze-announced-"}
+	windows = kind{v1alpha1.AnnouncedWindowAnnotation, "announced-"}
+	freezes = kind{v1alpha1.AnnouncedFreezeAnnotation, "freeze-announced-"}
 )
 
 // Reconciler writes records. Reconcile is that of a window, ReconcileFreeze that of a freeze.
@@ -126,12 +116,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	var window *v1alpha1.MaintenanceWindow
 	now := r.Now()
 	next, result, err := r.keep(ctx, windows, req.Name, func(reader client.Reader, old *history.Record) (*history.Record, error) {
-		var freezes string
+		var over history.Over
 		var err error
-		if window, freezes, err = r.read(ctx, reader, req.Name, old == nil); err != nil {
+		if window, over, err = r.read(ctx, reader, req.Name, old == nil); err != nil {
 			return nil, err
 		}
-		return history.Next(old, window, freezes, now), nil
+		return history.Next(old, window, over, now), nil
 	})
 	if err != nil || !result.IsZero() {
 		return result, err
@@ -165,7 +155,7 @@ func (r *Reconciler) keep(ctx context.Context, k kind, name string, next func(cl
 	if err := client.IgnoreNotFound(r.Client.Get(ctx, key, stored)); err != nil {
 		return nil, ctrl.Result{}, err
 	}
-	old := parse(stored)
+	old := history.Parse(stored.Data)
 	var after *history.Record
 	for _, reader := range []client.Reader{r.Client, r.Live} {
 		var err error
@@ -185,50 +175,41 @@ func (r *Reconciler) keep(ctx context.Context, k kind, name string, next func(cl
 	return after, ctrl.Result{}, nil
 }
 
-// read returns a window, nil where there is none or it is on its way out, and what identifies the freezes over it. first says that
-// nothing is known of it yet.
-func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string, first bool) (*v1alpha1.MaintenanceWindow, string, error) {
-	window := &v1alpha1.MaintenanceWindow{}
+// read returns a window, nil where there is none or it is on its way out, and the freezes over it. first says that nothing is known of
+// it yet.
+func (r *Reconciler) read(ctx context.Context, reader client.Reader, name string, first bool) (*v1alpha1.MaintenanceWindow, history.Over, error) {
+	window, over := &v1alpha1.MaintenanceWindow{}, history.Over{}
 	if err := reader.Get(ctx, types.NamespacedName{Name: name}, window); err != nil {
-		return nil, "", client.IgnoreNotFound(err)
+		return nil, over, client.IgnoreNotFound(err)
 	}
 	if !window.DeletionTimestamp.IsZero() {
-		return nil, "", nil
+		return nil, over, nil
 	}
 	var freezes v1alpha1.ChangeFreezeList
 	if first { // of a first record the cache may be behind: what it lacks comes, and changes the record then
 		reader = r.Client
 	}
 	if err := reader.List(ctx, &freezes, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, "", err
+		return nil, over, err
 	}
-	governing, problems := compile.Shut(window)
-	var over []string
-	for i := range freezes.Items {
-		f := &freezes.Items[i]
-		if freeze, wrong := compile.Always(f); problems.HasTarget() && wrong.HasTarget() && governing.BlockedBy(freeze) {
-			over = append(over, fmt.Sprintf("%s/%d", f.UID, f.Generation))
-		}
-	}
-	slices.Sort(over)
-	return window, strings.Join(over, ","), nil
+	return window, history.OverOf(window, freezes.Items), nil
 }
 
 func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, k kind, name string, next *history.Record) error {
 	if next == nil {
 		return r.Client.Delete(ctx, stored, client.Preconditions{ResourceVersion: &stored.ResourceVersion})
 	}
-	text, err := json.Marshal(next)
+	data, err := next.Data()
 	if err != nil {
 		return reconcile.TerminalError(err)
 	}
 	object := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: policy.OperatorNamespace, Name: k.objectName(name),
-			Labels:      map[string]string{Label: "true", v1alpha1.ManagedByLabel: v1alpha1.ManagedBy},
+			Labels:      map[string]string{v1alpha1.AnnouncedLabel: "true", v1alpha1.ManagedByLabel: v1alpha1.ManagedBy},
 			Annotations: map[string]string{k.annotation: name},
 		},
-		Data: map[string]string{dataKey: string(text)},
+		Data: data,
 	}
 	if stored.ResourceVersion == "" {
 		return r.Client.Create(ctx, object)
@@ -255,30 +236,6 @@ func wait(r *history.Record, window *v1alpha1.MaintenanceWindow, now time.Time) 
 		return ctrl.Result{}
 	}
 	return ctrl.Result{RequeueAfter: min(max(next.Sub(now), again), maxWait)}
-}
-
-// parse reads a record; nil where there is none that can be read.
-func parse(stored *corev1.ConfigMap) *history.Record {
-	r := &history.Record{}
-	if text, found := stored.Data[dataKey]; !found || json.Unmarshal([]byte(text), r) != nil || r.Window+r.Freeze == "" {
-		return nil
-	}
-	return r
-}
-
-// Records reads all records, by the name of their window and of their freeze.
-func Records(stored []corev1.ConfigMap) (ofWindows, ofFreezes map[string]*history.Record) {
-	ofWindows, ofFreezes = make(map[string]*history.Record, len(stored)), map[string]*history.Record{}
-	for i := range stored {
-		switch r := parse(&stored[i]); {
-		case r == nil:
-		case r.Freeze != "":
-			ofFreezes[r.Freeze] = r
-		default:
-			ofWindows[r.Window] = r
-		}
-	}
-	return ofWindows, ofFreezes
 }
 
 // objectName is the name of a record; names that would be too long end in a hash.

@@ -63,10 +63,10 @@ func get(t *testing.T, c client.Client, name string) *history.Record {
 	if client.IgnoreNotFound(err) != nil {
 		t.Fatal(err)
 	}
-	if err == nil && (stored.Labels[Label] != "true" || stored.Annotations[windowAnnotation] != name) {
+	if err == nil && (stored.Labels[v1alpha1.AnnouncedLabel] != "true" || stored.Annotations[v1alpha1.AnnouncedWindowAnnotation] != name) {
 		t.Errorf("the object is not marked: %+v", stored.ObjectMeta)
 	}
-	return parse(stored)
+	return history.Parse(stored.Data)
 }
 
 func TestReconcile(t *testing.T) {
@@ -186,8 +186,8 @@ func TestAnotherReplicaWasFirst(t *testing.T) {
 
 func TestARecordThatCannotBeRead(t *testing.T) {
 	broken := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: "announced-w", UID: "x", Labels: map[string]string{Label: "true"}, Annotations: map[string]string{windowAnnotation: "w"}},
-		Data:       map[string]string{dataKey: "{"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: "announced-w", UID: "x", Labels: map[string]string{v1alpha1.AnnouncedLabel: "true"}, Annotations: map[string]string{v1alpha1.AnnouncedWindowAnnotation: "w"}},
+		Data:       map[string]string{"record.json": "{"},
 	}
 	c := fakeClient(t, broken.DeepCopy(), window("w", "2026-12-05"))
 	if r, _ := bring(t, c, c, "w"); r == nil || r.Announced == nil {
@@ -197,7 +197,7 @@ func TestARecordThatCannotBeRead(t *testing.T) {
 	if bring(t, c, c, "w"); c.Get(t.Context(), client.ObjectKeyFromObject(broken), &corev1.ConfigMap{}) == nil {
 		t.Error("one of no window was kept")
 	}
-	if ofWindows, ofFreezes := Records([]corev1.ConfigMap{*broken}); len(ofWindows)+len(ofFreezes) != 0 {
+	if history.Parse(broken.Data) != nil {
 		t.Error("it was read")
 	}
 }
@@ -233,12 +233,12 @@ func TestFreeze(t *testing.T) {
 		if _, err := r.ReconcileFreeze(t.Context(), ctrl.Request{NamespacedName: types.NamespacedName{Name: "w"}}); err != nil {
 			t.Fatal(err)
 		}
-		var stored corev1.ConfigMapList
-		if err := c.List(t.Context(), &stored); err != nil {
+		stored := &corev1.ConfigMap{}
+		key := types.NamespacedName{Namespace: policy.OperatorNamespace, Name: freezes.objectName("w")}
+		if err := client.IgnoreNotFound(c.Get(t.Context(), key, stored)); err != nil {
 			t.Fatal(err)
 		}
-		_, ofFreezes := Records(stored.Items)
-		return ofFreezes["w"]
+		return history.Parse(stored.Data)
 	}
 	bring(t, c, c, "w")
 	if got := look(); got == nil || got.Sequence != 0 || got.Announced.Title != "Val" {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -72,7 +73,7 @@ const settle = 2 * time.Second
 func record(o *metav1.PartialObjectMetadata, current override.Override, by, now time.Time) *v1alpha1.OverrideRecord {
 	r := &v1alpha1.OverrideRecord{
 		Object: override.ObjectName(o.Kind, o.Namespace, o.Name), Reason: clip(current.Reason, maxText), By: clip(current.By, maxText), Until: metav1.NewTime(current.Until.UTC()),
-		From:           metav1.NewTime(began(o, current, earlier(by, now))),
+		Notice: clip(current.Notice, maxText), From: metav1.NewTime(began(o, current, earlier(by, now))),
 		FromGeneration: o.Generation, ToGeneration: o.Generation,
 	}
 	if !current.From.IsZero() {
@@ -153,9 +154,12 @@ func note(list []v1alpha1.OverrideRecord, r v1alpha1.OverrideRecord, o *metav1.P
 	e := &list[i]
 	before := e.DeepCopy()
 	e.Until, e.EndedAt, e.Ended = r.Until, r.EndedAt, cmp.Or(r.Ended, e.Ended)
+	if e.EndedAt == nil { // or it may have gone with the reason
+		e.Notice = r.Notice
+	}
 	e.ToGeneration = max(e.ToGeneration, lastChange(*e, r.Ended, o))
 	e.ChangedBy = writers(o, e.From.Time)
-	if !changed && before.Until.Equal(&e.Until) && before.EndedAt.Equal(e.EndedAt) && before.ToGeneration == e.ToGeneration && slices.Equal(before.ChangedBy, e.ChangedBy) {
+	if !changed && equality.Semantic.DeepEqual(before, e) {
 		return nil, false
 	}
 	return list, false

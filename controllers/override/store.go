@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
-	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -83,20 +82,3 @@ func metadata(kind schema.GroupVersionKind) *metav1.PartialObjectMetadata {
 
 // Synced waits until the cache has been filled, or the context ends.
 func (s *Store) Synced(ctx context.Context) bool { return s.cache.WaitForCacheSync(ctx) }
-
-// OnChange names what to call when an override begins, changes or ends.
-func (s *Store) OnChange(ctx context.Context, changed func()) error {
-	for _, kind := range kinds {
-		informer, err := s.cache.GetInformer(ctx, metadata(kind), cache.BlockUntilSynced(false))
-		if err != nil {
-			return err
-		}
-		handler := toolscache.ResourceEventHandlerFuncs{
-			AddFunc: func(any) { changed() }, UpdateFunc: func(any, any) { changed() }, DeleteFunc: func(any) { changed() },
-		}
-		if _, err := informer.AddEventHandler(handler); err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -10,12 +10,12 @@ work=$(mktemp -d)
 export KUBECONFIG=$work/kubeconfig PATH=$root/.local/bin:$root/bin:$PATH
 bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' plain=$'\e[0m'
 [[ -t 1 ]] || bold='' dim='' red='' plain=''
-operator=
+operator= pages=
 
 command -v curl >/dev/null || { echo "demo: curl is missing: install it, the demo reads the metrics with it" >&2; exit 1; }
 
 cleanup() {
-  [[ -n $operator ]] && { kill -9 "$operator" && wait "$operator"; } 2>/dev/null
+  for process in $operator $pages; do { kill -9 "$process" && wait "$process"; } 2>/dev/null; done
   KUBECONFIG_OUT=$work/kubeconfig hack/controlplane/cluster.sh down "$cluster"
   rm -rf "$work"
 }
@@ -36,17 +36,29 @@ refused() { ask "$@"; [[ $status != 0 && $output == *forbidden* ]] || fail "this
 says() { local text; for text in "$@"; do [[ $output == *"$text"* ]] || fail "the answer does not say: $text"; done; }
 
 start_operator() {
-  hack/operator-kubeconfig.sh "$work/operator.kubeconfig" || fail "no kubeconfig for the operator"
+  hack/kubeconfig.sh fonster-controller-manager "$work/operator.kubeconfig" || fail "no kubeconfig for the operator"
   KUBECONFIG=$work/operator.kubeconfig bin/fonster --metrics-bind-address=127.0.0.1:"$metrics" \
-    --health-probe-bind-address=127.0.0.1:"$probes" --page-bind-address=127.0.0.1:"$page" \
-    --page-audiences=heby=Heby,knivsta=Knivsta,tierp=Tierp,alvkarleby=Älvkarleby,osthammar=Östhammar >"$work/operator.log" 2>&1 &
+    --health-probe-bind-address=127.0.0.1:"$probes" >"$work/operator.log" 2>&1 &
   operator=$!
+  ready operator "$probes"
+}
+
+start_page() {
+  hack/kubeconfig.sh fonster-page "$work/page.kubeconfig" || fail "no kubeconfig for the page"
+  KUBECONFIG=$work/page.kubeconfig bin/fonster-page --page-bind-address=127.0.0.1:"$page" --health-probe-bind-address=127.0.0.1:"$page_probes" \
+    --page-audiences=heby=Heby,knivsta=Knivsta,tierp=Tierp,alvkarleby=Älvkarleby,osthammar=Östhammar >"$work/page.log" 2>&1 &
+  pages=$!
+  ready page "$page_probes"
+}
+
+# ready PROGRAM PORT waits until a program is.
+ready() {
   for _ in $(seq 100); do
-    curl -fs "http://127.0.0.1:$probes/readyz" >/dev/null && return
+    curl -fs "http://127.0.0.1:$2/readyz" >/dev/null && return
     sleep 0.1
   done
-  cat "$work/operator.log" >&2
-  fail "the operator did not become ready"
+  cat "$work/$1.log" >&2
+  fail "the $1 did not become ready"
 }
 
 # page_says TEXT...: what the page of Östhammar has in its headings.
@@ -76,11 +88,12 @@ say "1. A cluster: real API server, controllers and scheduler; nodes and pods si
 KUBECONFIG_OUT=$KUBECONFIG hack/controlplane/cluster.sh up "$cluster" >/dev/null || fail "the cluster did not start"
 passes kubectl get nodes
 
-say "2. Fonster: CRDs, policies, RBAC; and the operator, with no rights but those of its own ServiceAccount"
+say "2. Fonster: CRDs, policies, RBAC; and operator and page, with no rights but those of their own ServiceAccounts"
 make --no-print-directory install >"$work/install.log" 2>&1 || { cat "$work/install.log" >&2; fail "make install"; }
-metrics=$(free_port) probes=$(free_port) page=$(free_port)
+metrics=$(free_port) probes=$(free_port) page=$(free_port) page_probes=$(free_port)
 start_operator
-echo "installed; the operator runs as process $operator"
+start_page
+echo "installed; the operator runs as process $operator, the page as process $pages"
 echo "the page for people: http://127.0.0.1:$page/ and, for one municipality, http://127.0.0.1:$page/osthammar/"
 
 say "3. The notice of 2021 as objects: five municipalities, Östhammar's window, the common windows"
@@ -111,7 +124,7 @@ passes kubectl wait --for=create --timeout=10s -n osthammar gate/gate
 passes kubectl get mw
 passes kubectl get gates -A
 says osthammar Closed "opens"
-page_says "Inget servicefönster är öppet"
+page_says "Inget servicefönster pågår just nu"
 ask curl -fs "http://127.0.0.1:$page/osthammar/calendar.ics"
 says "DTSTART;TZID=Europe/Stockholm:${day//-/}T090000" "SUMMARY:Servicefönster Östhammar"
 
@@ -171,7 +184,7 @@ spec:
 END
 cat "$work/soon.yaml"
 passes kubectl apply -f "$work/soon.yaml"
-page_says "Inget servicefönster är öppet" "Akut arbete planeras"
+page_says "Inget servicefönster pågår just nu" "Akut arbete planerat"
 while [[ $(date +%s) -lt $((opens - 1)) ]]; do sleep 0.2; done
 refused kubectl -n osthammar set image deployment/web app=app:2
 echo "waiting for the edge, then the same command until it passes ..."
@@ -211,7 +224,7 @@ start_operator
 passes kubectl wait --for=condition=Open=False --timeout=10s mw/osthammar-nu
 passes kubectl get events -A --field-selector involvedObject.kind=MaintenanceWindow
 passes kubectl window status
-page_says "Inget servicefönster är öppet"
+page_says "Inget servicefönster pågår just nu"
 
 say "12. Hold instead of refuse: the change is accepted, and waits for a window that opens in 25 seconds"
 opens=$(($(date +%s) + 25)) closes=$(($(date +%s) + 600))

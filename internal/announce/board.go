@@ -40,7 +40,14 @@ type Input struct {
 	Freezes  []v1alpha1.ChangeFreeze
 	// Records and FreezeRecords are by the name of the window and of the freeze; one may be missing.
 	Records, FreezeRecords map[string]*history.Record
-	Work                   []Work
+	// Work is the emergency work that the windows tell of: WorkOf.
+	Work []Work
+	// Namespaces are the labels of each namespace, by its name.
+	Namespaces map[string]map[string]string
+	// Cluster tells this cluster from every other in the world; empty where there is none, as for files.
+	Cluster string
+	// AudienceLabel is the key of the label of a namespace that names its audience; empty: none does.
+	AudienceLabel string
 }
 
 // Board is everything that is announced at one instant, to all audiences.
@@ -49,11 +56,15 @@ type Board struct {
 	Now, Until time.Time
 	// Zone is that of most windows; UTC where there are none.
 	Zone *time.Location
+	// Cluster tells the cluster from every other; may be empty.
+	Cluster string
 	// Audiences are those that any object names, in order.
 	Audiences []string
 
 	occurrences []*Occurrence
-	each        int
+	// excluded are the times that an exclusion with a reason takes out of a schedule, which were never announced.
+	excluded []*Occurrence
+	each     int
 	// most is what one window or freeze may cost, in days and openings looked through: what is too costly is shown in part, and keeps
 	// nobody from reading the rest.
 	most int
@@ -61,15 +72,29 @@ type Board struct {
 	from time.Time
 	// frozen holds, by the name of a freeze, when it is in force, as far as the board goes: each is worked out once.
 	frozen map[string][]schedule.Occurrence
+	// made holds, by the name of a freeze, since when it has been there, zero where that is not known; hidden says which freezes are not
+	// announced.
+	made   map[string]time.Time
+	hidden map[string]bool
+	// reach is the first instant at which what begins is not withdrawn because of a freeze without end: nobody knows that it will last.
+	reach   time.Time
+	concern *concern
 }
 
 // Draw draws the board at now.
 func Draw(in Input, now time.Time) *Board {
-	b := &Board{Now: now, Zone: zoneOfMost(in), frozen: map[string][]schedule.Occurrence{}}
+	b := &Board{
+		Now: now, Zone: zoneOfMost(in), Cluster: in.Cluster, frozen: map[string][]schedule.Occurrence{}, made: map[string]time.Time{}, hidden: map[string]bool{},
+		concern: newConcern(in.AudienceLabel, in.Namespaces),
+	}
 	b.each = min(max(maxTotal/max(len(in.Windows)+len(in.Freezes), 1), minEach), maxEach)
 	b.most = min(max(maxWork/max(len(in.Windows)+len(in.Freezes), 1), minWork), schedule.Budget)
-	year := time.Date(now.In(b.Zone).Year(), 1, 1, 0, 0, 0, 0, b.Zone)
-	b.from = earliest(year, now.Add(-Behind))
+	b.from = earliest(b.month(0), now.Add(-Behind))
+	b.reach = Reach(now, b.Zone)
+	for i := range in.Freezes {
+		cf := &in.Freezes[i]
+		b.made[cf.Name], b.hidden[cf.Name] = since(cf.CreationTimestamp.Time, in.FreezeRecords[cf.Name]), !compile.Announced(cf.Spec.Announce)
+	}
 	for i := range in.Windows {
 		b.addWindow(&in.Windows[i], in)
 	}
@@ -78,12 +103,35 @@ func Draw(in Input, now time.Time) *Board {
 	}
 	b.addWithdrawn(Window, in.Records)
 	b.addWithdrawn(Freeze, in.FreezeRecords)
-	for _, w := range distinct(in.Work) {
-		b.addWork(w)
+	for _, w := range distinct(b.concern.ofAll(in.Work)) {
+		if w.Until.IsZero() || now.Before(w.Until) {
+			b.addWork(w)
+		}
 	}
 	slices.SortFunc(b.occurrences, order)
+	slices.SortFunc(b.excluded, order)
 	b.settle()
 	return b
+}
+
+// month is the first instant of this month, in the board's zone, or of the one so many after it.
+func (b *Board) month(after int) time.Time {
+	y, m, _ := b.Now.In(b.Zone).Date()
+	return time.Date(y, m+time.Month(after), 1, 0, 0, 0, 0, b.Zone)
+}
+
+// Reach is until when a freeze without end withdraws what begins: to the end of tomorrow, in a zone.
+func Reach(now time.Time, zone *time.Location) time.Time {
+	y, m, d := now.In(zone).Date()
+	return time.Date(y, m, d+2, 0, 0, 0, 0, zone)
+}
+
+// since is when something was first announced; zero where that is not known, as of one that is not in a cluster.
+func since(created time.Time, r *history.Record) time.Time {
+	if r != nil && !r.Since.IsZero() && r.Since.Before(created) {
+		return r.Since
+	}
+	return created
 }
 
 func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input) {
@@ -92,26 +140,39 @@ func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input) {
 		return // it never opens, and its Ready condition says why
 	}
 	spec := mw.Spec
+	if !compile.Announced(spec.Announce) {
+		return
+	}
 	s := &Subject{
-		Kind: Window, Name: mw.Name, Title: clean(cmp.Or(spec.Title, mw.Name), maxTitle), Description: clean(spec.Description, maxDescription),
-		Emergency: spec.Class == v1alpha1.Emergency, Zone: compiled.Schedule.Location(), Audiences: spec.Audiences,
-		ChangedAt: mw.CreationTimestamp.UTC(),
+		Kind: Window, Name: mw.Name, Title: clean(cmp.Or(spec.Title, mw.Name), maxTitle), Titles: cleanEach(spec.Titles, clean, maxTitle),
+		Description: cleanLines(spec.Description, maxDescription), Descriptions: cleanEach(spec.Descriptions, cleanLines, maxDescription),
+		Systems: cleanList(spec.Systems), Emergency: spec.Class == v1alpha1.Emergency, Advisory: spec.Enforcement == v1alpha1.Warn,
+		Zone: compiled.Schedule.Location(), ChangedAt: mw.CreationTimestamp.UTC(),
 	}
+	s.Audiences, s.Nobody = b.concern.of(spec.Audiences, compiled.Target.Namespaces)
+	first := since(mw.CreationTimestamp.Time, in.Records[mw.Name])
+	var stops []history.Stop
 	if r := in.Records[mw.Name]; r != nil {
-		s.Sequence, s.ChangedAt = r.Sequence, r.ChangedAt
+		s.Sequence, s.ChangedAt, stops = r.Sequence, r.ChangedAt, r.Stops
 	}
+	b.addExcluded(mw, s, compiled.Schedule)
 	freezes := in.Compiled.Set.Blocking(mw.Name)
 	cutoff := time.Duration(0)
 	if spec.Cutoff != nil {
 		cutoff = spec.Cutoff.Duration
 	}
-	for _, occurrence := range b.between(compiled.Schedule) {
+	for _, occurrence := range b.between(compiled.Schedule, first) {
 		o := &Occurrence{Subject: s, Start: occurrence.Start, End: occurrence.End, LastBegin: occurrence.End}
 		if !o.End.IsZero() {
 			o.LastBegin = later(o.Start, o.End.Add(-cutoff))
 		}
 		for _, f := range freezes {
-			o.freeze(f.Reason, b.inForce(f, o.Start, o.End))
+			o.freeze(b.reason(f), b.inForce(f, o.Start, o.End))
+		}
+		for _, stop := range stops {
+			if !stop.Until.IsZero() {
+				o.freezeWithin(stop.Reason, stop.Since, stop.Until)
+			}
 		}
 		o.ShortNotice = slices.ContainsFunc(mw.Status.Upcoming, func(u v1alpha1.UpcomingOccurrence) bool {
 			return u.ShortNotice && u.Start.Time.Equal(occurrence.Start)
@@ -125,22 +186,58 @@ func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input) {
 	if !found || !compiled.Problems.HasTarget() {
 		return
 	}
+	if b.hidden[cf.Name] {
+		return
+	}
 	s := &Subject{
-		Kind: Freeze, Name: cf.Name, Title: clean(cf.Spec.Reason, maxTitle), Zone: b.Zone, Audiences: cf.Spec.Audiences,
+		Kind: Freeze, Name: cf.Name, Title: clean(cf.Spec.Reason, maxTitle), Titles: cleanEach(cf.Spec.Reasons, clean, maxTitle), Zone: b.Zone,
 		ChangedAt: cf.CreationTimestamp.UTC(), Advisory: cf.Spec.Enforcement == v1alpha1.Warn,
 	}
+	s.Audiences, s.Nobody = b.concern.of(cf.Spec.Audiences, compiled.Target.Namespaces)
 	if r := in.FreezeRecords[cf.Name]; r != nil {
 		s.Sequence, s.ChangedAt = r.Sequence, r.ChangedAt
 	}
-	if compiled.Schedule == nil { // it cannot be read, and so is in force
-		b.occurrences = append(b.occurrences, &Occurrence{Subject: s})
+	if isStop(compiled.Freeze) {
+		b.occurrences = append(b.occurrences, &Occurrence{Subject: s, Start: madeBy(b.made[cf.Name], b.Now).In(b.Zone)})
 		return
 	}
-	if len(cf.Spec.Schedules) > 0 {
-		s.Zone = compiled.Schedule.Location()
-	}
-	for _, o := range b.between(compiled.Schedule) {
+	s.Zone = compiled.Schedule.Location()
+	for _, o := range b.between(compiled.Schedule, b.made[cf.Name]) {
 		b.occurrences = append(b.occurrences, &Occurrence{Subject: s, Start: o.Start, End: o.End, LastBegin: o.End})
+	}
+}
+
+// isStop tells whether a freeze is in force from when it was made until it is deleted: it has no schedule, or none that can be read.
+func isStop(f gate.Freeze) bool { return f.Schedule == nil || f.Schedule.IsAlways() }
+
+// reason is what people are told of why a freeze is there.
+func (b *Board) reason(f gate.Freeze) string {
+	if b.hidden[f.Name] {
+		return ""
+	}
+	return f.Reason
+}
+
+// addExcluded adds what exclusions with a reason take out of the schedule, so that people are told why a day is missing.
+func (b *Board) addExcluded(mw *v1alpha1.MaintenanceWindow, s *Subject, real *schedule.Schedule) {
+	whole, reasons := compile.Excluded(mw)
+	if whole == nil {
+		return
+	}
+	budget := b.most / 2
+	for _, o := range upcoming(whole, b.Now, b.month(Months), b.each, &budget) {
+		if o.Start.IsZero() || o.End.IsZero() {
+			continue
+		}
+		if left, all := real.Within(o.Start, o.End, &budget); len(left) > 0 || !all {
+			continue
+		}
+		for _, r := range reasons {
+			if found, _ := r.Schedule.Within(o.Start, o.End, &budget); len(found) > 0 {
+				b.excluded = append(b.excluded, &Occurrence{Subject: s, Start: o.Start, End: o.End, LastBegin: o.End, State: Excluded, Reason: clean(r.Reason, maxTitle)})
+				break
+			}
+		}
 	}
 }
 
@@ -156,6 +253,10 @@ func (b *Board) addWithdrawn(kind Kind, records map[string]*history.Record) {
 			listed[key{o.Name, o.Start.Unix()}] = o
 		}
 	}
+	without := map[key]*Occurrence{}
+	for _, o := range b.excluded {
+		without[key{o.Name, o.Start.Unix()}] = o
+	}
 	for name, r := range records {
 		for _, w := range r.Withdrawn {
 			w.MovedTo = w.Final(r.Withdrawn, func(start time.Time) bool { return listed[key{name, start.Unix()}] != nil })
@@ -165,6 +266,10 @@ func (b *Board) addWithdrawn(kind Kind, records map[string]*history.Record) {
 				o.Subject = still.Subject
 				*still = *o
 			case still == nil && o.End.After(b.from):
+				if why := without[key{name, w.Start.Unix()}]; why != nil && kind == Window && o.State == Cancelled {
+					o.Reason = why.Reason
+					b.excluded = slices.DeleteFunc(b.excluded, func(o *Occurrence) bool { return o == why })
+				}
 				b.occurrences = append(b.occurrences, o)
 			}
 		}
@@ -184,9 +289,10 @@ func (b *Board) withdrawn(kind Kind, name string, sequence int, w history.Withdr
 		o.State, o.EndedAt = EndedEarly, w.At.In(zone)
 	}
 	o.Subject = &Subject{
-		Kind: kind, Name: name, Title: clean(cmp.Or(w.Title, name), maxTitle), Emergency: w.Class == v1alpha1.Emergency,
-		Zone: zone, Audiences: w.Audiences, Sequence: sequence, ChangedAt: w.At, Advisory: w.Advisory,
+		Kind: kind, Name: name, Title: clean(cmp.Or(w.Title, name), maxTitle), Titles: cleanEach(w.Titles, clean, maxTitle), Emergency: w.Class == v1alpha1.Emergency,
+		Zone: zone, Sequence: sequence, ChangedAt: w.At, Advisory: w.Advisory,
 	}
+	o.Audiences, o.Nobody = b.concern.named(w.Audiences)
 	return o
 }
 
@@ -199,11 +305,11 @@ func (b *Board) addWork(w Work) {
 	})
 }
 
-// between are the occurrences of a schedule that the board shows: all of this year and the horizon, but of each side no more
-// than the nearest.
-func (b *Board) between(s *schedule.Schedule) []schedule.Occurrence {
+// between are the occurrences of a schedule that the board shows: from when it was first announced, as far back as the board goes, to
+// the horizon, but of each side no more than the nearest.
+func (b *Board) between(s *schedule.Schedule, first time.Time) []schedule.Occurrence {
 	ahead, behind := b.most/2, b.most/2
-	before := recent(s, b.from, b.Now, b.each, &behind)
+	before := recent(s, later(b.from, first), b.Now, b.each, &behind)
 	after := upcoming(s, b.Now, b.Now.Add(Ahead), b.each, &ahead)
 	if n := len(before); n > 0 && len(after) > 0 && before[n-1].Start.Equal(after[0].Start) {
 		after = after[1:]
@@ -221,14 +327,17 @@ const (
 
 // inForce is when a freeze is in force in [from, to), whole; a zero from or to lies beyond the board.
 func (b *Board) inForce(f gate.Freeze, from, to time.Time) []schedule.Occurrence {
-	if f.Schedule == nil {
-		return []schedule.Occurrence{{}}
+	if isStop(f) {
+		return stopped(madeBy(b.made[f.Name], b.Now), b.reach, from, to)
 	}
 	first, last := b.from.Add(-margin), b.Now.Add(Ahead+margin)
 	list, known := b.frozen[f.Name]
 	if !known {
 		budget := b.most
-		list = upcoming(f.Schedule, first, last, maxStretches+1, &budget)
+		list = upcoming(f.Schedule, later(first, b.made[f.Name]), last, maxStretches+1, &budget)
+		if len(list) > 0 && list[0].Start.Before(b.made[f.Name]) {
+			list[0].Start = b.made[f.Name] // it was not in force before it was made
+		}
 		b.frozen[f.Name] = list
 	}
 	if len(list) > maxStretches {
@@ -236,7 +345,7 @@ func (b *Board) inForce(f gate.Freeze, from, to time.Time) []schedule.Occurrence
 			to = last
 		}
 		budget := b.most
-		list, _ = f.Schedule.Within(later(from, first), to, &budget)
+		list, _ = f.Schedule.Within(later(later(from, first), b.made[f.Name]), to, &budget)
 		return list
 	}
 	begin, _ := slices.BinarySearchFunc(list, from, func(o schedule.Occurrence, from time.Time) int {
@@ -251,6 +360,23 @@ func (b *Board) inForce(f gate.Freeze, from, to time.Time) []schedule.Occurrence
 		list = list[:n]
 	}
 	return list
+}
+
+// madeBy is when a freeze was made; one that is not in a cluster yet, now.
+func madeBy(made, now time.Time) time.Time {
+	if made.IsZero() {
+		return now
+	}
+	return made
+}
+
+// stopped is what a freeze without end takes of [from, to): nothing of what ended before it was made, and nothing of what begins so late
+// that it may well have ended by then.
+func stopped(made, reach, from, to time.Time) []schedule.Occurrence {
+	if !to.IsZero() && !to.After(made) || !from.Before(reach) {
+		return nil
+	}
+	return []schedule.Occurrence{{Start: made}}
 }
 
 // settle sets every state, and finds the next edge and the audiences.
@@ -275,6 +401,9 @@ func (b *Board) settle() {
 		for _, a := range o.Audiences {
 			audiences[a] = true
 		}
+	}
+	for _, audience := range b.concern.places {
+		audiences[audience] = true
 	}
 	b.Audiences = slices.Sorted(maps.Keys(audiences))
 }

@@ -236,6 +236,17 @@ func brief(list []*Occurrence) (lines []string) {
 	return lines
 }
 
+// briefGroups writes groups for comparing.
+func briefGroups(list []Group) (lines []string) {
+	for _, g := range list {
+		lines = append(lines, brief(g.Occurrences)...)
+		if g.More > 0 {
+			lines = append(lines, fmt.Sprintf("and %d more until %s", g.More, g.Last.Format("01-02")))
+		}
+	}
+	return lines
+}
+
 func TestFor(t *testing.T) {
 	in := input([]v1alpha1.MaintenanceWindow{
 		window("common", dates("09:00", "20:00", "2026-05-02", "2026-05-09", "2026-05-16")),
@@ -264,14 +275,14 @@ func TestFor(t *testing.T) {
 			"open":      {"common 05-02 09:00 open", "heby 05-02 09:00 open", "osthammar 05-02 09:00 open"},
 			"emergency": {"urgent 05-02 11:00 open", "work 05-02 12:30 open", "urgent 05-04 11:00 upcoming"},
 			"next":      {"osthammar 05-10 09:00 upcoming frozen 05-10 08:00–05-10 10:00", "common 05-16 09:00 upcoming"},
-			"changes":   {"gone 05-05 09:00 cancelled", "common 05-03 09:00 cancelled", "common 05-09 09:00 frozen frozen 05-09 00:00–05-10 00:00"},
+			"changes":   {"common 05-03 09:00 cancelled", "gone 05-05 09:00 cancelled", "common 05-09 09:00 frozen frozen 05-09 00:00–05-10 00:00"},
 			"freezes":   {"election 05-09 00:00 upcoming", "morning 05-10 08:00 upcoming"},
 		},
 		"heby": {
 			"open":      {"common 05-02 09:00 open", "heby 05-02 09:00 open"},
 			"emergency": {"urgent 05-02 11:00 open", "urgent 05-04 11:00 upcoming"},
 			"next":      {"common 05-16 09:00 upcoming"},
-			"changes":   {"gone 05-05 09:00 cancelled", "common 05-03 09:00 cancelled", "common 05-09 09:00 frozen frozen 05-09 00:00–05-10 00:00"},
+			"changes":   {"common 05-03 09:00 cancelled", "gone 05-05 09:00 cancelled", "common 05-09 09:00 frozen frozen 05-09 00:00–05-10 00:00"},
 			"freezes":   {"election 05-09 00:00 upcoming", "morning 05-10 08:00 upcoming"},
 		},
 		"knivsta": {
@@ -283,7 +294,7 @@ func TestFor(t *testing.T) {
 		},
 	} {
 		v := b.For(audience)
-		got := map[string][]string{"open": brief(v.Open), "emergency": brief(v.Emergency), "next": brief(v.Next), "changes": brief(v.Changes), "freezes": brief(v.Freezes)}
+		got := map[string][]string{"open": brief(v.Open), "emergency": brief(v.Emergency), "next": briefGroups(v.Next), "changes": briefGroups(v.Changes), "freezes": brief(v.Freezes)}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%q: -want +got:\n%s", audience, diff)
 		}
@@ -303,7 +314,7 @@ func TestEndedEarly(t *testing.T) {
 	if diff := cmp.Diff([]string{"w 05-02 09:00 ended-early"}, brief(v.All)); diff != "" {
 		t.Error(diff)
 	}
-	if o := v.Changes[0]; o.OpenAt(at(5, 2, 13, 0)) || !o.EndedAt.Equal(at(5, 2, 12, 0)) {
+	if o := v.Changes[0].Occurrences[0]; o.OpenAt(at(5, 2, 13, 0)) || !o.EndedAt.Equal(at(5, 2, 12, 0)) {
 		t.Errorf("%+v", o)
 	}
 }
@@ -353,7 +364,7 @@ func TestClosedEarly(t *testing.T) {
 	if diff := cmp.Diff([]string{"w 05-02 09:00 past", "w 05-09 09:00 upcoming"}, brief(Draw(in, at(5, 2, 12, 0)).For("").All)); diff != "" {
 		t.Error(diff)
 	}
-	in.Records = map[string]*history.Record{"w": history.Next(nil, &closed, "", at(5, 2, 12, 0))}
+	in.Records = map[string]*history.Record{"w": history.Next(nil, &closed, history.Over{}, at(5, 2, 12, 0))}
 	v := Draw(in, at(5, 2, 12, 0)).For("")
 	if diff := cmp.Diff([]string{"w 05-02 09:00 ended-early", "w 05-09 09:00 upcoming"}, brief(v.All)); diff != "" {
 		t.Error(diff)
@@ -364,10 +375,10 @@ func TestClosedEarly(t *testing.T) {
 }
 
 func TestAFreezeWithoutEnd(t *testing.T) {
-	stop := freeze("stop", &metav1.LabelSelector{})
+	stop := made(freeze("stop", &metav1.LabelSelector{}), at(5, 2, 8, 0))
 	v := Draw(input([]v1alpha1.MaintenanceWindow{window("w", dates("09:00", "20:00", "2026-05-02"))}, stop), at(5, 2, 13, 0)).For("")
-	if len(v.Open) != 0 || len(v.Freezes) != 1 || v.Freezes[0].State != Open || len(v.Changes) != 1 || !v.Changes[0].WhollyFrozen() {
-		t.Errorf("open %s, freezes %s, changes %s", brief(v.Open), brief(v.Freezes), brief(v.Changes))
+	if len(v.Open) != 0 || len(v.Freezes) != 1 || v.Freezes[0].State != Open || len(v.Changes) != 1 || !v.Changes[0].Occurrences[0].WhollyFrozen() {
+		t.Errorf("open %s, freezes %s, changes %s", brief(v.Open), brief(v.Freezes), briefGroups(v.Changes))
 	}
 	broken := stop
 	broken.Spec.TimeZone = "Mars/Olympus"

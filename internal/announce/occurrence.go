@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/schedule"
@@ -41,6 +42,8 @@ const (
 	Moved State = "moved"
 	// EndedEarly: it ended before the time that was announced.
 	EndedEarly State = "ended-early"
+	// Excluded: the schedule has it, but for an exclusion. It was never announced; people are told why it is missing.
+	Excluded State = "excluded"
 )
 
 // Withdrawn tells whether the occurrence will not take place as announced.
@@ -49,23 +52,40 @@ func (s State) Withdrawn() bool { return s == Cancelled || s == Moved }
 // Subject is what is announced: a window, a freeze or emergency work.
 type Subject struct {
 	Kind Kind
-	// Name is the object's name; Title and Description are for people, cleaned of what is no text.
+	// Name is the object's name; Title and Description are for people, cleaned of what is no text. A description may have several lines.
 	Name, Title, Description string
-	Emergency                bool
-	// Advisory is a freeze that only warns.
+	// Titles and Descriptions are the same in other languages, by BCP 47 tag.
+	Titles, Descriptions map[string]string
+	// Systems are what may be disturbed, by the names that people know.
+	Systems   []string
+	Emergency bool
+	// Advisory is a window or freeze that only warns.
 	Advisory bool
 	// Zone is the subject's own, in which its times are told.
 	Zone *time.Location
-	// Audiences lists whose page shows it; empty: everybody's.
+	// Audiences lists whom it concerns, and so whose page shows it; empty: everybody, or with Nobody no audience.
 	Audiences []string
+	Nobody    bool
 	// Sequence and ChangedAt are of its record: how often it has changed since it was first announced, and when last.
 	Sequence  int
 	ChangedAt time.Time
 }
 
+// In is the title and the description in a language, and whether they are in another, as nobody has written them in that one.
+func (s *Subject) In(tag string) (title, description string, titleOther, descriptionOther bool) {
+	title, description, titleOther, descriptionOther = s.Title, s.Description, true, true
+	if text := s.Titles[tag]; text != "" {
+		title, titleOther = text, false
+	}
+	if text := s.Descriptions[tag]; text != "" {
+		description, descriptionOther = text, false
+	}
+	return title, description, titleOther, descriptionOther
+}
+
 // For tells whether an audience is shown the subject; the empty audience is everybody.
 func (s *Subject) For(audience string) bool {
-	return audience == "" || len(s.Audiences) == 0 || slices.Contains(s.Audiences, audience)
+	return audience == "" || len(s.Audiences) == 0 && !s.Nobody || slices.Contains(s.Audiences, audience)
 }
 
 // Occurrence is one time that is announced: half-open, [Start, End).
@@ -86,6 +106,8 @@ type Occurrence struct {
 	EndedAt time.Time
 	// WithdrawnAt is when a cancelled, moved or early one was withdrawn.
 	WithdrawnAt time.Time
+	// Reason is why one that is excluded, or cancelled by an exclusion, is not there; may be empty.
+	Reason string
 }
 
 // Stretch is a time that a freeze takes out of an occurrence. A zero Start or End lies beyond the occurrence.
@@ -128,18 +150,19 @@ func (o *Occurrence) FrozenFrom(t time.Time) []Stretch {
 	return o.Frozen[i:]
 }
 
-// WhollyFrozen tells whether freezes leave nothing of [start, end).
-func WhollyFrozen(start, end time.Time, freezes []gate.Freeze) bool {
-	o := Occurrence{Subject: &Subject{Zone: time.UTC}, Start: start, End: end}
+// FrozenParts are the stretches of [start, end) that freezes take, and whether they leave nothing of it. made is when a freeze was made,
+// by its name; reach is how far one without end is told of: Reach.
+func FrozenParts(start, end time.Time, freezes []gate.Freeze, made map[string]time.Time, reach time.Time) (parts []Stretch, wholly bool) {
+	o := Occurrence{Subject: &Subject{Zone: start.Location()}, Start: start, End: end}
 	budget := schedule.Budget // what it leaves out does not freeze: then the occurrence is shown
 	for _, f := range freezes {
-		inForce := []schedule.Occurrence{{}} // one that cannot be read is in force
-		if f.Schedule != nil {
+		inForce := stopped(made[f.Name], reach, start, end) // one that was never made is as old as it gets
+		if !isStop(f) {
 			inForce, _ = f.Schedule.Within(start, end, &budget)
 		}
 		o.freeze(f.Reason, inForce)
 	}
-	return o.WhollyFrozen()
+	return o.Frozen, o.WhollyFrozen()
 }
 
 func (o *Occurrence) frozenAt(t time.Time) bool {
@@ -174,6 +197,13 @@ func (o *Occurrence) freeze(reason string, inForce []schedule.Occurrence) {
 	}
 	slices.SortStableFunc(o.Frozen, func(a, b Stretch) int { return a.Start.Compare(b.Start) })
 	o.Frozen = merge(o.Frozen)
+}
+
+// freezeWithin takes [start, end) out of the occurrence, as far as it overlaps.
+func (o *Occurrence) freezeWithin(reason string, start, end time.Time) {
+	if end.After(o.Start) && (o.End.IsZero() || start.Before(o.End)) {
+		o.freeze(reason, []schedule.Occurrence{{Start: start, End: end}})
+	}
 }
 
 // merge joins stretches that overlap, which are in order of their start; the reason of the first stays.
@@ -227,6 +257,44 @@ const (
 	maxTitle       = 200
 	maxDescription = 2048
 )
+
+// cleanLines cleans each line of a text, and drops the empty ones; line breaks count as characters.
+func cleanLines(text string, limit int) string {
+	var lines []string
+	for line := range strings.Lines(strings.ReplaceAll(text, "\r", "\n")) {
+		if line = clean(line, limit); line != "" {
+			lines = append(lines, line)
+			if limit -= utf8.RuneCountInString(line) + 1; limit <= 0 {
+				break
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// cleanEach cleans a text in each language.
+func cleanEach[T ~string](texts map[string]T, clean func(string, int) string, limit int) map[string]string {
+	if len(texts) == 0 {
+		return nil
+	}
+	cleaned := make(map[string]string, len(texts))
+	for tag, text := range texts {
+		if text := clean(string(text), limit); text != "" {
+			cleaned[tag] = text
+		}
+	}
+	return cleaned
+}
+
+// cleanList cleans names, and leaves out what nothing is left of.
+func cleanList(list []string) (cleaned []string) {
+	for _, name := range list {
+		if name = clean(name, maxTitle); name != "" {
+			cleaned = append(cleaned, name)
+		}
+	}
+	return cleaned
+}
 
 // clean makes one line of plain text: no control characters, none that turn the direction of what follows, nothing that is
 // not UTF-8, at most limit characters.

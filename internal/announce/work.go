@@ -2,23 +2,67 @@ package announce
 
 import (
 	"cmp"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/override"
 )
 
 // Work is emergency work outside the windows: an override that stands. It carries what the public may know, and nothing of
-// who does it or on what.
+// who does it or why.
 type Work struct {
 	// Since is when it began; Until when it ends at the latest, zero when no end is known.
 	Since, Until time.Time
 	// Notice is the public sentence, from the annotation maintenance.fonster.dev/override-notice; may be empty.
 	Notice string
+	// Namespace is where it is done.
+	Namespace string
 	// Audiences are those of the windows that are overridden; empty: everybody's.
 	Audiences []string
+}
+
+// WorkOf is the emergency work that the records of windows tell of: what is not known to have ended, each override once, however many
+// windows it passes. What passes only windows that are not announced is none for the public.
+func WorkOf(windows []v1alpha1.MaintenanceWindow) []Work {
+	type key struct {
+		object string
+		from   int64
+	}
+	var list []Work
+	place, everybody := map[key]int{}, map[key]bool{}
+	for i := range windows {
+		mw := &windows[i]
+		if !compile.Announced(mw.Spec.Announce) {
+			continue
+		}
+		for _, r := range mw.Status.Overrides {
+			if r.EndedAt != nil {
+				continue
+			}
+			k := key{r.Object, r.From.Unix()}
+			at, known := place[k]
+			if !known {
+				kind, namespace, name := override.ParseObjectName(r.Object)
+				if kind == "Namespace" {
+					namespace = name
+				}
+				at, place[k] = len(list), len(list)
+				list = append(list, Work{Since: r.From.Time, Until: r.Until.Time, Notice: r.Notice, Namespace: namespace})
+			}
+			everybody[k] = everybody[k] || len(mw.Spec.Audiences) == 0 || slices.Contains(mw.Spec.Audiences, Everybody)
+			if w := &list[at]; everybody[k] {
+				w.Audiences = nil
+			} else {
+				w.Audiences = append(w.Audiences, mw.Spec.Audiences...)
+			}
+		}
+	}
+	return list
 }
 
 // distinct are works that people can tell apart: of those that began together, for the same audiences, one, which has the sentences of
@@ -50,12 +94,4 @@ func distinct(works []Work) []Work {
 func (w *Work) name() string {
 	sum := sha256.Sum256([]byte(strings.Join(w.Audiences, ",")))
 	return cmp.Or(strings.Join(w.Audiences, "-"), "all") + "-" + hex.EncodeToString(sum[:5])
-}
-
-// WorkSource lists the emergency work under way or announced.
-type WorkSource interface {
-	// Work is asked whenever the page is drawn anew, and must answer from memory.
-	Work(ctx context.Context) ([]Work, error)
-	// OnChange names what to call when the answer changes other than by time; it is called once, before the first Work.
-	OnChange(ctx context.Context, changed func()) error
 }

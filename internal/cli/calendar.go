@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/announce/ical"
+	"fonster.dev/fonster/internal/announce/read"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/schedule"
@@ -33,14 +35,23 @@ type entry struct {
 	End       time.Time `json:"end"`
 	TimeZone  string    `json:"timeZone"`
 	Audiences []string  `json:"audiences,omitempty"`
-	// Frozen is a window's that freezes leave nothing of, PartlyFrozen one of which they take a part; Advisory a freeze that only warns.
-	Frozen       bool `json:"frozen,omitempty"`
-	PartlyFrozen bool `json:"partlyFrozen,omitempty"`
-	Advisory     bool `json:"advisory,omitempty"`
+	// Frozen is a window's that freezes leave nothing of, PartlyFrozen one of which they take a part, FrozenParts what they take; Advisory
+	// a freeze that only warns.
+	Frozen       bool         `json:"frozen,omitempty"`
+	PartlyFrozen bool         `json:"partlyFrozen,omitempty"`
+	FrozenParts  []frozenPart `json:"frozenParts,omitempty"`
+	Advisory     bool         `json:"advisory,omitempty"`
 	// Endless is what has no known start or end: then that of the interval stands there.
 	Endless     bool `json:"endless,omitempty"`
 	description string
 	listed      listed
+}
+
+// frozenPart is what a freeze takes of an occurrence.
+type frozenPart struct {
+	Start  time.Time `json:"start"`
+	End    time.Time `json:"end"`
+	Reason string    `json:"reason"`
 }
 
 func (e entry) name() string { return e.Window + e.Freeze }
@@ -53,6 +64,8 @@ type calendar struct {
 	from, to string
 	audience string
 	output   string
+	// cluster tells the cluster from others, as far as the events' UIDs need it; empty of files.
+	cluster string
 }
 
 func newCalendar(r *root) *cobra.Command {
@@ -138,6 +151,12 @@ func (o *calendar) execute(ctx context.Context) error {
 	var empty []*schedule.Schedule
 	named := false
 	together := found.compile().Set
+	made := map[string]time.Time{}
+	for _, s := range found.freezes {
+		if made[s.object.Name] = s.object.CreationTimestamp.Time; made[s.object.Name].IsZero() {
+			made[s.object.Name] = o.now()
+		}
+	}
 	for _, s := range found.windows {
 		named = named || slices.Contains(s.object.Spec.Audiences, o.audience)
 		window, problems := compile.Window(s.object)
@@ -147,7 +166,7 @@ func (o *calendar) execute(ctx context.Context) error {
 			if len(listed) == 0 {
 				empty = append(empty, window.Schedule)
 			}
-			entries = append(entries, ofWindow(s.object, listed, together.Blocking(s.object.Name))...)
+			entries = append(entries, ofWindow(s.object, listed, together.Blocking(s.object.Name), made, announce.Reach(o.now(), window.Schedule.Location()))...)
 			failed = o.reportRest(s.where, "MaintenanceWindow", s.object.Name, listed, all) || failed
 		}
 	}
@@ -189,7 +208,13 @@ func (o *calendar) execute(ctx context.Context) error {
 // read reads the files or the cluster. What a file has wrong is reported, and the rest is still shown.
 func (o *calendar) read(ctx context.Context) (found objects, failed bool, err error) {
 	if o.all {
-		found, _, err = o.root.read(ctx)
+		var c client.Client
+		if found, c, err = o.root.read(ctx); err == nil && o.output == "ics" {
+			var unknown error
+			if o.cluster, unknown = read.Cluster(ctx, c); unknown != nil {
+				fmt.Fprintf(o.Err, "warning: the events' UIDs are not those of the page: %v\n", forbidden(unknown, "Namespace kube-system", "a ClusterRoleBinding to fonster-viewer"))
+			}
+		}
 		return found, false, err
 	}
 	found, err = readFiles(o.files, o.In)
@@ -231,17 +256,20 @@ func (o *calendar) reportRest(where, kind, name string, list []listed, all bool)
 	return true
 }
 
-func ofWindow(mw *v1alpha1.MaintenanceWindow, list []listed, freezes []gate.Freeze) []entry {
+func ofWindow(mw *v1alpha1.MaintenanceWindow, list []listed, freezes []gate.Freeze, made map[string]time.Time, reach time.Time) []entry {
 	var entries []entry
 	for _, occurrence := range list {
 		entries = append(entries, entry{
 			Window: mw.Name, Title: cmp.Or(mw.Spec.Title, mw.Name), Class: string(cmp.Or(mw.Spec.Class, v1alpha1.Planned)),
 			Start: occurrence.Start, End: occurrence.End, TimeZone: mw.Spec.TimeZone, Audiences: mw.Spec.Audiences,
-			Frozen: announce.WhollyFrozen(occurrence.Start, occurrence.End, freezes), description: mw.Spec.Description,
-			Endless: occurrence.endless(), listed: occurrence,
+			description: mw.Spec.Description, Endless: occurrence.endless(), listed: occurrence,
 		})
 		last := &entries[len(entries)-1]
-		last.PartlyFrozen = !last.Frozen && touched(occurrence, freezes)
+		parts, wholly := announce.FrozenParts(occurrence.Start, occurrence.End, freezes, made, reach)
+		last.Frozen, last.PartlyFrozen = wholly, !wholly && len(parts) > 0
+		for _, p := range parts {
+			last.FrozenParts = append(last.FrozenParts, within(p, occurrence))
+		}
 	}
 	return entries
 }
@@ -258,16 +286,16 @@ func ofFreeze(cf *v1alpha1.ChangeFreeze, list []listed) []entry {
 	return entries
 }
 
-// touched says whether any of these freezes takes a part of an occurrence.
-func touched(o listed, freezes []gate.Freeze) bool {
-	return slices.ContainsFunc(freezes, func(f gate.Freeze) bool {
-		if f.Schedule == nil {
-			return true
-		}
-		budget := schedule.Budget
-		list, _ := f.Schedule.Within(o.Start, o.End, &budget)
-		return len(list) > 0
-	})
+// within is the part of an occurrence that a freeze takes.
+func within(p announce.Stretch, o listed) frozenPart {
+	part := frozenPart{o.Start, o.End, p.Reason}
+	if p.Start.After(o.Start) {
+		part.Start = p.Start
+	}
+	if !p.End.IsZero() && p.End.Before(o.End) {
+		part.End = p.End
+	}
+	return part
 }
 
 // nothing says that nothing is in the interval, and what is nearest to it.
@@ -338,12 +366,12 @@ func (o *calendar) write(entries []entry) error {
 		}
 		return writeJSON(o.Out, entries)
 	case "ics":
-		return ical.Write(o.Out, ical.Calendar{Name: "Maintenance windows", Events: events(entries, o.now())})
+		return ical.Write(o.Out, ical.Calendar{Name: "Maintenance windows", Events: events(entries, o.cluster, o.now())})
 	}
 	return writeText(o.Out, entries)
 }
 
-func events(entries []entry, now time.Time) []ical.Event {
+func events(entries []entry, cluster string, now time.Time) []ical.Event {
 	var events []ical.Event
 	for _, e := range entries {
 		if e.Endless {
@@ -354,7 +382,7 @@ func events(entries []entry, now time.Time) []ical.Event {
 			kind, categories = ical.Freeze, []string{ical.Freeze}
 		}
 		events = append(events, ical.Event{
-			UID: ical.UID(kind, e.name(), e.Start), Title: e.Title, Description: e.description, Start: e.Start, End: e.End,
+			UID: ical.UID(kind, cluster, e.name(), e.Start), Title: e.Title, Description: e.description, Start: e.Start, End: e.End,
 			Categories: categories, Changed: now, Cancelled: e.Frozen,
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/json"
 	sigsyaml "sigs.k8s.io/yaml"
@@ -21,6 +22,8 @@ import (
 type objects struct {
 	windows []source[*v1alpha1.MaintenanceWindow]
 	freezes []source[*v1alpha1.ChangeFreeze]
+	// namespaces are the labels of those that files have, by name.
+	namespaces map[string]map[string]string
 }
 
 type source[T any] struct {
@@ -120,6 +123,8 @@ func (o *objects) addDocument(where string, document []byte) error {
 		return err
 	}
 	switch {
+	case meta.APIVersion == "v1" && meta.Kind == "Namespace":
+		return o.addNamespace(document)
 	case meta.APIVersion != v1alpha1.GroupVersion.String():
 		return nil
 	case meta.Kind == "MaintenanceWindow":
@@ -135,6 +140,18 @@ func (o *objects) addDocument(where string, document []byte) error {
 		}
 		o.freezes = append(o.freezes, source[*v1alpha1.ChangeFreeze]{cf, where})
 	}
+	return nil
+}
+
+func (o *objects) addNamespace(document []byte) error {
+	var ns metav1.PartialObjectMetadata
+	if err := sigsyaml.Unmarshal(document, &ns); err != nil {
+		return err
+	}
+	if o.namespaces == nil {
+		o.namespaces = map[string]map[string]string{}
+	}
+	o.namespaces[ns.Name] = ns.Labels
 	return nil
 }
 

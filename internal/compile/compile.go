@@ -122,6 +122,39 @@ func Always(cf *v1alpha1.ChangeFreeze) (gate.Freeze, Problems) {
 	return freeze, problems
 }
 
+// ExclusionReason is when an exclusion takes time out of a window's schedules, and why.
+type ExclusionReason struct {
+	Schedule *schedule.Schedule
+	Reason   string
+}
+
+// Excluded is the schedule of a window without its exclusions, and the exclusions that have a reason; nil where none has one that can be
+// read.
+func Excluded(mw *v1alpha1.MaintenanceWindow) (whole *schedule.Schedule, reasons []ExclusionReason) {
+	parse := func(list []schedule.Rule) *schedule.Schedule {
+		parsed, err := schedule.Parse(schedule.Spec{TimeZone: mw.Spec.TimeZone, Schedules: list})
+		if err != nil {
+			return nil // the window's Ready condition says so
+		}
+		return parsed
+	}
+	for _, e := range mw.Spec.Exclusions {
+		if e.Reason == "" {
+			continue
+		}
+		if parsed := parse([]schedule.Rule{rule(e.Schedule)}); parsed != nil {
+			reasons = append(reasons, ExclusionReason{parsed, e.Reason})
+		}
+	}
+	if len(reasons) == 0 {
+		return nil, nil
+	}
+	return parse(rules(mw.Spec.Schedules)), reasons
+}
+
+// Announced reads spec.announce of a window or freeze with its default.
+func Announced(announce *bool) bool { return announce == nil || *announce }
+
 // defaultMaxOverride is the default of the field; files read without an API server have none filled in.
 const defaultMaxOverride = time.Hour
 

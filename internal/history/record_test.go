@@ -60,7 +60,7 @@ func TestNext(t *testing.T) {
 	retitled := window("2026-12-05")
 	retitled.Spec.Title = "Annat"
 	narrowed := window("2026-12-05")
-	narrowed.Spec.NamespaceSelector, narrowed.Spec.Enforcement = &metav1.LabelSelector{}, v1alpha1.Warn
+	narrowed.Spec.NamespaceSelector, narrowed.Spec.Enforcement = &metav1.LabelSelector{}, v1alpha1.Hold
 	shorter := window("2026-11-23")
 	shorter.Spec.Schedules[0].EndTime = new("11:00")
 	longer := window("2026-11-23")
@@ -94,8 +94,8 @@ func TestNext(t *testing.T) {
 		"a schedule that can no longer be read":   {window("2026-12-05"), broken, "", 1, []string{"2026-12-05 cancelled"}},
 	} {
 		t.Run(title, func(t *testing.T) {
-			first := stored(t, Next(nil, tc.before, "", now.Add(-time.Hour)))
-			next := Next(first, tc.after, tc.freezes, now)
+			first := stored(t, Next(nil, tc.before, Over{}, now.Add(-time.Hour)))
+			next := Next(first, tc.after, Over{Freezes: tc.freezes}, now)
 			if next.Sequence != tc.sequence {
 				t.Errorf("sequence %d, want %d", next.Sequence, tc.sequence)
 			}
@@ -109,7 +109,7 @@ func TestNext(t *testing.T) {
 				t.Errorf("changed at %s", next.ChangedAt)
 			}
 			again := stored(t, next)
-			if Next(again, tc.after, tc.freezes, now.Add(time.Minute)) != again {
+			if Next(again, tc.after, Over{Freezes: tc.freezes}, now.Add(time.Minute)) != again {
 				t.Error("looking again changes it again")
 			}
 		})
@@ -117,16 +117,16 @@ func TestNext(t *testing.T) {
 }
 
 func TestNextInTheCourseOfTime(t *testing.T) {
-	first := Next(nil, window("2026-12-05", "2026-12-12"), "", now)
+	first := Next(nil, window("2026-12-05", "2026-12-12"), Over{}, now)
 	if !first.ChangedAt.Equal(now.AddDate(0, -1, 0)) {
 		t.Errorf("first announced at %s", first.ChangedAt)
 	}
-	second := stored(t, Next(first, window("2026-12-05"), "", now))
-	back := Next(second, window("2026-12-05", "2026-12-12"), "", now.Add(time.Hour))
+	second := stored(t, Next(first, window("2026-12-05"), Over{}, now))
+	back := Next(second, window("2026-12-05", "2026-12-12"), Over{}, now.Add(time.Hour))
 	if len(back.Withdrawn) != 0 || back.Sequence != 2 {
 		t.Errorf("a day that comes back: %+v", back)
 	}
-	deleted := Next(second, nil, "", now.Add(time.Hour))
+	deleted := Next(second, nil, Over{}, now.Add(time.Hour))
 	if got := tell(deleted); len(got) != 2 {
 		t.Errorf("after the deletion: %s", got)
 	}
@@ -134,13 +134,13 @@ func TestNextInTheCourseOfTime(t *testing.T) {
 	if !deleted.Expires().Equal(end) {
 		t.Errorf("expires %s, want %s", deleted.Expires(), end)
 	}
-	if got := Next(deleted, nil, "", end); len(got.Withdrawn) != 1 || got.Sequence != deleted.Sequence {
+	if got := Next(deleted, nil, Over{}, end); len(got.Withdrawn) != 1 || got.Sequence != deleted.Sequence {
 		t.Errorf("after the first has expired: %+v", got)
 	}
-	if got := Next(deleted, nil, "", end.AddDate(0, 0, 7)); got != nil {
+	if got := Next(deleted, nil, Over{}, end.AddDate(0, 0, 7)); got != nil {
 		t.Errorf("nothing is left to remember, but: %+v", got)
 	}
-	if Next(nil, nil, "", now) != nil {
+	if Next(nil, nil, Over{}, now) != nil {
 		t.Error("a record of nothing")
 	}
 }
@@ -154,7 +154,7 @@ func TestNextEndedEarly(t *testing.T) {
 		return mw
 	}
 	open := window("2026-11-21", "2026-11-23", "2026-11-28")
-	first := stored(t, Next(nil, open, "", clock(20, 9)))
+	first := stored(t, Next(nil, open, Over{}, clock(20, 9)))
 	for _, step := range []struct {
 		title    string
 		mw       *v1alpha1.MaintenanceWindow
@@ -171,20 +171,20 @@ func TestNextEndedEarly(t *testing.T) {
 		{"closed at its first second, told later", closed(28, 9), clock(29, 0), 5, []string{"2026-11-21 ended 11:00", "2026-11-23 ended 17:00", "2026-11-28 ended 09:00"}},
 		{"deleted", nil, clock(29, 1), 6, []string{"2026-11-21 ended 11:00", "2026-11-23 ended 17:00", "2026-11-28 ended 09:00"}},
 	} {
-		next := stored(t, Next(first, step.mw, "", step.now))
+		next := stored(t, Next(first, step.mw, Over{}, step.now))
 		if diff := cmp.Diff(step.want, tell(next)); diff != "" || next.Sequence != step.sequence {
 			t.Errorf("%s: sequence %d, want %d; -want +got:\n%s", step.title, next.Sequence, step.sequence, diff)
 		}
 		first = next
 	}
 	late := clock(21, 20).Add(Memory)
-	if r := Next(first, nil, "", late); len(r.Withdrawn) != 2 {
+	if r := Next(first, nil, Over{}, late); len(r.Withdrawn) != 2 {
 		t.Errorf("after a month: %s", tell(r))
 	}
-	if r := Next(nil, closed(21, 11), "", late); len(r.Withdrawn) != 0 {
+	if r := Next(nil, closed(21, 11), Over{}, late); len(r.Withdrawn) != 0 {
 		t.Errorf("a closing of long ago: %s", tell(r))
 	}
-	if gone := Next(stored(t, Next(nil, closed(23, 11), "", clock(23, 11))), nil, "", clock(23, 12)); cmp.Diff([]string{"2026-11-23 ended 11:00", "2026-11-28 cancelled"}, tell(gone)) != "" {
+	if gone := Next(stored(t, Next(nil, closed(23, 11), Over{}, clock(23, 11))), nil, Over{}, clock(23, 12)); cmp.Diff([]string{"2026-11-23 ended 11:00", "2026-11-28 cancelled"}, tell(gone)) != "" {
 		t.Errorf("closed, and then deleted: %s", tell(gone))
 	}
 }
@@ -192,7 +192,7 @@ func TestNextEndedEarly(t *testing.T) {
 func TestARecordStaysSmall(t *testing.T) {
 	hourly := window()
 	hourly.Spec.Schedules = []v1alpha1.Schedule{{Cron: new("0 * * * *"), Duration: &metav1.Duration{Duration: time.Minute}}}
-	r := Next(Next(nil, hourly, "", now), nil, "", now)
+	r := Next(Next(nil, hourly, Over{}, now), nil, Over{}, now)
 	if len(r.Withdrawn) != MaxWithdrawn || r.Withdrawn[0].Start.Sub(now) > time.Hour {
 		t.Errorf("%d withdrawn, the first %s", len(r.Withdrawn), r.Withdrawn[0].Start)
 	}
@@ -256,5 +256,113 @@ func TestNextFreeze(t *testing.T) {
 	}
 	if gone := NextFreeze(stored(t, NextFreeze(nil, warns, now)), nil, now); !gone.Withdrawn[0].Advisory {
 		t.Errorf("that it only warned is forgotten: %+v", gone.Withdrawn)
+	}
+}
+
+// TestAMistakeIsForgotten: what was announced for less than a quarter of an hour, and lies more than a day ahead, leaves no trace; what
+// people may know is told, however quickly it was changed after that.
+func TestAMistakeIsForgotten(t *testing.T) {
+	type step struct {
+		after time.Duration
+		mw    *v1alpha1.MaintenanceWindow
+	}
+	created := func(at time.Time, dates ...string) *v1alpha1.MaintenanceWindow {
+		mw := window(dates...)
+		mw.CreationTimestamp = metav1.NewTime(at)
+		return mw
+	}
+	for title, tc := range map[string]struct {
+		first *v1alpha1.MaintenanceWindow
+		steps []step
+		want  []string
+		gone  bool
+	}{
+		"deleted after three minutes":           {created(now, "2026-12-05"), []step{{3 * time.Minute, nil}}, nil, true},
+		"deleted after an hour":                 {created(now, "2026-12-05"), []step{{time.Hour, nil}}, []string{"2026-12-05 cancelled"}, false},
+		"deleted after three minutes, but soon": {created(now, "2026-11-24", "2026-12-05"), []step{{3 * time.Minute, nil}}, []string{"2026-11-24 cancelled"}, false},
+		"a mistyped date mended":                {created(now, "2026-12-05"), []step{{time.Hour, window("2026-12-05", "2026-12-15")}, {2 * time.Minute, window("2026-12-05", "2026-12-12")}}, nil, false},
+		"a move mended": {
+			created(now, "2026-12-05"), []step{{time.Hour, window("2026-12-15")}, {2 * time.Minute, window("2026-12-12")}},
+			[]string{"2026-12-05 moved to 2026-12-12 09:00"}, false,
+		},
+		"a move, and then deleted": {
+			created(now, "2026-12-05"), []step{{time.Hour, window("2026-12-15")}, {2 * time.Minute, nil}}, []string{"2026-12-05 cancelled"}, false,
+		},
+		"known, and changed twice within minutes": {
+			created(now, "2026-12-05", "2026-12-06"), []step{{time.Hour, window("2026-12-05", "2026-12-06", "2026-12-20")}, {2 * time.Minute, window("2026-12-05")}},
+			[]string{"2026-12-06 cancelled"}, false,
+		},
+		"changed again and again for longer": {
+			created(now, "2026-12-05"),
+			[]step{{10 * time.Minute, window("2026-12-05", "2026-12-06")}, {10 * time.Minute, window("2026-12-05", "2026-12-06", "2026-12-20")}, {10 * time.Minute, window("2026-12-05")}},
+			[]string{"2026-12-06 cancelled"}, false,
+		},
+	} {
+		t.Run(title, func(t *testing.T) {
+			at := now
+			r := stored(t, Next(nil, tc.first, Over{}, at))
+			for _, s := range tc.steps {
+				at = at.Add(s.after)
+				if r = Next(r, s.mw, Over{}, at); r != nil {
+					r = stored(t, r)
+				}
+			}
+			if (r == nil) != tc.gone {
+				t.Fatalf("remembered: %t", r != nil)
+			}
+			if r == nil {
+				return
+			}
+			if diff := cmp.Diff(tc.want, tell(r)); diff != "" {
+				t.Error(diff)
+			}
+			if !r.Since.Equal(now) {
+				t.Errorf("first announced at %s, want %s", r.Since, now)
+			}
+		})
+	}
+}
+
+// TestNotForThePublic: nothing is remembered of what is not announced, and what was told before is forgotten.
+func TestNotForThePublic(t *testing.T) {
+	hidden := window("2026-12-05")
+	hidden.Spec.Announce = new(false)
+	if r := Next(nil, hidden, Over{}, now); r != nil {
+		t.Errorf("%+v", r)
+	}
+	if r := Next(Next(nil, window("2026-11-24", "2026-12-05"), Over{}, now), hidden, Over{}, now.Add(time.Hour)); r != nil {
+		t.Errorf("%+v", r)
+	}
+	cf := &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "f"}, Spec: v1alpha1.ChangeFreezeSpec{Reason: "Val", TimeZone: "UTC", Announce: new(false)}}
+	if r := NextFreeze(nil, cf, now); r != nil {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestAStopIsRemembered: a freeze without a schedule is remembered from when it was made until it ended, where it stopped something.
+func TestAStopIsRemembered(t *testing.T) {
+	over := func(freezes string, stops ...Stop) Over { return Over{Freezes: freezes, Stops: stops} }
+	stop := Stop{Freeze: "stop", Since: now, Reason: "Valnatt"}
+	mw := window("2026-11-23", "2026-11-28")
+	first := stored(t, Next(nil, mw, Over{}, now.Add(-time.Hour)))
+	pressed := stored(t, Next(first, mw, over("stop/1", stop), now))
+	if diff := cmp.Diff([]Stop{stop}, pressed.Stops); diff != "" {
+		t.Error(diff)
+	}
+	if Next(pressed, mw, over("stop/1", stop), now.Add(time.Minute)) != pressed {
+		t.Error("looking again changes it again")
+	}
+	lifted := stored(t, Next(pressed, mw, Over{}, now.Add(time.Hour)))
+	ended := stop
+	ended.Until = now.Add(time.Hour)
+	if diff := cmp.Diff([]Stop{ended}, lifted.Stops); diff != "" || len(lifted.Withdrawn) > 0 {
+		t.Error(diff, lifted.Withdrawn)
+	}
+	if want := ended.Until.Add(Memory); !lifted.Expires().Equal(want) || Next(lifted, mw, Over{}, want).Stops != nil {
+		t.Errorf("it is remembered until %s, want %s", lifted.Expires(), want)
+	}
+	idle := window("2026-11-28")
+	if r := Next(Next(Next(nil, idle, Over{}, now), idle, over("stop/1", stop), now), idle, Over{}, now.Add(time.Hour)); len(r.Stops) > 0 {
+		t.Errorf("it stopped nothing: %+v", r.Stops)
 	}
 }

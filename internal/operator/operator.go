@@ -28,7 +28,6 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/controllers"
-	"fonster.dev/fonster/controllers/history"
 	"fonster.dev/fonster/controllers/override"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
@@ -50,11 +49,6 @@ type Options struct {
 	ExemptUsers, ExemptGroups []string
 	// LeaderLabels are keys of labels that a pod's own service account may change, besides policy.LeaderLabels.
 	LeaderLabels []string
-	// PageAddress is where the page and its feeds are served over HTTP, such as :8090; 0 turns them off.
-	PageAddress string
-	// PageAudiences are audiences that have a page though no object names them, and the names of audiences for people: NAME or
-	// NAME=TITLE, separated by commas.
-	PageAudiences string
 	// LeaderElect lets one of several replicas release what is held; without it, this one does.
 	LeaderElect bool
 	// LeaderIdentity tells this replica from others, such as the name of its pod; empty: a new one at each start.
@@ -72,9 +66,12 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 		return err
 	}
 	source := &compile.Source{}
-	work := &work{source: source, now: options.Now}
 	state := &enforced.State{}
-	m := metrics.New(func(ctx context.Context) (*metrics.Snapshot, error) { return snapshot(ctx, source, work, state) }, options.Now)
+	var reader client.Reader
+	var overridden *override.Store
+	m := metrics.New(func(ctx context.Context) (*metrics.Snapshot, error) {
+		return snapshot(ctx, reader, source, overridden, state, options.Now())
+	}, options.Now)
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // priority and fairness of the API server is the limit; an edge must not queue here
 	config.Wrap(m.WrapTransport)
@@ -86,8 +83,8 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	if err != nil {
 		return err
 	}
-	source.Reader, work.reader = mgr.GetClient(), mgr.GetClient()
-	if work.store, err = override.NewStore(mgr, config); err != nil {
+	source.Reader, reader = mgr.GetClient(), mgr.GetClient()
+	if overridden, err = override.NewStore(mgr, config); err != nil {
 		return err
 	}
 	if err := ctrlmetrics.Registry.Register(m); err != nil {
@@ -99,14 +96,11 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 		return err
 	}
 	if err := controllers.Setup(mgr, controllers.Options{
-		Source: source, Overridden: work.store, Exempt: exempt, Lease: lease, Enforced: state, Mutating: mutating, Now: options.Now, Observer: m,
+		Source: source, Overridden: overridden, Exempt: exempt, Lease: lease, Enforced: state, Mutating: mutating, Now: options.Now, Observer: m,
 	}); err != nil {
 		return err
 	}
-	if err := addProbes(mgr, work.store, state); err != nil {
-		return err
-	}
-	if err := addPage(ctx, mgr, source, work, options); err != nil {
+	if err := addProbes(mgr, overridden, state); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
@@ -126,7 +120,7 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 		namespaces: {Transform: onlyLabels},
 		&corev1.ConfigMap{}: {
 			Namespaces: map[string]cache.Config{policy.OperatorNamespace: {}},
-			Label:      labels.SelectorFromSet(labels.Set{history.Label: "true"}),
+			Label:      labels.SelectorFromSet(labels.Set{v1alpha1.AnnouncedLabel: "true"}),
 		},
 	}
 	for _, installed := range enforced.Kinds(mutating) {
@@ -224,7 +218,7 @@ func ours(annotations map[string]string) map[string]string {
 }
 
 // addProbes: alive is serving; ready is having read the cluster, and being able to write what keeps the gates. Having the lease is
-// neither: gates, status and page need none.
+// neither: gates and status need none.
 func addProbes(mgr ctrl.Manager, overridden *override.Store, state *enforced.State) error {
 	if err := mgr.AddReadyzCheck("gates", func(*http.Request) error { return state.Ready() }); err != nil {
 		return err
@@ -243,9 +237,10 @@ func addProbes(mgr ctrl.Manager, overridden *override.Store, state *enforced.Sta
 }
 
 // snapshot is what the metrics are computed from, read from the cache.
-func snapshot(ctx context.Context, source *compile.Source, work *work, state *enforced.State) (*metrics.Snapshot, error) {
-	reader := work.reader
-	standing, err := work.standing(ctx)
+func snapshot(
+	ctx context.Context, reader client.Reader, source *compile.Source, overridden *override.Store, state *enforced.State, now time.Time,
+) (*metrics.Snapshot, error) {
+	standing, err := overridden.Standing(ctx, reader, source, now)
 	if err != nil {
 		return nil, err
 	}
@@ -266,21 +261,18 @@ func snapshot(ctx context.Context, source *compile.Source, work *work, state *en
 	if err := reader.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	all, err := workload.List(ctx, reader, compiled.Set, work.now())
+	all, err := workload.List(ctx, reader, compiled.Set, now)
 	if err != nil {
 		return nil, err
 	}
 	report, _ := state.Report()
 	s := &metrics.Snapshot{
-		Enforced: report, Compiled: compiled, Windows: windows.Items, Held: all,
+		Enforced: report, Compiled: compiled, Windows: windows.Items, Held: all, Overrides: standing,
 		Gates:      make(map[string]*v1alpha1.Gate, len(gates.Items)),
 		Namespaces: make(map[string]map[string]string, len(namespaces.Items)),
 	}
 	for i := range gates.Items {
 		s.Gates[gates.Items[i].Namespace] = &gates.Items[i]
-	}
-	for _, o := range standing {
-		s.Overrides = append(s.Overrides, o.Windows)
 	}
 	for i := range namespaces.Items {
 		s.Namespaces[namespaces.Items[i].Name] = namespaces.Items[i].Labels

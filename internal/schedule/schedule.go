@@ -122,6 +122,9 @@ func (s *Schedule) Without(from, until time.Time) *Schedule {
 // Location is the zone of the schedule.
 func (s *Schedule) Location() *time.Location { return s.zone }
 
+// IsAlways says that it is open without beginning or end: Spec.Always.
+func (s *Schedule) IsAlways() bool { return s.always }
+
 // Notes are remarks for people on what was read, which are no errors: what may be meant otherwise.
 func (s *Schedule) Notes() []string { return slices.Clone(s.notes) }
 

@@ -133,7 +133,7 @@ func pageOf(n int) http.Handler {
 	var cache compile.Cache
 	return web.New(func(context.Context) (announce.Input, error) {
 		return announce.Input{Compiled: cache.Compile(windows, nil), Windows: windows}, nil
-	}, time.Now, nil)
+	}, time.Now, web.Options{})
 }
 
 // BenchmarkDraw draws everything anew, as each edge and each change of an object does once, whatever the number of readers.

@@ -90,12 +90,16 @@ func measureScale(b *testing.B, windows int) scale {
 	since(&s.records, func() bool {
 		return len(metadataOf(b, c, corev1.SchemeGroupVersion.WithKind("ConfigMapList"), client.InNamespace(policy.OperatorNamespace))) >= windows
 	})
-	s.page = firstPage(b, operator.PageURL)
+	page, err := c.StartPage(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.page = firstPage(b, page.URL)
 	s.peakMiB = statusMiB(b, operator.PID(), "VmHWM")
 	s.restCPU = restCPU(b, operator.PID())
-	b.Logf("%d windows: gates after %.1f s, all status after %.1f s (%.1f s of CPU), all records after %.1f s; the page in %.1f s; "+
+	b.Logf("%d windows: gates after %.1f s, all status after %.1f s (%.1f s of CPU), all records after %.1f s; the page in %.1f s, %.0f MiB at most; "+
 		"%.0f MiB at most; %.1f s of CPU in a minute at rest",
-		windows, s.gates.Seconds(), s.all.Seconds(), s.startCPU, s.records.Seconds(), s.page.Seconds(), s.peakMiB, s.restCPU)
+		windows, s.gates.Seconds(), s.all.Seconds(), s.startCPU, s.records.Seconds(), s.page.Seconds(), statusMiB(b, page.PID(), "VmHWM"), s.peakMiB, s.restCPU)
 	return s
 }
 

@@ -49,6 +49,7 @@ type Cluster struct {
 	root     string
 	folder   string
 	operator *Operator
+	page     *Page
 }
 
 // Root is the folder of the repository.
@@ -116,6 +117,9 @@ func Scheme() *apiruntime.Scheme {
 func (c *Cluster) Stop() error {
 	if c.operator != nil {
 		c.operator.Kill()
+	}
+	if c.page != nil {
+		c.page.Kill()
 	}
 	down := exec.Command(filepath.Join(c.root, "hack/controlplane/cluster.sh"), "down", c.Name)
 	down.Env = append(os.Environ(), "KUBECONFIG_OUT="+c.Kubeconfig)
@@ -239,8 +243,22 @@ func (c *Cluster) KubectlAs(kubeconfig, stdin string, args ...string) (string, e
 
 // Operator is the operator's process.
 type Operator struct {
-	// MetricsURL, ProbeURL and PageURL are where it serves, without path.
-	MetricsURL, ProbeURL, PageURL string
+	// MetricsURL is where it serves its metrics, without path.
+	MetricsURL string
+	*process
+}
+
+// Page is the process of the page.
+type Page struct {
+	// URL is where it serves, without path.
+	URL string
+	*process
+}
+
+// process is a program of Fonster's that runs.
+type process struct {
+	// ProbeURL is where it answers probes, without path.
+	ProbeURL string
 
 	command *exec.Cmd
 	log     *lockedBuffer
@@ -248,56 +266,87 @@ type Operator struct {
 }
 
 var build = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(Root(), ".local", "test-bin", "fonster")
-	command := exec.Command("go", "build", "-o", binary, "./cmd/fonster")
+	folder := filepath.Join(Root(), ".local", "test-bin") + string(filepath.Separator)
+	command := exec.Command("go", "build", "-o", folder, "./cmd/fonster", "./cmd/fonster-page")
 	command.Dir = Root()
 	if out, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the operator: %w\n%s", err, out)
+		return "", fmt.Errorf("building the operator and the page: %w\n%s", err, out)
 	}
-	return binary, nil
+	return folder, nil
 })
 
 // StartOperator starts the operator as its own ServiceAccount, with more flags, and returns when it is ready.
 func (c *Cluster) StartOperator(ctx context.Context, flags ...string) (*Operator, error) {
-	binary, err := build()
+	addresses, err := freeAddresses(1)
 	if err != nil {
 		return nil, err
 	}
-	token, err := c.ServiceAccountToken(ctx, policy.OperatorNamespace, policy.OperatorServiceAccount)
+	started, err := c.start(ctx, "fonster", policy.OperatorServiceAccount, append([]string{
+		"--metrics-bind-address=" + addresses[0],
+		// A dead leader is not waited for long; one on a loaded machine must not lose its lease.
+		"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=5s", "--leader-elect-retry-period=500ms",
+	}, flags...))
 	if err != nil {
 		return nil, err
 	}
-	kubeconfig := filepath.Join(c.folder, "operator.kubeconfig")
+	c.operator = &Operator{MetricsURL: "https://" + addresses[0], process: started}
+	return c.operator, nil
+}
+
+// StartPage starts the page as its own ServiceAccount, with more flags, and returns when it is ready.
+func (c *Cluster) StartPage(ctx context.Context, flags ...string) (*Page, error) {
+	addresses, err := freeAddresses(1)
+	if err != nil {
+		return nil, err
+	}
+	started, err := c.start(ctx, "fonster-page", PageServiceAccount, append([]string{
+		"--page-bind-address=" + addresses[0], "--page-audiences=heby=Heby,osthammar=Östhammar",
+	}, flags...))
+	if err != nil {
+		return nil, err
+	}
+	c.page = &Page{URL: "http://" + addresses[0], process: started}
+	return c.page, nil
+}
+
+// PageServiceAccount is the identity of the page.
+const PageServiceAccount = "fonster-page"
+
+// start starts a program as a ServiceAccount, and returns when it is ready.
+func (c *Cluster) start(ctx context.Context, program, account string, flags []string) (*process, error) {
+	folder, err := build()
+	if err != nil {
+		return nil, err
+	}
+	token, err := c.ServiceAccountToken(ctx, policy.OperatorNamespace, account)
+	if err != nil {
+		return nil, err
+	}
+	kubeconfig := filepath.Join(c.folder, program+".kubeconfig")
 	if err := clientcmd.WriteToFile(kubeconfigWithToken(c.Config, token), kubeconfig); err != nil {
 		return nil, err
 	}
-	addresses, err := freeAddresses(3)
+	addresses, err := freeAddresses(1)
 	if err != nil {
 		return nil, err
 	}
-	metrics, probes, page := addresses[0], addresses[1], addresses[2]
-	o := &Operator{MetricsURL: "https://" + metrics, ProbeURL: "http://" + probes, PageURL: "http://" + page, log: &lockedBuffer{}, ended: make(chan struct{})}
-	o.command = exec.Command(binary, append([]string{
-		"--metrics-bind-address=" + metrics, "--health-probe-bind-address=" + probes, "--page-bind-address=" + page, "--page-audiences=heby=Heby,osthammar=Östhammar",
-		// A dead leader is not waited for long; one on a loaded machine must not lose its lease.
-		"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=5s", "--leader-elect-retry-period=500ms",
-	}, flags...)...)
-	o.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
-	o.command.Stdout, o.command.Stderr = o.log, o.log
-	o.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := o.command.Start(); err != nil {
+	p := &process{ProbeURL: "http://" + addresses[0], log: &lockedBuffer{}, ended: make(chan struct{})}
+	p.command = exec.Command(folder+program, append([]string{"--health-probe-bind-address=" + addresses[0]}, flags...)...)
+	p.command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	p.command.Stdout, p.command.Stderr = p.log, p.log
+	p.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
 	go func() {
-		defer close(o.ended)
-		_ = o.command.Wait()
+		defer close(p.ended)
+		_ = p.command.Wait()
 	}()
-	c.operator = o
-	if err := o.waitReady(ctx); err != nil {
-		o.Kill()
-		return nil, fmt.Errorf("%w\n%s", err, o.Log())
+	if err := p.waitReady(ctx); err != nil {
+		p.Kill()
+		return nil, fmt.Errorf("%s: %w\n%s", program, err, p.Log())
 	}
-	return o, nil
+	return p, nil
 }
 
 func kubeconfigWithToken(config *rest.Config, token string) clientcmdapi.Config {
@@ -326,46 +375,46 @@ func freeAddresses(n int) ([]string, error) {
 	return append(others, listener.Addr().String()), err
 }
 
-func (o *Operator) waitReady(ctx context.Context) error {
+func (p *process) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
-		if status, err := get(ctx, o.ProbeURL+"/readyz"); err == nil && status == 200 {
+		if status, err := get(ctx, p.ProbeURL+"/readyz"); err == nil && status == 200 {
 			return nil
 		}
 		select {
-		case <-o.ended:
-			return errors.New("the operator ended before it was ready")
+		case <-p.ended:
+			return errors.New("it ended before it was ready")
 		case <-ctx.Done():
-			return errors.New("the operator did not become ready in 30 s")
+			return errors.New("it did not become ready in 30 s")
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
 // Ready is what the probe of readiness answers: nil when it is ready.
-func (o *Operator) Ready(ctx context.Context) error {
-	status, err := get(ctx, o.ProbeURL+"/readyz")
+func (p *process) Ready(ctx context.Context) error {
+	status, err := get(ctx, p.ProbeURL+"/readyz")
 	if err == nil && status != 200 {
 		err = fmt.Errorf("not ready: %d", status)
 	}
 	return err
 }
 
-// Kill ends the operator at once, as kill -9 does, and waits for its end.
-func (o *Operator) Kill() {
-	_ = o.command.Process.Kill()
-	<-o.ended
+// Kill ends the program at once, as kill -9 does, and waits for its end.
+func (p *process) Kill() {
+	_ = p.command.Process.Kill()
+	<-p.ended
 }
 
 // Ended is closed when the process has ended, by whatever means.
-func (o *Operator) Ended() <-chan struct{} { return o.ended }
+func (p *process) Ended() <-chan struct{} { return p.ended }
 
-// PID is the operator's process id.
-func (o *Operator) PID() int { return o.command.Process.Pid }
+// PID is its process id.
+func (p *process) PID() int { return p.command.Process.Pid }
 
-// Log is what the operator has printed.
-func (o *Operator) Log() string { return o.log.String() }
+// Log is what it has printed.
+func (p *process) Log() string { return p.log.String() }
 
 type lockedBuffer struct {
 	mu     sync.Mutex

@@ -49,7 +49,7 @@ func TestCostlySchedules(t *testing.T) {
 	slowest := time.Duration(0)
 	for time.Until(opens) > time.Second {
 		begin := time.Now()
-		response, err := (&http.Client{Timeout: 30 * time.Second}).Get(operator.PageURL + "/")
+		response, err := (&http.Client{Timeout: 30 * time.Second}).Get(pages.URL + "/")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,10 +24,11 @@ import (
 	"fonster.dev/fonster/test/cluster"
 )
 
-// shared is the cluster of every test; operator the operator in it, restarted by the tests that end it.
+// shared is the cluster of every test; operator the operator in it, restarted by the tests that end it, and pages the page.
 var (
 	shared   *cluster.Cluster
 	operator *cluster.Operator
+	pages    *cluster.Page
 )
 
 func TestMain(m *testing.M) {
@@ -46,6 +47,10 @@ func run(m *testing.M) int {
 		}
 	}()
 	if operator, err = shared.StartOperator(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if pages, err = shared.StartPage(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

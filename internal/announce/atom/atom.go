@@ -4,6 +4,7 @@ package atom
 import (
 	"bytes"
 	"encoding/xml"
+	"html"
 	"strings"
 	"time"
 )
@@ -15,7 +16,9 @@ type Feed struct {
 	Title    string
 	Language string
 	Author   string
-	Entries  []Entry
+	// Self is the address of the feed, Page of the page that it tells of: absolute, or relative to where the feed was fetched from.
+	Self, Page string
+	Entries    []Entry
 }
 
 // Entry is one announcement.
@@ -23,17 +26,36 @@ type Entry struct {
 	ID      string
 	Title   string
 	Updated time.Time
-	// Lines are its plain text.
-	Lines []string
+	// Lines are its plain text, each a paragraph; what is in List stands below them, point by point.
+	Lines, List []string
 }
 
 // Size is how many bytes the entry takes in a feed, at least about.
 func (e *Entry) Size() int {
 	var b bytes.Buffer
-	for _, text := range append([]string{e.ID, e.Title}, e.Lines...) {
+	for _, text := range []string{e.ID, e.Title, e.html()} {
 		_ = xml.EscapeText(&b, []byte(text)) // into memory
 	}
-	return 200 + b.Len() + 5*len(e.Lines) // a line break is written as five characters
+	return 200 + b.Len()
+}
+
+// html writes the text as HTML, in which readers keep paragraphs and lists apart.
+func (e *Entry) html() string {
+	var b strings.Builder
+	put := func(before, text, after string) {
+		b.WriteString(before + strings.ReplaceAll(html.EscapeString(text), "\n", "<br>") + after)
+	}
+	for _, line := range e.Lines {
+		put("<p>", line, "</p>")
+	}
+	if len(e.List) > 0 {
+		b.WriteString("<ul>")
+		for _, point := range e.List {
+			put("<li>", point, "</li>")
+		}
+		b.WriteString("</ul>")
+	}
+	return b.String()
 }
 
 type feedElement struct {
@@ -57,6 +79,7 @@ type entryElement struct {
 	ID      string         `xml:"id"`
 	Title   string         `xml:"title"`
 	Updated string         `xml:"updated"`
+	Link    linkElement    `xml:"link"`
 	Content contentElement `xml:"content"`
 }
 
@@ -65,11 +88,11 @@ type contentElement struct {
 	Text string `xml:",chardata"`
 }
 
-// Bytes writes the feed. Links are relative to where it was fetched from.
+// Bytes writes the feed.
 func (f *Feed) Bytes() []byte {
 	element := feedElement{
 		Language: f.Language, ID: f.ID, Title: f.Title, Author: f.Author,
-		Links: []linkElement{{"self", "application/atom+xml", "feed.atom"}, {"alternate", "text/html", "./"}},
+		Links: []linkElement{{"self", "application/atom+xml", f.Self}, {"alternate", "text/html", f.Page}},
 	}
 	updated := time.Unix(0, 0) // required also of a feed that has never had anything to tell
 	for _, e := range f.Entries {
@@ -77,7 +100,8 @@ func (f *Feed) Bytes() []byte {
 			updated = e.Updated
 		}
 		element.Entries = append(element.Entries, entryElement{
-			ID: e.ID, Title: e.Title, Updated: stamp(e.Updated), Content: contentElement{"text", strings.Join(e.Lines, "\n")},
+			ID: e.ID, Title: e.Title, Updated: stamp(e.Updated), Link: linkElement{"alternate", "text/html", f.Page},
+			Content: contentElement{"html", e.html()},
 		})
 	}
 	element.Updated = stamp(updated)

@@ -39,13 +39,15 @@ type Event struct {
 	Cancelled bool
 	// Reminder is how long before the start to remind of it; 0: not.
 	Reminder time.Duration
+	// URL is where to read more; may be empty.
+	URL string
 }
 
 // Size is how many bytes the event takes in a calendar, at most: a character that is escaped takes one more, each line of 75 a
 // break, and the reminder has the title once more.
 func (e *Event) Size() int {
 	text := e.Title + e.Title + e.Description
-	return 600 + len(e.UID) + (len(text)+strings.Count(text, ",")+strings.Count(text, ";")+strings.Count(text, "\\")+strings.Count(text, "\n"))*79/70
+	return 600 + len(e.UID) + len(e.URL)*79/70 + (len(text)+strings.Count(text, ",")+strings.Count(text, ";")+strings.Count(text, "\\")+strings.Count(text, "\n"))*79/70
 }
 
 // Of what the UID of an event is made: the kinds of things that occur.
@@ -55,8 +57,12 @@ const (
 	Override = "emergency-work"
 )
 
-// UID identifies an occurrence by its start and the name of what occurs, on the page and on the command line alike.
-func UID(kind, name string, start time.Time) string {
+// UID identifies an occurrence by its start, the name of what occurs, and the cluster, so that those of two clusters do not meet in one
+// calendar; on the page and on the command line alike. The cluster may be empty, of files.
+func UID(kind, cluster, name string, start time.Time) string {
+	if cluster != "" {
+		kind += "." + cluster
+	}
 	return start.UTC().Format(utcForm) + "-" + name + "@" + kind + "." + v1alpha1.GroupName
 }
 
@@ -105,6 +111,9 @@ func add(calendar *ics.Calendar, e Event) {
 	}
 	for _, c := range e.Categories {
 		event.AddCategory(c)
+	}
+	if e.URL != "" {
+		event.SetURL(e.URL)
 	}
 	event.SetTimeTransparency(ics.TransparencyTransparent) // nobody is busy because of it
 	if e.Cancelled {

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/text/language"
-
-	"fonster.dev/fonster/internal/announce"
 )
 
 // A locale is one language: its texts, and how it writes dates. Each is one file in locales/, named by its BCP 47 tag; the
@@ -26,10 +24,12 @@ type locale struct {
 	ShortMonths [12]string `json:"shortMonths"`
 	// Weekdays begin with Sunday.
 	Weekdays [7]string `json:"weekdays"`
-	// Date has {weekday}, {day}, {month} and {year}; the times are layouts of package time.
-	DateForm        string `json:"date"`
-	TimeForm        string `json:"time"`
-	TimeWithSeconds string `json:"timeWithSeconds"`
+	// ShortWeekdays are the same, for tables.
+	ShortWeekdays [7]string `json:"shortWeekdays"`
+	// The dates have {weekday}, {day}, {month} and {year}, that of this year no {year}; the time is a layout of package time.
+	DateForm   string `json:"date"`
+	DateOfYear string `json:"dateOfYear"`
+	TimeForm   string `json:"time"`
 	// Midnight is how the end of a day is written.
 	Midnight string `json:"midnight"`
 	// The spans have {date}, {start}, {endDate} and {end}.
@@ -39,8 +39,10 @@ type locale struct {
 	SpanUntil  string `json:"spanUntil"`
 	SpanEver   string `json:"spanEver"`
 	// InstantForm has {date} and {time}.
-	InstantForm string            `json:"instant"`
-	Texts       map[string]string `json:"texts"`
+	InstantForm string `json:"instant"`
+	// Zones say of a zone, by its IANA name, that all times are in it.
+	Zones map[string]string `json:"zones"`
+	Texts map[string]string `json:"texts"`
 }
 
 //go:embed locales/*.json
@@ -94,13 +96,20 @@ func localeOf(tag string) *locale {
 	return nil
 }
 
-// preferred is the language for a header Accept-Language (RFC 9110, section 12.5.4).
-func preferred(acceptLanguage string) *locale {
-	if acceptLanguage == "" || len(acceptLanguage) > 1000 {
-		return locales[0]
+// preferred is the language for a header Accept-Language (RFC 9110, section 12.5.4), and fallback where it names none that is there.
+func preferred(acceptLanguage, fallback string) *locale {
+	otherwise := locales[0]
+	if l := localeOf(fallback); l != nil {
+		otherwise = l
 	}
-	_, i := language.MatchStrings(matcher, acceptLanguage)
-	return locales[i]
+	wanted, _, err := language.ParseAcceptLanguage(acceptLanguage)
+	if err != nil || len(acceptLanguage) > 1000 {
+		return otherwise
+	}
+	if _, i, confidence := matcher.Match(wanted...); confidence > language.No {
+		return locales[i]
+	}
+	return otherwise
 }
 
 // Text is a text of the catalogue, with {name} replaced by the value that follows it in pairs. A text that is not there is
@@ -120,41 +129,47 @@ func fill(text string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// Date writes the day of an instant, in its own zone.
-func (l *locale) Date(t time.Time) string {
-	return fill(l.DateForm, "weekday", l.Weekdays[t.Weekday()], "day", strconv.Itoa(t.Day()), "month", l.Months[t.Month()-1], "year", strconv.Itoa(t.Year()))
+// Date writes the day of an instant, in its own zone; the year where it is not the one given, which is that of the reader.
+func (l *locale) Date(t time.Time, year int) string {
+	form := l.DateForm
+	if t.Year() == year {
+		form = l.DateOfYear
+	}
+	return fill(form, "weekday", l.Weekdays[t.Weekday()], "day", strconv.Itoa(t.Day()), "month", l.Months[t.Month()-1], "year", strconv.Itoa(t.Year()))
 }
 
-// Time writes the time of day of an instant, in its own zone.
-func (l *locale) Time(t time.Time) string {
-	if t.Second() != 0 {
-		return t.Format(l.TimeWithSeconds)
+// Time writes the time of day of an instant, to the minute, in its own zone.
+func (l *locale) Time(t time.Time) string { return t.Format(l.TimeForm) }
+
+// End writes the time of day at which something ends: midnight is the end of the day before.
+func (l *locale) End(start, end time.Time) string {
+	if hour, minute, second := end.Clock(); hour+minute+second == 0 && end.After(start) {
+		return l.Midnight
 	}
-	return t.Format(l.TimeForm)
+	return l.Time(end)
 }
 
 // Instant writes day and time.
-func (l *locale) Instant(t time.Time) string {
-	return fill(l.InstantForm, "date", l.Date(t), "time", l.Time(t))
+func (l *locale) Instant(t time.Time, year int) string {
+	return fill(l.InstantForm, "date", l.Date(t, year), "time", l.Time(t))
 }
 
 // Span writes [start, end). A zero start or end is not known. Where the offset from UTC changes in between, or the zone is not
-// the one the page tells of, the times say which they are.
-func (l *locale) Span(start, end time.Time, page *time.Location) string {
+// the one the page tells of, the times say which they are. The year is left out where it is the one given.
+func (l *locale) Span(start, end time.Time, page *time.Location, year int) string {
 	if start.IsZero() && end.IsZero() {
 		return l.SpanEver
 	}
-	last := end // the day and time that are told: midnight is the end of the day before
+	last := end // the day that is told
 	pairs := []string{"date", "", "start", "", "endDate", "", "end", ""}
 	if !start.IsZero() {
-		pairs[1], pairs[3] = l.Date(start), l.Time(start)
+		pairs[1], pairs[3] = l.Date(start, year), l.Time(start)
 	}
 	if !end.IsZero() {
-		pairs[7] = l.Time(end)
-		if hour, minute, second := end.Clock(); hour+minute+second == 0 && end.After(start) {
-			last, pairs[7] = end.Add(-time.Second), l.Midnight
+		if pairs[7] = l.End(start, end); pairs[7] == l.Midnight {
+			last = end.Add(-time.Second)
 		}
-		pairs[5] = l.Date(last)
+		pairs[5] = l.Date(last, year)
 	}
 	switch {
 	case end.IsZero():
@@ -183,9 +198,4 @@ func sameDay(a, b time.Time) bool {
 	y, m, d := a.Date()
 	y2, m2, d2 := b.Date()
 	return y == y2 && m == m2 && d == d2
-}
-
-// When writes when an occurrence is.
-func (l *locale) When(o *announce.Occurrence, page *time.Location) string {
-	return l.Span(o.Start, o.End, page)
 }

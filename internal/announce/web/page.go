@@ -45,22 +45,30 @@ func asset(name, contentType string) string {
 
 // pageData is what the template writes: texts that are ready, so that it decides nothing.
 type pageData struct {
-	L          *locale
-	Title      string
-	Root       string // from the page to /, relative
-	Home       string // from the page to its language's /, relative
-	Style      string
-	Icon       string
-	Languages  []link
-	Audiences  []link
-	Banner     banner
-	Emergency  []item
-	Open, Next []item
-	Changes    []item
-	Freezes    []item
+	L            *locale
+	Title        string
+	Organisation string
+	Link         string
+	Contact      []part
+	Root         string // from the page to /, relative
+	Home         string // from the page to its language's /, relative
+	// Files is where calendar and feed are, in the page's language: who subscribes asks without naming one.
+	Files     string
+	Style     string
+	Icon      string
+	Languages []link
+	Audiences []link
+	// Panels say what holds now, Updated since when.
+	Panels  []panel
+	Updated string
+	// Emergency is what is announced, not what is in progress.
+	Emergency []item
+	Next      []card
+	NextMore  string
+	Changes   []card
+	Freezes   []item
 	// FreezesText says what a freeze is; nothing where all of them only warn.
 	FreezesText string
-	Year        int
 	Timeline    timeline
 	Months      []month
 	Left        int
@@ -72,59 +80,79 @@ type link struct {
 	Current           bool
 }
 
-type banner struct{ Class, Title, Text, More string }
-
-type month struct {
-	Title string
-	Items []item
+// panel is one thing that holds now.
+type panel struct {
+	Class, Title, Who, Text, More string
+	Items                         []item
 }
+
+// text is what an object says, in the language Lang; empty: that of the page.
+type text struct{ Text, Lang string }
+
+// part is a stretch of text, which is a link where Href is not empty.
+type part struct{ Text, Href string }
 
 // item is one occurrence, ready to read.
 type item struct {
-	// Class is for the style; Start and End are RFC 3339.
-	Class, Start, End             string
-	When, Title, Description, Who string
-	Status                        string
-	Notes                         []string
-	Struck                        bool
-	Heading                       string
+	// Class is for the style; Start is RFC 3339.
+	Class, Start, When string
+	Title              text
+	Who                string
+	// Lines are those of the description, each in parts.
+	Lines       [][]part
+	Description text
+	Systems     []string
+	// SystemsLabel says what Systems are.
+	SystemsLabel string
+	Status       string
+	Notes        []string
+	Struck       bool
+	Heading      string
 	// Urgent says that it is emergency work, where no heading does.
 	Urgent string
 }
 
+// card tells of one window, and when: Times.
+type card struct {
+	item
+	Times []item
+	More  string
+}
+
 func (s *snapshot) page(l *locale, audience Audience, v *announce.View, prefixed bool) []byte {
-	w := writer{l: l, v: v, titles: s.titles()}
+	w := s.writer(l, audience, v)
+	w.year = v.Now.In(v.Zone).Year()
 	d := pageData{
-		L: l, Title: title(l, audience), Home: "./", Style: style, Icon: image, Banner: w.banner(),
-		Emergency: w.items(v.Emergency), Open: w.items(v.Open), Next: w.items(v.Next), Changes: w.items(v.Changes), Freezes: w.items(v.Freezes),
-		Year: v.Now.In(v.Zone).Year(), Timeline: drawTimeline(l, v), Months: w.months(), Left: v.Left, Zone: v.Zone.String(),
+		L: l, Title: title(l, audience), Organisation: s.options.Organisation, Link: s.options.Link, Contact: parts(s.options.Contact),
+		Home: "./", Style: style, Icon: image, Panels: w.panels(), Updated: w.updated(),
+		Next: w.next(), Changes: w.changes(), Timeline: drawTimeline(l, v), Months: w.months(), Left: v.Left, Zone: w.zone(),
 	}
-	if !v.OneZone {
-		d.Zone = l.Text("zones", "zone", d.Zone)
-	} else {
-		d.Zone = l.Text("zone", "zone", d.Zone)
+	for _, o := range v.Emergency {
+		if o.State != announce.Open {
+			d.Emergency = append(d.Emergency, w.item(o))
+		}
+	}
+	if v.NextMore > 0 {
+		d.NextMore = l.Text("nextWindows", "count", strconv.Itoa(v.NextMore))
+	}
+	for _, o := range v.Freezes {
+		i := w.item(o)
+		if o.End.IsZero() && o.State == announce.Open && !o.Advisory {
+			i.Notes = append(i.Notes, l.Text("stopText"))
+		}
+		d.Freezes = append(d.Freezes, i)
 	}
 	if slices.ContainsFunc(v.Freezes, func(o *announce.Occurrence) bool { return !o.Advisory }) {
 		d.FreezesText = l.Text("freezesText")
 	}
-	for i, o := range v.Changes {
-		if o.Kind == announce.Freeze {
-			d.Changes[i].Title = freezeTitle(l, o)
-		}
-	}
-	here := ""
-	if audience.Name != "" {
-		d.Home, here = "../", audience.Name+"/"
+	here := folder(audience)
+	if here != "" {
+		d.Home = "../"
 	}
 	if d.Root = d.Home; prefixed {
-		d.Root = strings.TrimPrefix("../"+d.Home, "./")
+		d.Root = "../" + strings.TrimPrefix(d.Home, "./")
 	}
-	for i := range d.Emergency {
-		d.Emergency[i].Heading = l.Text("emergencyAnnounced")
-		if v.Emergency[i].State == announce.Open {
-			d.Emergency[i].Heading = l.Text("emergencyOngoing")
-		}
-	}
+	d.Files = d.Root + l.Tag + "/" + here
 	for _, other := range locales {
 		d.Languages = append(d.Languages, link{Title: other.Name, Lang: other.Tag, Href: d.Root + other.Tag + "/" + here, Current: other == l})
 	}
@@ -164,53 +192,120 @@ type writer struct {
 	l      *locale
 	v      *announce.View
 	titles map[string]string
+	// year is not said, on a page; 0: every year is.
+	year int
+	// language is that of the objects' texts; empty: not known.
+	language string
+	// page is the address of the page; empty where it is not known.
+	page string
 }
 
-func (w *writer) items(list []*announce.Occurrence) []item {
-	items := make([]item, len(list))
-	for i, o := range list {
-		items[i] = w.item(o)
+// writer writes what an audience is shown in one language.
+func (s *snapshot) writer(l *locale, audience Audience, v *announce.View) writer {
+	w := writer{l: l, v: v, titles: s.titles(), language: s.options.Language}
+	if s.options.URL != "" {
+		w.page = s.options.URL + l.Tag + "/" + folder(audience)
 	}
-	return items
+	return w
+}
+
+// folder is the place of an audience's documents below its language; that of everybody's is none.
+func folder(audience Audience) string {
+	if audience.Name == "" {
+		return ""
+	}
+	return audience.Name + "/"
+}
+
+func (w *writer) when(o *announce.Occurrence) string { return w.span(o.Start, o.End) }
+
+func (w *writer) span(start, end time.Time) string {
+	told := w.l.Span(start, end, w.v.Zone, w.year)
+	if w.year == 0 {
+		return told
+	}
+	return unbroken(told)
+}
+
+// unbroken keeps times such as 18.00–21.00 on one line.
+func unbroken(text string) string {
+	var b strings.Builder
+	runes := []rune(text)
+	digit := func(i int) bool { return i >= 0 && i < len(runes) && runes[i] >= '0' && runes[i] <= '9' }
+	for i, r := range runes {
+		if r == '–' && digit(i-1) && digit(i+1) {
+			b.WriteString("\u2060–\u2060")
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 func (w *writer) item(o *announce.Occurrence) item {
+	title, description, titleOther, descriptionOther := o.In(w.l.Tag)
 	i := item{
-		Class: string(o.State), When: w.l.When(o, w.v.Zone), Title: o.Title, Description: o.Description,
-		Status: w.status(o), Struck: o.State.Withdrawn() || o.WhollyFrozen(),
+		Class: string(o.State), When: w.when(o), Title: w.text(title, titleOther), Description: w.text(description, descriptionOther),
+		Systems: o.Systems, Status: w.status(o), Struck: o.State.Withdrawn() || o.WhollyFrozen(),
 	}
 	if !o.Start.IsZero() {
 		i.Start = o.Start.Format(time.RFC3339)
 	}
-	if !o.End.IsZero() {
-		i.End = o.End.Format(time.RFC3339)
-	}
-	if i.Title == "" {
-		i.Title = w.l.Text("emergency")
+	if o.Title == "" {
+		i.Title = text{Text: w.l.Text("emergency")}
 	}
 	if o.Emergency && o.Title != "" {
 		i.Urgent = w.l.Text("emergency")
 	}
-	if o.Kind == announce.Override && i.Description == "" {
-		i.Description = w.l.Text("emergencyText")
+	if o.Kind == announce.Override && description == "" {
+		i.Description = text{Text: w.l.Text("emergencyText")}
 	}
-	if w.v.Audience == "" && len(o.Audiences) > 0 {
-		i.Who = w.l.Text("forWhom", "audiences", w.names(o.Audiences))
+	i.Lines, i.SystemsLabel = lines(i.Description.Text), w.l.Text("systems")
+	if o.Kind == announce.Override { // who may annotate a workload sets no links on the page
+		i.Lines = [][]part{{{Text: i.Description.Text}}}
 	}
+	i.Who = w.who(o.Subject)
 	if o.State == announce.Upcoming || o.State == announce.Open || o.State == announce.Frozen {
 		i.Notes = w.notes(o)
 	}
 	return i
 }
 
+// text is what an object says; other tells that it is not in the page's language as far as is known.
+func (w *writer) text(s string, other bool) text {
+	if s == "" || !other || w.language == w.l.Tag {
+		return text{Text: s}
+	}
+	return text{s, w.language}
+}
+
+// who says whom something concerns, on the page for all.
+func (w *writer) who(s *announce.Subject) string {
+	if w.v.Audience != "" || len(s.Audiences) == 0 {
+		return ""
+	}
+	if len(w.titles) > 1 && len(s.Audiences) >= len(w.titles) {
+		return w.l.Text("forEverybody")
+	}
+	return w.l.Text("forWhom", "audiences", w.names(s.Audiences))
+}
+
 // maxStretches is how many of the freezes over an occurrence are told one by one.
 const maxStretches = 5
 
-// notes tell of the freezes over an occurrence that are not over, and of its cutoff; of a freeze that only warns, that it does.
+// notes tell of the freezes over an occurrence that are not over; of what only warns, that it does.
 func (w *writer) notes(o *announce.Occurrence) (notes []string) {
-	if o.Advisory {
+	switch {
+	case o.Advisory && o.Kind == announce.Freeze:
 		notes = append(notes, w.l.Text("freezeAdvises"))
+	case o.Advisory:
+		notes = append(notes, w.l.Text("windowAdvises"))
 	}
+	return append(notes, w.timeNotes(o)...)
+}
+
+// timeNotes are the notes of one time of a window.
+func (w *writer) timeNotes(o *announce.Occurrence) (notes []string) {
 	if !o.WhollyFrozen() {
 		frozen := o.FrozenFrom(w.v.Now)
 		for _, f := range frozen[:min(len(frozen), maxStretches)] {
@@ -221,7 +316,11 @@ func (w *writer) notes(o *announce.Occurrence) (notes []string) {
 			if end.IsZero() || (!o.End.IsZero() && end.After(o.End)) {
 				end = o.End
 			}
-			notes = append(notes, w.l.Text("frozenPart", "when", w.l.Span(start, end, w.v.Zone), "reason", f.Reason))
+			if f.Reason == "" {
+				notes = append(notes, w.l.Text("frozenPartPlain", "when", w.span(start, end)))
+				continue
+			}
+			notes = append(notes, w.l.Text("frozenPart", "when", w.span(start, end), "reason", f.Reason))
 		}
 		if len(frozen) > maxStretches {
 			notes = append(notes, w.l.Text("frozenMore"))
@@ -229,9 +328,6 @@ func (w *writer) notes(o *announce.Occurrence) (notes []string) {
 	}
 	if o.ShortNotice {
 		notes = append(notes, w.l.Text("shortNotice"))
-	}
-	if o.LastBegin.Before(o.End) && !o.WhollyFrozen() {
-		notes = append(notes, w.l.Text("noNewFrom", "time", w.l.Time(o.LastBegin)))
 	}
 	return notes
 }
@@ -256,67 +352,37 @@ func (w *writer) status(o *announce.Occurrence) string {
 		if o.End.IsZero() || !sameDay(w.v.Now.In(o.Zone), o.End.Add(-time.Nanosecond)) {
 			return w.l.Text("open")
 		}
-		return w.l.Text("openUntil", "time", w.l.Time(o.End))
+		return w.l.Text("openUntil", "time", w.l.End(o.Start, o.End))
 	case announce.Past:
 		return w.l.Text("past")
 	case announce.Frozen:
-		if len(o.Frozen) > 0 {
+		if len(o.Frozen) > 0 && o.Frozen[0].Reason != "" {
 			return w.l.Text("frozen", "reason", o.Frozen[0].Reason)
 		}
+		return w.l.Text("frozenPlain")
 	case announce.Cancelled:
+		if o.Reason != "" {
+			return w.l.Text("cancelledWhy", "reason", o.Reason)
+		}
 		return w.l.Text("cancelled")
 	case announce.Moved:
-		return w.l.Text("moved", "when", w.l.Instant(o.MovedTo))
+		return w.l.Text("moved", "when", w.l.Instant(o.MovedTo, w.year))
 	case announce.EndedEarly:
 		if !o.EndedAt.IsZero() {
-			return w.l.Text("endedEarlyAt", "when", w.l.Instant(o.EndedAt))
+			return w.l.Text("endedEarlyAt", "when", w.l.Instant(o.EndedAt, w.year))
 		}
 		return w.l.Text("endedEarly")
+	case announce.Excluded:
+		return w.l.Text("excluded", "reason", o.Reason)
 	}
 	return ""
-}
-
-// banner sums up what holds now.
-func (w *writer) banner() banner {
-	l, v := w.l, w.v
-	switch {
-	case len(v.Emergency) > 0 && v.Emergency[0].State == announce.Open:
-		return banner{Class: "emergency", Title: l.Text("emergencyOngoing"), Text: l.Text("nowEmergencyText")}
-	case len(v.Open) > 0:
-		return banner{Class: "open", Title: l.Text("nowOpen"), Text: l.Text("nowOpenText")}
-	}
-	b := banner{Class: "closed", Title: l.Text("nowClosed"), Text: l.Text("nowClosedText"), More: l.Text("nowNone")}
-	if len(v.Next) > 0 {
-		b.More = l.Text("nowNext", "when", l.When(v.Next[0], v.Zone))
-	}
-	if len(v.Emergency) > 0 { // to come
-		b.More = l.Text("nowEmergency", "when", l.When(v.Emergency[0], v.Zone)) + " " + b.More
-	}
-	return b
-}
-
-// months groups the year's list.
-func (w *writer) months() (months []month) {
-	for _, o := range w.v.Listed {
-		at := o.Start.In(w.v.Zone)
-		heading := w.l.Months[at.Month()-1] + " " + strconv.Itoa(at.Year())
-		if o.Start.IsZero() {
-			heading = w.l.Text("yearBefore")
-		}
-		if n := len(months); n == 0 || months[n-1].Title != heading {
-			months = append(months, month{Title: heading})
-		}
-		last := &months[len(months)-1]
-		last.Items = append(last.Items, w.item(o))
-	}
-	return months
 }
 
 // missing says that there is no such page.
 func (s *Server) missing(w http.ResponseWriter, r *http.Request, where address) {
 	l := localeOf(where.language)
 	if l == nil {
-		l = preferred(r.Header.Get("Accept-Language"))
+		l = preferred(r.Header.Get("Accept-Language"), s.options.Language)
 	}
 	up := strings.Repeat("../", max(strings.Count(r.URL.Path, "/")-1, 0))
 	body := execute("missing.html", pageData{L: l, Title: l.Text("missing"), Root: cmp.Or(up, "./"), Style: style, Icon: image})

@@ -20,8 +20,7 @@ import (
 	"fonster.dev/fonster/internal/announce"
 )
 
-// maxRenders is how many documents are rendered at a time: after a change all readers come at once, and the operator has other
-// things to do.
+// maxRenders is how many documents are rendered at a time: after a change all readers come at once.
 const maxRenders = 2
 
 // settle is how often the page is drawn anew at most, when many objects change at once. An edge of a schedule never waits.
@@ -38,9 +37,9 @@ type Audience struct {
 
 // Server is the handler of all pages. Make it with New.
 type Server struct {
-	load      func(context.Context) (announce.Input, error)
-	now       func() time.Time
-	audiences []Audience
+	load    func(context.Context) (announce.Input, error)
+	now     func() time.Time
+	options Options
 
 	version atomic.Uint64
 	current atomic.Pointer[snapshot]
@@ -52,8 +51,8 @@ type Server struct {
 }
 
 // New makes a server. load reads what is announced, from memory; now is the clock.
-func New(load func(context.Context) (announce.Input, error), now func() time.Time, audiences []Audience) *Server {
-	return &Server{load: load, now: now, audiences: audiences, drawing: make(chan struct{}, 1), rendering: make(chan struct{}, maxRenders), render: (*snapshot).render}
+func New(load func(context.Context) (announce.Input, error), now func() time.Time, options Options) *Server {
+	return &Server{load: load, now: now, options: options, drawing: make(chan struct{}, 1), rendering: make(chan struct{}, maxRenders), render: (*snapshot).render}
 }
 
 // Changed says that load may answer differently now.
@@ -62,6 +61,7 @@ func (s *Server) Changed() { s.version.Add(1) }
 // snapshot is everything as drawn at one instant; the documents are rendered when they are first asked for.
 type snapshot struct {
 	version   uint64
+	options   *Options
 	board     *announce.Board
 	audiences []Audience
 	documents sync.Map // address -> func() *document
@@ -80,9 +80,20 @@ type document struct {
 	etag        string // without quotes
 }
 
+// fresh is how long a page is shown that nothing has changed: it says when it was drawn.
+const fresh = 5 * time.Minute
+
+// ends is when the snapshot is drawn anew though no object has changed.
+func (s *snapshot) ends() time.Time {
+	if end := s.board.Now.Add(fresh); end.Before(s.board.Until) {
+		return end
+	}
+	return s.board.Until
+}
+
 // holds tells whether the snapshot is still true.
 func (s *snapshot) holds(now time.Time, version uint64) bool {
-	if s == nil || now.Before(s.board.Now) || !now.Before(s.board.Until) {
+	if s == nil || now.Before(s.board.Now) || !now.Before(s.ends()) {
 		return false
 	}
 	return s.version == version || now.Sub(s.board.Now) < settle
@@ -104,10 +115,11 @@ func (s *Server) snapshot(ctx context.Context) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	next := &snapshot{version: version, board: announce.Draw(input, now)}
-	next.audiences = slices.Clone(s.audiences)
+	input.AudienceLabel = s.options.AudienceLabel
+	next := &snapshot{version: version, options: &s.options, board: announce.Draw(input, now)}
+	next.audiences = slices.Clone(s.options.Audiences)
 	for _, name := range next.board.Audiences {
-		if !slices.ContainsFunc(s.audiences, func(a Audience) bool { return a.Name == name }) {
+		if !slices.ContainsFunc(s.options.Audiences, func(a Audience) bool { return a.Name == name }) {
 			next.audiences = append(next.audiences, Audience{Name: name})
 		}
 	}
@@ -175,10 +187,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	snapshot, err := s.snapshot(ctx)
 	if err != nil {
 		header.Set("Retry-After", "2")
-		http.Error(w, "503 the cluster has not been read yet", http.StatusServiceUnavailable)
+		why := "the cluster has not been read yet"
+		if s.options.TellErrors {
+			why = err.Error()
+		}
+		http.Error(w, "503 "+why, http.StatusServiceUnavailable)
 		return
 	}
-	where, redirect, found := route(r)
+	where, redirect, found := route(r, s.options.Language)
 	switch {
 	case found && redirect != "":
 		if _, known := snapshot.audience(where.audience); known {
@@ -198,6 +214,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header["Cache-Control"] = revalidate
 	header["Access-Control-Allow-Origin"] = anyOrigin
+	if where.file == "" { // a page left open shows what has changed, at the edge itself
+		header.Set("Refresh", strconv.Itoa(max(int(snapshot.ends().Sub(s.now()).Seconds())+1, 1)))
+	}
 	s.document(snapshot, where).send(w, r)
 }
 
@@ -222,8 +241,8 @@ const (
 )
 
 // route reads /[language/][audience/][file]. A page without its last slash is redirected there.
-func route(r *http.Request) (where address, redirect string, found bool) {
-	l := preferred(r.Header.Get("Accept-Language"))
+func route(r *http.Request, fallback string) (where address, redirect string, found bool) {
+	l := preferred(r.Header.Get("Accept-Language"), fallback)
 	rest := strings.TrimPrefix(r.URL.Path, "/")
 	if first, after, slash := strings.Cut(rest, "/"); localeOf(first) != nil {
 		l, rest = localeOf(first), after
@@ -272,9 +291,9 @@ func (s *snapshot) render(where address) (contentType string, body []byte) {
 	v := s.board.For(audience.Name)
 	switch where.file {
 	case calendarFile:
-		return "text/calendar; charset=utf-8", calendar(l, audience, v)
+		return "text/calendar; charset=utf-8", s.writer(l, audience, v).calendar(audience)
 	case feedFile:
-		return "application/atom+xml; charset=utf-8", feed(l, audience, v)
+		return "application/atom+xml; charset=utf-8", s.writer(l, audience, v).feed(audience)
 	case dataFile:
 		return "application/json; charset=utf-8", data(audience, v)
 	}

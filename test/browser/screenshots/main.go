@@ -1,4 +1,4 @@
-// Command screenshots writes pictures of the page for the documents: light, dark and on a phone.
+// Command screenshots writes pictures of the page for the documents: each scene in both languages, on a desk and on a phone.
 package main
 
 import (
@@ -30,31 +30,54 @@ func main() {
 }
 
 func run(folder string) error {
-	site := browser.NewSite(browser.At(time.December, 5, 11, 0))
-	defer site.Close()
-	site.Everything()
 	ctx, cancel, err := browser.Chrome(context.Background())
 	if err != nil {
 		return err
 	}
 	defer cancel()
-	ctx, stop := context.WithTimeout(ctx, time.Minute)
+	ctx, stop := context.WithTimeout(ctx, 5*time.Minute)
 	defer stop()
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	for _, shot := range []struct {
-		name, path, scheme string
-		width, height      int64
-	}{
-		{"light", "/sv/osthammar/", "light", 860, 1150},
-		{"dark", "/en/osthammar/", "dark", 860, 1150},
-		{"phone", "/sv/osthammar/", "light", 390, 1150},
-	} {
+	for _, scene := range browser.Scenes {
+		site := scene.Site()
+		err := take(ctx, folder, scene.Name, site.URL, scene.Path)
+		site.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", scene.Name, err)
+		}
+	}
+	return nil
+}
+
+// tallest is how much of a page a picture shows, so that it stays small.
+const tallest = 2600
+
+// take takes the pictures of a scene; of the notice, one in the dark too.
+func take(ctx context.Context, folder, name, address, path string) error {
+	shots := []struct {
+		suffix, language, scheme string
+		width                    int64
+	}{{"-sv", "sv", "light", 1280}, {"-en", "en", "light", 1280}, {"-sv-phone", "sv", "light", 390}, {"-en-phone", "en", "light", 390}}
+	if name == "notice" {
+		shots = append(shots, struct {
+			suffix, language, scheme string
+			width                    int64
+		}{"-sv-dark", "sv", "dark", 1280})
+	}
+	for _, shot := range shots {
 		if err := browser.Scheme(ctx, shot.scheme, "screen"); err != nil {
 			return err
 		}
-		if err := chromedp.Do(ctx, chromedp.EmulateViewport(shot.width, shot.height), chromedp.Navigate(site.URL+shot.path)); err != nil {
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(shot.width, 844), chromedp.Navigate(address+"/"+shot.language+"/"+path)); err != nil {
+			return err
+		}
+		height, err := chromedp.Run(ctx, chromedp.Evaluate[int64]("document.documentElement.scrollHeight"))
+		if err != nil {
+			return err
+		}
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(shot.width, min(height, tallest))); err != nil {
 			return err
 		}
 		picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
@@ -64,14 +87,14 @@ func run(folder string) error {
 		if picture, err = reduce(picture); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(folder, "page-"+shot.name+".png"), picture, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, "page-"+name+shot.suffix+".png"), picture, 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// reduce writes a picture with the 64 colours that it has most of: a page has few, and the file becomes a third.
+// reduce writes a picture with the 32 colours that it has most of: a page has few, and the file becomes a third.
 func reduce(picture []byte) ([]byte, error) {
 	source, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
@@ -94,7 +117,7 @@ func reduce(picture []byte) ([]byte, error) {
 		}
 		return compare(a, b)
 	})
-	palette = palette[:min(len(palette), 64)]
+	palette = palette[:min(len(palette), 32)]
 	target := image.NewPaletted(bounds, palette)
 	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
 		for x := bounds.Min.X; x < bounds.Max.X; x++ {

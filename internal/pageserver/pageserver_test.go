@@ -1,36 +1,15 @@
-package operator
+package pageserver
 
 import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/announce/web"
 )
-
-func TestParseAudiences(t *testing.T) {
-	for list, want := range map[string][]web.Audience{
-		"":                           nil,
-		"heby":                       {{Name: "heby", Title: "heby"}},
-		"osthammar=Östhammar, heby=": {{Name: "osthammar", Title: "Östhammar"}, {Name: "heby", Title: "heby"}},
-		"a=b=c,":                     {{Name: "a", Title: "b=c"}},
-	} {
-		got, err := parseAudiences(list)
-		if err != nil || !cmp.Equal(want, got) {
-			t.Errorf("%q: %v, %v", list, got, err)
-		}
-	}
-	for _, list := range []string{"Östhammar", "-", "heby=Heby,UPPER", "a/b", "=Heby"} {
-		if _, err := parseAudiences(list); err == nil {
-			t.Errorf("%q was taken", list)
-		}
-	}
-}
 
 // TestWhenChanged: the page is drawn anew for what it shows, and not for every status write.
 func TestWhenChanged(t *testing.T) {
@@ -41,6 +20,12 @@ func TestWhenChanged(t *testing.T) {
 		}
 		return w
 	}
+	labelled := func(labels map[string]string) *metav1.PartialObjectMetadata {
+		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Labels: labels}}
+	}
+	standing := func(notice string) []v1alpha1.OverrideRecord {
+		return []v1alpha1.OverrideRecord{{Object: "Deployment tierp/web", Notice: notice, From: metav1.NewTime(time.Unix(1, 0)), Until: metav1.NewTime(time.Unix(2, 0))}}
+	}
 	for title, tc := range map[string]struct {
 		before, after any
 		want          bool
@@ -50,8 +35,22 @@ func TestWhenChanged(t *testing.T) {
 		"closed early": {mw(nil), mw(func(w *v1alpha1.MaintenanceWindow) {
 			w.Status.ClosedEarly = &v1alpha1.Occurrence{Start: metav1.NewTime(time.Unix(1, 0)), End: metav1.NewTime(time.Unix(2, 0))}
 		}), true},
-		"a freeze": {&v1alpha1.ChangeFreeze{}, &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Generation: 2}}, true},
-		"a record": {&corev1.ConfigMap{}, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "2"}}, true},
+		"a freeze":                 {&v1alpha1.ChangeFreeze{}, &v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Generation: 2}}, true},
+		"a record":                 {&corev1.ConfigMap{}, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "2"}}, true},
+		"labels of a namespace":    {labelled(nil), labelled(map[string]string{"kommun": "tierp"}), true},
+		"another annotation of it": {labelled(nil), &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"a": "b"}}}, false},
+		"an override":              {mw(nil), mw(func(w *v1alpha1.MaintenanceWindow) { w.Status.Overrides = standing("") }), true},
+		"its sentence": {
+			mw(func(w *v1alpha1.MaintenanceWindow) { w.Status.Overrides = standing("") }),
+			mw(func(w *v1alpha1.MaintenanceWindow) { w.Status.Overrides = standing("E-posten startas om.") }), true,
+		},
+		"who changed something under it": {
+			mw(func(w *v1alpha1.MaintenanceWindow) { w.Status.Overrides = standing("") }),
+			mw(func(w *v1alpha1.MaintenanceWindow) {
+				w.Status.Overrides = standing("")
+				w.Status.Overrides[0].ChangedBy = []string{"kubectl-set"}
+			}), false,
+		},
 		"a resync": {&corev1.ConfigMap{}, &corev1.ConfigMap{}, false},
 	} {
 		changed := false
