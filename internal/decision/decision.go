@@ -45,6 +45,8 @@ type Request struct {
 	Selects func(*metav1.LabelSelector) bool
 	// Holdable: the rollout of the object can be held.
 	Holdable bool
+	// Unwarned: nobody is warned of such a request, as of one to a Namespace.
+	Unwarned bool
 	// Exempt: whoever asks passes every gate.
 	Exempt bool
 	// OverriddenUntil is when the override ends that stands for the object; zero: none stands.
@@ -95,13 +97,20 @@ func Decide(g *v1alpha1.Gate, r Request, now time.Time) Answer {
 	a.Windows = slices.Compact(a.Windows)
 	a.Frozen, a.Coming, a.Advisory = d.freezes()
 	a.Word = d.word(a.Frozen, a.Advisory)
+	overridden := now.Before(r.OverriddenUntil)
+	if a.Word == Warned && (r.Unwarned || r.Exempt || overridden && d.passes(a.Advisory)) {
+		a.Word = Allowed
+	}
 	switch {
 	case r.Exempt && !a.Word.Begins():
 		a.Word, a.Exempt = Allowed, true
 	case a.Word.Begins():
 		a.Until, a.UntilBy = d.until(a.Coming)
-	case now.Before(r.OverriddenUntil) && d.passes(a.Frozen):
+	case overridden && d.passes(a.Frozen):
 		a.Word, a.Overridden, a.Until = Allowed, true, r.OverriddenUntil
+		if !r.Unwarned && !d.passes(a.Advisory) {
+			a.Word = Warned
+		}
 		for _, f := range a.Coming { // which an override need not pass
 			if !d.passes([]v1alpha1.GateFreeze{f}) && f.StartsAt.Time.Before(a.Until) {
 				a.Until, a.UntilBy = f.StartsAt.Time, f.Name
