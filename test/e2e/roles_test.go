@@ -132,7 +132,7 @@ func TestUserRolesAtWork(t *testing.T) {
 	wantPassed(t, setImage(t.Context(), clients["fonster-emergency"], d, "app:2"))
 	for _, command := range []string{"overrides", "status"} {
 		eventually(t, 10*time.Second, func() error { // the record follows
-			if code, out, errs := kubectlWindow(t, user, command); code != 0 || errs != "" || !strings.Contains(out, ns) {
+			if code, out, errs := kubectlWindow(t, user, command, "-A"); code != 0 || errs != "" || !strings.Contains(out, ns) {
 				return fmt.Errorf("%s: code %d %s%s", command, code, out, errs)
 			}
 			return nil

@@ -87,7 +87,7 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 	}
 	wantPassed(t, setImage(t.Context(), deployer, d, "app:2"))
 	eventually(t, 10*time.Second, func() error {
-		_, out, _ := kubectlWindow(t, "", "overrides")
+		_, out, _ := kubectlWindow(t, "", "overrides", "-A")
 		if !strings.Contains(out, "Deployment old/web") || !strings.Contains(out, "oncall") {
 			return fmt.Errorf("no record:\n%s", out)
 		}
