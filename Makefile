@@ -30,6 +30,7 @@ demo: build control-plane ## Everything from nothing: a cluster, the operator, a
 build: go ## Build the operator and the kubectl plugin into bin/.
 	@go build -o bin/fonster ./cmd/fonster
 	@go build -o bin/kubectl-window ./cmd/kubectl-window
+	@cp hack/kubectl_complete-window bin/
 
 .PHONY: test
 test: go chromium prometheus control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane and in a browser included.
@@ -115,8 +116,9 @@ run: build kubectl ## Run the operator in the foreground, as its own ServiceAcco
 ##@ Deployment
 
 .PHONY: install
-install: kubectl ## Install CRDs, policies and RBAC into the cluster.
-	@hack/install.sh
+VIEWERS ?= all
+install: kubectl ## Install CRDs, policies and RBAC into the cluster (VIEWERS=none: not everybody may read windows and freezes).
+	@VIEWERS=$(VIEWERS) hack/install.sh
 
 # Below Kubernetes 1.36 there are no mutating policies.
 knows-mutating = kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'
@@ -132,7 +134,7 @@ uninstall: undeploy ## Remove everything from the cluster: bindings and policies
 	@sleep 2 # the API server rereads policies each second, and one of them keeps the CRDs
 	@kubectl delete --ignore-not-found -k config/crd
 	@kubectl label namespaces -l maintenance.fonster.dev/gated maintenance.fonster.dev/gated-
-	@kubectl delete --ignore-not-found -k config/rbac
+	@for part in viewers rbac; do kubectl delete --ignore-not-found -k config/$$part; done
 
 .PHONY: deploy
 deploy: install ## Run the operator in the cluster, from image IMG.

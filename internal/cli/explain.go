@@ -148,7 +148,7 @@ type selected struct {
 // allAnswers are those to each disruption; of a namespace in which windows or freezes select by labels, for each of their selectors.
 func (s *subject) allAnswers() []selected {
 	var list []selected
-	if s.Kind != "Namespace" || !narrows(s.gate) {
+	if s.Kind != "Namespace" {
 		for _, d := range decision.Disruptions {
 			list = append(list, selected{Answer: s.decide(d, d == v1alpha1.Evict)})
 		}
@@ -160,15 +160,21 @@ func (s *subject) allAnswers() []selected {
 			selectors = append(selectors, metav1.FormatLabelSelector(of))
 		}
 	}
-	for _, t := range s.gate.Spec.Targets {
-		add(t.ObjectSelector)
-	}
-	for _, f := range s.gate.Spec.Freezes {
-		add(f.ObjectSelector)
+	if s.gate != nil {
+		for _, t := range s.gate.Spec.Targets {
+			add(t.ObjectSelector)
+		}
+		for _, f := range s.gate.Spec.Freezes {
+			add(f.ObjectSelector)
+		}
 	}
 	for _, selector := range selectors {
 		for _, d := range decision.Disruptions {
-			list = append(list, selected{s.decideFor(d, selector), selector})
+			a := s.decideFor(d, selector)
+			if d == v1alpha1.Evict { // which tells no labels
+				a = s.decide(d, true)
+			}
+			list = append(list, selected{a, selector})
 		}
 	}
 	return list
@@ -223,6 +229,8 @@ func emergencyOf(ctx context.Context, c client.Client, s *subject) (*emergency, 
 			e.ReasonPatterns = append(e.ReasonPatterns, t.Overrides.ReasonPatterns...)
 		}
 	}
+	slices.Sort(e.ReasonPatterns)
+	e.ReasonPatterns = slices.Compact(e.ReasonPatterns)
 	if own {
 		e.On = s.String()
 		e.Command = fmt.Sprintf("kubectl window override %s/%s -n %s --reason REASON", strings.ToLower(s.Kind), s.name, s.namespace)

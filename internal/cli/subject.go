@@ -337,6 +337,9 @@ func parseVerb(text string) (verb, error) {
 
 // answers are those to all that a verb does, the strictest first.
 func (s *subject) answers(v verb) []decision.Answer {
+	if s.Kind == "HorizontalPodAutoscaler" && v.names[0] == "delete" { // its workload keeps the replicas that it has
+		return []decision.Answer{{Disruption: v1alpha1.Delete, Word: decision.Allowed}}
+	}
 	var list []decision.Answer
 	for _, d := range v.does {
 		a := s.decide(d, v.unlabelled)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -182,12 +183,7 @@ func changes(ctx context.Context, c client.Client, namespace string) <-chan stru
 				return
 			}
 			if err == nil {
-				for range w.ResultChan() {
-					select {
-					case told <- struct{}{}:
-					default: // it has not yet looked
-					}
-				}
+				pass(ctx, w, told)
 				w.Stop()
 			}
 			select {
@@ -197,6 +193,24 @@ func changes(ctx context.Context, c client.Client, namespace string) <-chan stru
 		}
 	}()
 	return told
+}
+
+// pass tells of what a watch sees, until it breaks.
+func pass(ctx context.Context, w watch.Interface, told chan<- struct{}) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case event, more := <-w.ResultChan():
+			if !more || event.Type == watch.Error {
+				return
+			}
+			select {
+			case told <- struct{}{}:
+			default: // it has not yet looked
+			}
+		}
+	}
 }
 
 // once looks, and, where it is to watch, again whenever something may have changed; it writes what differs from before.
