@@ -83,10 +83,11 @@ manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the page
 	@cd hack/policies && go run . $(CURDIR)
 
 .PHONY: generate
-generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code, the references, rules and the dashboard.
+generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code, the references, the page of commands, rules and the dashboard.
 	@$(TOOLS)/controller-gen object paths=./api/...
 	@mkdir -p docs/reference
 	@go run ./hack/observe config docs/reference/metrics.md
+	@go run ./hack/commands docs/reference/commands.md
 	@$(TOOLS)/crd-ref-docs --log-level=ERROR --config hack/tools/crd-ref-docs.yaml --source-path api --renderer markdown --output-path docs/reference/api.md
 
 .PHONY: verify
