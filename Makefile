@@ -79,6 +79,7 @@ lint: $(TOOLS)/golangci-lint ## Run the linters: layering, clocks, API conventio
 .PHONY: manifests
 manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the pages of rules and inputs.
 	@$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	@go run ./hack/crdtext config/crd/bases
 	@$(TOOLS)/controller-gen rbac:roleName=fonster-manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
 	@cd hack/policies && go run . $(CURDIR)
 
