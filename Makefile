@@ -29,6 +29,7 @@ demo: build control-plane ## Everything from nothing: a cluster, the operator, a
 .PHONY: build
 build: go ## Build the operator, the page and the kubectl plugin into bin/.
 	@go build -o bin/ ./cmd/...
+	@cp hack/kubectl_complete-window bin/
 
 .PHONY: test
 test: go chromium prometheus control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane and in a browser included.
@@ -77,14 +78,16 @@ lint: $(TOOLS)/golangci-lint ## Run the linters: layering, clocks, API conventio
 .PHONY: manifests
 manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the pages of rules and inputs.
 	@$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	@go run ./hack/crdtext config/crd/bases
 	@$(TOOLS)/controller-gen rbac:roleName=fonster-manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
 	@cd hack/policies && go run . $(CURDIR)
 
 .PHONY: generate
-generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code, the references, rules and the dashboard.
+generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code, the references, the page of commands, rules and the dashboard.
 	@$(TOOLS)/controller-gen object paths=./api/...
 	@mkdir -p docs/reference
 	@go run ./hack/observe config docs/reference/metrics.md
+	@go run ./hack/commands docs/reference/commands.md
 	@$(TOOLS)/crd-ref-docs --log-level=ERROR --config hack/tools/crd-ref-docs.yaml --source-path api --renderer markdown --output-path docs/reference/api.md
 
 .PHONY: verify
@@ -112,8 +115,9 @@ run: build kubectl ## Run the operator in the foreground, and the page beside it
 ##@ Deployment
 
 .PHONY: install
-install: kubectl ## Install CRDs, policies and RBAC into the cluster.
-	@hack/install.sh
+VIEWERS ?= all
+install: kubectl ## Install CRDs, policies and RBAC into the cluster (VIEWERS=none: not everybody may read windows and freezes).
+	@VIEWERS=$(VIEWERS) hack/install.sh
 
 # Below Kubernetes 1.36 there are no mutating policies.
 knows-mutating = kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'
@@ -129,7 +133,7 @@ uninstall: undeploy ## Remove everything from the cluster: bindings and policies
 	@sleep 2 # the API server rereads policies each second, and one of them keeps the CRDs
 	@kubectl delete --ignore-not-found -k config/crd
 	@kubectl label namespaces -l maintenance.fonster.dev/gated maintenance.fonster.dev/gated-
-	@kubectl delete --ignore-not-found -k config/rbac
+	@for part in viewers rbac; do kubectl delete --ignore-not-found -k config/$$part; done
 
 .PHONY: deploy
 deploy: install ## Run the operator and the page in the cluster, from image IMG.

@@ -25,7 +25,16 @@ Follow docs/upgrade.md, "From a version whose Gates are cluster-scoped": it take
 END
   exit 1
 fi
+case ${VIEWERS:-all} in
+  all | none) ;;
+  *) echo "VIEWERS=$VIEWERS: want all (everybody may read windows and freezes) or none" >&2; exit 1 ;;
+esac
 for part in crd rbac; do kubectl apply --server-side --force-conflicts -k "$root/config/$part"; done
+if [[ ${VIEWERS:-all} == all ]]; then
+  kubectl apply --server-side --force-conflicts -k "$root/config/viewers"
+else
+  kubectl delete --ignore-not-found -k "$root/config/viewers"
+fi
 # Policies that read a kind which is not served yet would refuse meanwhile.
 kubectl wait --for=condition=Established --timeout=60s -f "$root/config/crd/bases"
 put "$root/config/policies"

@@ -20,7 +20,7 @@ refuse() {
 Rollouts are held or under way, and without the operator nobody would see to them:
 $1
 Let the operator release them first: open the windows they wait for, change their enforcement to Warn, or delete them
-('kubectl window held' tells which). Then try again.
+('kubectl window held -A' tells which). Then try again.
 END
   exit 1
 }

@@ -143,7 +143,7 @@ func holding(names []string) metav1.Condition {
 	}
 	message := fmt.Sprintf("%d wait: %s", len(names), strings.Join(names[:min(len(names), maxNamed)], ", "))
 	if more := len(names) - maxNamed; more > 0 {
-		message += fmt.Sprintf(" and %d more: see kubectl window held", more)
+		message += fmt.Sprintf(" and %d more: see kubectl window held -A", more)
 	}
 	return metav1.Condition{Type: v1alpha1.ConditionHolding, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRolloutsHeld, Message: message}
 }

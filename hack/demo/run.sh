@@ -159,10 +159,10 @@ says "has no right to override"
 passes kubectl window --as $oncall override deploy/web -n osthammar --reason "INC-1234 disken full" --for 10m --notice "Ett fel i e-tjänsterna åtgärdas."
 passes kubectl --as $developer -n osthammar set image deployment/web app=app:1.1
 for _ in $(seq 50); do # the operator records it
-  kubectl window overrides | grep -q Stands && break
+  kubectl window overrides -A | grep -q Stands && break
   sleep 0.1
 done
-passes kubectl window overrides
+passes kubectl window overrides -A
 says "Deployment osthammar/web" "Stands" "$oncall" "INC-1234 disken full"
 page_says "Akut arbete pågår"
 passes kubectl window --as $oncall override deploy/web -n osthammar --end
@@ -223,7 +223,7 @@ say "11. The operator comes back and finds everything as it should be"
 start_operator
 passes kubectl wait --for=condition=Open=False --timeout=10s mw/osthammar-nu
 passes kubectl get events -A --field-selector involvedObject.kind=MaintenanceWindow
-passes kubectl window status
+passes kubectl window status -A
 page_says "Inget servicefönster pågår just nu"
 
 say "12. Hold instead of refuse: the change is accepted, and waits for a window that opens in 25 seconds"
@@ -256,7 +256,7 @@ says "is held until" "when heby-hold opens" "image updated"
 passes kubectl -n hold-demo set image deployment/api app=app:2
 passes kubectl -n hold-demo rollout resume deployment/web
 says "held until"
-passes kubectl window held
+passes kubectl window held -A
 says "Deployment hold-demo/web" "Deployment hold-demo/api" "OPENS"
 passes kubectl wait --for=condition=Holding --timeout=10s mw/heby-hold
 echo "waiting for the opening: both roll out, one at a time, and then the window closes ..."
@@ -276,7 +276,7 @@ for _ in $(seq 100); do
 done
 passes kubectl get mw heby-hold -o 'jsonpath={.status.lastOccurrence}{"\n"}'
 says '"closedEarly":true' '"released":2'
-passes kubectl window held
+passes kubectl window held -A
 says "No rollout is held."
 
 say "Everything did what it says. 'make cluster-up install run' gives you the same to play with."

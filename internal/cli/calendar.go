@@ -59,8 +59,8 @@ func (e entry) name() string { return e.Window + e.Freeze }
 // calendar lists the occurrences of windows and freezes.
 type calendar struct {
 	*root
+	scope
 	files    []string
-	all      bool
 	from, to string
 	audience string
 	output   string
@@ -71,9 +71,9 @@ type calendar struct {
 func newCalendar(r *root) *cobra.Command {
 	o := &calendar{root: r}
 	command := &cobra.Command{
-		Use:   "calendar (-f FILE... | --all)",
+		Use:   "calendar [-f FILE...]",
 		Short: "List when windows are open and freezes in force",
-		Long: `List when windows are open and freezes in force, of files (no cluster needed) or of the cluster.
+		Long: `List when windows are open and freezes in force: of files (no cluster needed), of those that govern a namespace, or with -A of the cluster.
 
 An occurrence is listed when any part of it lies in [--from, --to). Dates are read in each window's own zone. One that freezes
 leave nothing of is listed as frozen, as cancelled in iCalendar. What has no known start or end has that of the interval in JSON;
@@ -81,7 +81,8 @@ in iCalendar it is left out.
 
 It says what is wrong with any of them, and ends with exit code 1 then: a check of manifests, before they are applied.`,
 		Example: `  kubectl window calendar -f config/samples/itcentrum-2021.yaml --from 2021-05-01 --to 2022-01-01
-  kubectl window calendar --all -o ics > windows.ics`,
+  kubectl window calendar                       # what governs the namespace of the context
+  kubectl window calendar -A -o ics > windows.ics`,
 		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.validate(); err != nil {
@@ -92,7 +93,9 @@ It says what is wrong with any of them, and ends with exit code 1 then: a check 
 	}
 	f := command.Flags()
 	f.StringSliceVarP(&o.files, "filename", "f", nil, "file or folder of manifests; - for standard input; may be repeated")
-	f.BoolVarP(&o.all, "all", "A", false, "the windows and freezes of the cluster")
+	o.scope.bind(f)
+	f.BoolVar(&o.all, "all", false, "as -A")
+	_ = f.MarkHidden("all") // as it was called before
 	f.StringVar(&o.from, "from", "", "first instant, as YYYY-MM-DD or RFC 3339 (default: now)")
 	f.StringVar(&o.to, "to", "", "first instant that is too late, as YYYY-MM-DD or RFC 3339 (default: 90 days after --from)")
 	f.StringVar(&o.audience, "audience", "", "only what this audience is shown")
@@ -101,8 +104,11 @@ It says what is wrong with any of them, and ends with exit code 1 then: a check 
 }
 
 func (o *calendar) validate() error {
-	if (len(o.files) > 0) == o.all {
-		return usagef("say where the windows are: -f FILE, or --all for those of the cluster")
+	if len(o.files) > 0 && (o.all || o.namespace != "") {
+		return usagef("-f is for files, -n and -A for the cluster: give one of them")
+	}
+	if err := o.scope.validate(); err != nil {
+		return err
 	}
 	if !slices.Contains([]string{"text", "json", "ics"}, o.output) {
 		return usagef("-o %s: want text, json or ics", o.output)
@@ -207,14 +213,22 @@ func (o *calendar) execute(ctx context.Context) error {
 
 // read reads the files or the cluster. What a file has wrong is reported, and the rest is still shown.
 func (o *calendar) read(ctx context.Context) (found objects, failed bool, err error) {
-	if o.all {
+	if len(o.files) == 0 {
 		var c client.Client
-		if found, c, err = o.root.read(ctx); err == nil && o.output == "ics" {
+		if found, c, err = o.root.read(ctx); err != nil {
+			return found, false, err
+		}
+		if o.output == "ics" {
 			var unknown error
 			if o.cluster, unknown = read.Cluster(ctx, c); unknown != nil {
 				fmt.Fprintf(o.Err, "warning: the events' UIDs are not those of the page: %v\n", forbidden(unknown, "Namespace kube-system", "a ClusterRoleBinding to fonster-viewer"))
 			}
 		}
+		namespace := o.inScope(o.scope)
+		if namespace == "" {
+			return found, false, nil
+		}
+		found, err = governingOnly(ctx, c, found, namespace)
 		return found, false, err
 	}
 	found, err = readFiles(o.files, o.In)

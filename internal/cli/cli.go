@@ -42,6 +42,8 @@ type root struct {
 	overrides  clientcmd.ConfigOverrides
 	// connect returns a client of the cluster; replaced in tests.
 	connect func() (client.Client, error)
+	// clock knows by how much the API server's clock is ahead of this machine's.
+	clock serverClock
 }
 
 // errReported ends a command that has already said on stderr what is wrong.
@@ -96,7 +98,8 @@ func (r *root) command() *cobra.Command {
 	flags := clientcmd.RecommendedConfigOverrideFlags("") // as kubectl has them
 	flags.ContextOverrideFlags.Namespace.LongName = ""    // for the commands that look at one: elsewhere it must not be taken in silence
 	clientcmd.BindOverrideFlags(&r.overrides, command.PersistentFlags(), flags)
-	command.AddCommand(newCalendar(r), newStatus(r), newHeld(r), newPage(r), newClose(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r))
+	command.AddCommand(newCalendar(r), newStatus(r), newHeld(r), newPage(r), newClose(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r),
+		newExplain(r), newCanI(r), newWait(r), newVersion(r))
 	return command
 }
 
@@ -160,7 +163,8 @@ func (r *root) cluster() (client.Client, error) {
 	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme), rbacv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
-	c, err := client.New(config, client.Options{Scheme: scheme})
+	config.Wrap(r.clock.listen(r.now))
+	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", config.Host, err)
 	}
@@ -189,9 +193,9 @@ func (r *root) read(ctx context.Context) (objects, client.Client, error) {
 	}
 	if err != nil {
 		if meta.IsNoMatchError(err) {
-			return objects{}, nil, errors.New("the cluster does not know MaintenanceWindows: install Fonster there first, with 'make install'")
+			return objects{}, nil, errNotInstalled
 		}
-		return objects{}, nil, forbidden(err, "the cluster's windows and freezes", "a ClusterRoleBinding to fonster-viewer")
+		return objects{}, c, forbidden(err, "the cluster's windows and freezes", "a ClusterRoleBinding to fonster-viewer")
 	}
 	var o objects
 	for i := range windows.Items {

@@ -110,8 +110,8 @@ func TestBadInput(t *testing.T) {
 		want  string
 		shown bool // the good window is still listed
 	}{
-		"neither file nor cluster":   {"", []string{"calendar"}, 2, "-f FILE, or --all", false},
-		"both":                       {"", []string{"calendar", "--all", "-f", "-"}, 2, "-f FILE, or --all", false},
+		"a file and a namespace":     {"", []string{"calendar", "-n", "heby", "-f", "-"}, 2, "-f is for files", false},
+		"both":                       {"", []string{"calendar", "--all", "-f", "-"}, 2, "-f is for files", false},
 		"no such file":               {"", []string{"calendar", "-f", "no-such.yaml"}, 1, "no-such.yaml", false},
 		"an unknown format":          {"", []string{"calendar", "-f", "-", "-o", "xml"}, 2, "want text, json or ics", false},
 		"an unknown flag":            {"", []string{"calendar", "--form", "2021-05-01"}, 2, "unknown flag: --form", false},
@@ -152,7 +152,7 @@ func TestStatus(t *testing.T) {
 		gateIn("heby", v1alpha1.GateOpen, "closes Mon 23 Nov 2026 20:00 CET", "open"),
 		gateIn("osthammar", v1alpha1.GateClosed, "opens Sat 28 Nov 2026 09:00 CET", "later"),
 	}
-	code, stdout, stderr := execute(t, "", objects, "status")
+	code, stdout, stderr := execute(t, "", objects, "status", "-A")
 	for _, want := range []string{"open     Open     closes Mon 23 Nov 2026 20:00 CET", "later    Closed   opens Sat 28 Nov 2026 09:00 CET",
 		"heby        Open     closes Mon 23 Nov 2026 20:00 CET   open", "osthammar   Closed   opens Sat 28 Nov 2026 09:00 CET    later"} {
 		if code != 0 || !strings.Contains(stdout, want) {
@@ -170,7 +170,7 @@ func TestStatus(t *testing.T) {
 	if code, _, stderr = execute(t, "", objects, "status", "none"); code != 1 || !strings.Contains(stderr, "kubectl get mw") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
-	if _, stdout, _ = execute(t, "", nil, "status"); !strings.Contains(stdout, "nothing is governed") {
+	if _, stdout, _ = execute(t, "", nil, "status", "-A"); !strings.Contains(stdout, "nothing is governed") {
 		t.Errorf("an empty cluster: %s", stdout)
 	}
 }
@@ -194,7 +194,7 @@ func TestStatusInTheCutoff(t *testing.T) {
 			Schedules: []v1alpha1.Schedule{{Dates: []string{"2026-12-24"}, StartTime: new("00:00"), EndTime: new("24:00")}},
 		}},
 	}
-	_, stdout, _ := execute(t, "", objects, "status")
+	_, stdout, _ := execute(t, "", objects, "status", "-A")
 	for _, want := range []string{
 		"Open    open until Mon 23 Nov 2026 20:00 CET, nothing new since 12:00", "jul      Inactive   begins Thu 24 Dec 2026 00:00 CET   Jul",
 	} {
@@ -202,7 +202,7 @@ func TestStatusInTheCutoff(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
 	}
-	_, stdout, _ = execute(t, "", objects, "status", "-o", "json")
+	_, stdout, _ = execute(t, "", objects, "status", "-A", "-o", "json")
 	var r report
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil || !r.Windows[0].Open || r.Windows[0].Accepting || r.Windows[0].NothingNewFrom != "2026-11-23T12:00:00+01:00" {
 		t.Errorf("%v: %s", err, stdout)
@@ -228,7 +228,7 @@ func TestHeldInANamespace(t *testing.T) {
 	if !strings.HasSuffix(stdout, want) || strings.Contains(stdout, "tierp") {
 		t.Errorf("want %q:\n%s%s", want, stdout, stderr)
 	}
-	if _, stdout, _ = execute(t, "", objects, "held"); !strings.Contains(stdout, "tierp/web") {
+	if _, stdout, _ = execute(t, "", objects, "held", "-A"); !strings.Contains(stdout, "tierp/web") {
 		t.Errorf("all of them:\n%s", stdout)
 	}
 }

@@ -123,9 +123,10 @@ func (o *freezeCommand) awaitInForce(ctx context.Context, c client.Client) bool 
 
 func newUnfreeze(r *root) *cobra.Command {
 	return &cobra.Command{
-		Use:     "unfreeze NAME...",
-		Short:   "End a change freeze",
-		Example: "  kubectl window unfreeze driftstopp",
+		Use:               "unfreeze NAME...",
+		Short:             "End a change freeze",
+		Example:           "  kubectl window unfreeze driftstopp",
+		ValidArgsFunction: r.completeFreezes,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("name a change freeze to end: see 'kubectl get cf'")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,6 +77,7 @@ whoever changes something requires the ` + "`override`" + ` verb on that changef
   kubectl window override ns/osthammar --reason "INC-1234" --notice "Säkerhetsuppdatering av e-tjänster."
   kubectl window override deploy/web -n osthammar --reason "INC-1234" --dry-run   # may I? and if not, who may?
   kubectl window override deploy/web -n osthammar --end`,
+		ValidArgsFunction: r.completeObject,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.complete(strings.Join(args, "/")); err != nil {
 				return err
@@ -84,7 +86,7 @@ whoever changes something requires the ` + "`override`" + ` verb on that changef
 		},
 	}
 	flags := command.Flags()
-	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the workload (default: that of the context)")
+	bindNamespace(flags, &o.namespace)
 	flags.StringVar(&o.reason, "reason", "", "why; must match the pattern of the windows, and differ from the last eight that were used up")
 	flags.StringVar(&o.notice, "notice", "", "a sentence for the public page; it tells neither names nor the reason without it")
 	flags.DurationVar(&o.length, "for", 0, "how long, such as 30m (default, and at most: as long as the windows allow)")
@@ -164,7 +166,7 @@ func (o *overrideCommand) execute(ctx context.Context) error {
 		if unread != nil {
 			list = []need{{Resource: windowsResource}}
 		}
-		fmt.Fprintf(o.Err, "error: %v\n%s", err, explain(ctx, c, list))
+		fmt.Fprintf(o.Err, "error: %v\n%s", err, tellNeeds(ctx, c, list))
 		if o.output == "json" {
 			refused := overridden{Object: override.ObjectName(o.target.Kind, o.target.Namespace, o.target.Name), Reason: o.reason, DryRun: o.dryRun, Governed: true, Refused: err.Error(), Needs: list}
 			return errors.Join(errReported, writeJSON(o.Out, refused))
@@ -178,7 +180,7 @@ func (o *overrideCommand) execute(ctx context.Context) error {
 		fmt.Fprintf(o.Err, "warning: whether a change freeze is in force is not known: %v\n", unread)
 	}
 	if frozen := missing(list); len(frozen) > 0 {
-		fmt.Fprint(o.Err, explain(ctx, c, frozen))
+		fmt.Fprint(o.Err, tellNeeds(ctx, c, frozen))
 		if o.dryRun {
 			return errReported
 		}
@@ -277,7 +279,9 @@ func (o *overrideCommand) lasts(current override.Override) time.Duration {
 // overridesCommand lists what was overridden.
 type overridesCommand struct {
 	*root
-	output string
+	format
+	scope
+	watch bool
 }
 
 type overridesReport struct {
@@ -291,27 +295,80 @@ func newOverrides(r *root) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "overrides",
 		Short: "List the emergency overrides: those that stand, and the last that have ended",
+		Long: `List the emergency overrides of a namespace: those that stand, and the last that have ended. Whoever may not read windows, which
+record them, is told of those that stand, by the workloads and the namespace that carry them.`,
 		Example: `  kubectl window overrides
-  kubectl window overrides -o json | jq '.[] | select(.stands)'`,
+  kubectl window overrides -A -o json | jq '.[] | select(.stands)'`,
 		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if o.output != "text" && o.output != "json" {
-				return usagef("-o %s: want text or json", o.output)
-			}
-			found, _, err := o.read(c.Context())
-			if err != nil {
+			if err := errors.Join(o.format.validate(), o.scope.validate()); err != nil {
 				return err
 			}
-			return o.write(o.report(found))
+			namespace := r.inScope(o.scope)
+			return r.once(c.Context(), o.watch, namespace, func(ctx context.Context, _ client.Client) error { return o.execute(ctx, namespace) })
 		},
 	}
-	command.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
+	o.scope.bind(command.Flags())
+	o.format.bindTable(command)
+	command.Flags().BoolVarP(&o.watch, "watch", "w", false, "list them again whenever something changes")
 	return command
+}
+
+func (o *overridesCommand) execute(ctx context.Context, namespace string) error {
+	found, c, err := o.read(ctx)
+	var list []overridesReport
+	switch {
+	case apierrors.IsForbidden(err):
+		fmt.Fprintln(o.Err, "You may not read windows, which record overrides: these are those that stand. Ask for a ClusterRoleBinding to fonster-viewer.")
+		if list, err = o.standing(ctx, c, namespace); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	default:
+		list = slices.DeleteFunc(o.report(found), func(r overridesReport) bool { return namespace != "" && namespaceIn(r.Object) != namespace })
+	}
+	return o.root.write(o.format, list, func() error { return o.text(list, namespace) })
+}
+
+// namespaceIn is the namespace that the override of an object is about.
+func namespaceIn(object string) string {
+	_, namespace, name := override.ParseObjectName(object)
+	return cmp.Or(namespace, name)
+}
+
+// standing lists the overrides that stand, by what carries them.
+func (o *overridesCommand) standing(ctx context.Context, c client.Client, namespace string) ([]overridesReport, error) {
+	list, now := []overridesReport{}, o.serverNow()
+	var reader client.Reader = c
+	if namespace != "" {
+		reader = oneNamespace{c, namespace}
+	}
+	for _, k := range kinds {
+		if !k.carries {
+			continue
+		}
+		carriers := &metav1.PartialObjectMetadataList{}
+		carriers.SetGroupVersionKind(k.GroupVersion().WithKind(k.Kind + "List"))
+		if err := reader.List(ctx, carriers, client.MatchingLabels{v1alpha1.OverriddenLabel: "true"}); err != nil {
+			return nil, forbidden(err, "what carries overrides", "the ClusterRole view in the namespace, and name it with -n")
+		}
+		for i := range carriers.Items {
+			item := &carriers.Items[i]
+			if current := override.Parse(item); current.Stands(now) {
+				list = append(list, overridesReport{Stands: true, Windows: []string{}, OverrideRecord: v1alpha1.OverrideRecord{
+					Object: override.ObjectName(k.Kind, item.Namespace, item.Name), Reason: current.Reason, By: current.By,
+					From: metav1.NewTime(current.From), Until: metav1.NewTime(current.Until), FromGeneration: current.FromGeneration, ToGeneration: item.Generation,
+				}})
+			}
+		}
+	}
+	return list, nil
 }
 
 // report merges what the windows have recorded, newest first: an override of several windows is one.
 func (o *overridesCommand) report(found objects) []overridesReport {
-	now := o.now()
+	now := o.serverNow()
 	list := []overridesReport{}
 	for _, s := range found.windows {
 		for _, r := range s.object.Status.Overrides {
@@ -329,16 +386,13 @@ func (o *overridesCommand) report(found objects) []overridesReport {
 	return list
 }
 
-func (o *overridesCommand) write(list []overridesReport) error {
-	if o.output == "json" {
-		return writeJSON(o.Out, list)
-	}
+func (o *overridesCommand) text(list []overridesReport, namespace string) error {
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(o.Out, "Nothing has been overridden.")
+		_, err := fmt.Fprintln(o.Out, "Nothing has been overridden"+in(namespace))
 		return err
 	}
 	table := tabwriter.NewWriter(o.Out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "OBJECT\tSTATE\tFROM\tUNTIL\tBY\tCHANGED\tWINDOWS\tREASON")
+	fmt.Fprint(table, o.header("OBJECT", "STATE", "FROM", "UNTIL", "BY", "CHANGED", "WINDOWS", "REASON"))
 	for _, r := range list {
 		state, until := "Stands", r.Until.Time
 		if !r.Stands {

@@ -41,6 +41,8 @@ type need struct {
 	Impossible bool `json:"impossible,omitempty"`
 	// Have says that the caller has the right.
 	Have bool `json:"have"`
+	// Holders are those who have it, by the cluster's roles; only where the caller has not, and may read those.
+	Holders []string `json:"holders,omitempty"`
 }
 
 // governed is what governs an object, or, of a Namespace, anything in it.
@@ -196,22 +198,36 @@ func (o *overrideCommand) needs(ctx context.Context, c client.Client) ([]need, e
 		return nil, err
 	}
 	list := g.needs(o.now())
+	return list, askHave(ctx, c, list)
+}
+
+// askHave asks the API server which of the rights the caller has.
+func askHave(ctx context.Context, c client.Client, list []need) error {
 	for i := range list {
 		names := list[i].Names
 		if list[i].All {
 			names = []string{""}
 		}
 		for _, name := range names {
-			review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Group: v1alpha1.GroupName, Resource: list[i].Resource, Name: name, Verb: overrideVerb,
-			}}}
-			if err := c.Create(ctx, review); err != nil {
-				return nil, fmt.Errorf("asking the API server what you may: %w", err)
+			may, err := mayOverride(ctx, c, list[i].Resource, name)
+			if err != nil {
+				return err
 			}
-			list[i].Have = list[i].Have || review.Status.Allowed
+			list[i].Have = list[i].Have || may
 		}
 	}
-	return list, nil
+	return nil
+}
+
+// mayOverride asks the API server whether the caller may override a window or freeze; all, where none is named.
+func mayOverride(ctx context.Context, c client.Client, resource, name string) (bool, error) {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+		Group: v1alpha1.GroupName, Resource: resource, Name: name, Verb: overrideVerb,
+	}}}
+	if err := c.Create(ctx, review); err != nil {
+		return false, fmt.Errorf("asking the API server what you may: %w", err)
+	}
+	return review.Status.Allowed, nil
 }
 
 // holders names who has a right that is needed, by the cluster's roles and bindings.
@@ -231,7 +247,7 @@ func holders(n need, roles []rbacv1.ClusterRole, bindings []rbacv1.ClusterRoleBi
 			if s.Kind == rbacv1.ServiceAccountKind {
 				name = s.Namespace + "/" + s.Name
 			}
-			lines = append(lines, fmt.Sprintf("  %s %s, by ClusterRoleBinding %s", s.Kind, name, b.Name))
+			lines = append(lines, fmt.Sprintf("%s %s, by ClusterRoleBinding %s", s.Kind, name, b.Name))
 		}
 	}
 	slices.Sort(lines)
@@ -248,28 +264,44 @@ func grants(rule rbacv1.PolicyRule, n need) bool {
 	return has(rule.APIGroups, v1alpha1.GroupName) && has(rule.Resources, n.Resource) && has(rule.Verbs, overrideVerb) && named
 }
 
-// explain tells what is needed, whether the caller has it, and who else does, as far as the caller may read the cluster's roles.
-func explain(ctx context.Context, c client.Client, list []need) string {
-	var b strings.Builder
-	missing := false
-	for _, n := range list {
-		missing = missing || !n.Have && !n.Impossible
-	}
+// tellNeeds tells what is needed, whether the caller has it, and who else does, as far as the caller may read the cluster's roles.
+func tellNeeds(ctx context.Context, c client.Client, list []need) string {
+	return needsText(list, fillHolders(ctx, c, list))
+}
+
+// missesRight says whether a right is needed that the caller has not, and somebody may have.
+func missesRight(list []need) bool {
+	return slices.ContainsFunc(list, func(n need) bool { return !n.Have && !n.Impossible })
+}
+
+// fillHolders looks up who has the rights that the caller has not, and says whether the caller may read that.
+func fillHolders(ctx context.Context, c client.Client, list []need) (readable bool) {
 	var roles rbacv1.ClusterRoleList
 	var bindings rbacv1.ClusterRoleBindingList
-	readable := missing && errors.Join(c.List(ctx, &roles), c.List(ctx, &bindings)) == nil
+	if !missesRight(list) || errors.Join(c.List(ctx, &roles), c.List(ctx, &bindings)) != nil {
+		return false
+	}
+	for i := range list {
+		if n := &list[i]; !n.Have && !n.Impossible {
+			n.Holders = holders(*n, roles.Items, bindings.Items)
+		}
+	}
+	return true
+}
+
+func needsText(list []need, readable bool) string {
+	var b strings.Builder
 	for _, n := range list {
 		b.WriteString(n.String())
-		if n.Have || n.Impossible || !readable {
-			continue
+		switch {
+		case n.Have || n.Impossible || !readable:
+		case len(n.Holders) > 0:
+			b.WriteString("These have it:\n  " + strings.Join(n.Holders, "\n  ") + "\n")
+		default:
+			b.WriteString("Nobody has it: bind the ClusterRole fonster-emergency to those who should.\n")
 		}
-		if lines := holders(n, roles.Items, bindings.Items); len(lines) > 0 {
-			b.WriteString("These have it:\n" + strings.Join(lines, "\n") + "\n")
-			continue
-		}
-		b.WriteString("Nobody has it: bind the ClusterRole fonster-emergency to those who should.\n")
 	}
-	if missing && !readable {
+	if missesRight(list) && !readable {
 		b.WriteString("You may not read who has the right: ask whoever administers the cluster for the ClusterRole fonster-emergency.\n")
 	}
 	return b.String()

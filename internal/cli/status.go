@@ -2,25 +2,31 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // status tells what is open now.
 type status struct {
 	*root
-	output    string
-	namespace string
-	all       bool
+	format
+	scope
+	watch bool
 }
 
 // report is the status as JSON has it.
@@ -66,64 +72,115 @@ func newStatus(r *root) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "status [WINDOW...]",
 		Short: "Show what is open now, and what opens next",
-		Long: `Show what is open now, and what opens next, worked out from the windows and freezes of the cluster at this instant; and the
-gates as they are in force in each governed namespace, which the operator writes.`,
-		Example: `  kubectl window status
-  kubectl window status -n osthammar        # the gate of one namespace
+		Long: `Show what is open now, and what opens next, in a namespace: the windows and freezes that govern it, worked out at this instant, and its
+Gate as it is in force, which the operator writes. With -A those of the whole cluster.
+
+The rights of the ClusterRole view in the namespace are enough for its Gate: whoever may not read windows is told what that tells.`,
+		Example: `  kubectl window status                     # of the namespace of the context
+  kubectl window status -A -w               # of the cluster, and again whenever something changes
   kubectl window status third-saturday -o json`,
+		ValidArgsFunction: r.completeWindows,
 		RunE: func(c *cobra.Command, args []string) error {
-			if o.output != "text" && o.output != "json" {
-				return usagef("-o %s: want text or json", o.output)
+			if err := errors.Join(o.format.validate(), o.scope.validate()); err != nil {
+				return err
 			}
-			if o.all && o.namespace != "" {
-				return usagef("-n names one namespace, -A means all: give one of them")
-			}
-			return o.execute(c.Context(), args)
+			namespace := r.inScope(o.scope)
+			return r.once(c.Context(), o.watch, namespace, func(ctx context.Context, _ client.Client) error { return o.execute(ctx, namespace, args) })
 		},
 	}
-	flags := command.Flags()
-	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
-	flags.StringVarP(&o.namespace, "namespace", "n", "", "only the gate of this namespace (default: all that you may read)")
-	flags.BoolVarP(&o.all, "all-namespaces", "A", false, "the gates of all namespaces, or an error")
+	o.scope.bind(command.Flags())
+	o.format.bindTable(command, "name")
+	command.Flags().BoolVarP(&o.watch, "watch", "w", false, "show it again whenever something changes")
 	return command
 }
 
-func (o *status) execute(ctx context.Context, names []string) error {
+func (o *status) execute(ctx context.Context, namespace string, names []string) error {
 	found, c, err := o.read(ctx)
+	unread := apierrors.IsForbidden(err) && len(names) == 0
+	if err != nil && !unread {
+		return err
+	}
+	var gates []v1alpha1.Gate
+	if len(names) == 0 {
+		if gates, err = o.gates(ctx, c, namespace); err != nil {
+			return err
+		}
+	}
+	if unread {
+		fmt.Fprintln(o.Err, "You may not read windows and freezes: these are the Gates alone. Ask for a ClusterRoleBinding to fonster-viewer.")
+	}
+	shown := found
+	if namespace != "" && len(names) == 0 && !unread {
+		if shown, err = governingOnly(ctx, c, found, namespace); err != nil {
+			return err
+		}
+	}
+	r, err := o.report(found, shown, gates, names)
 	if err != nil {
 		return err
 	}
-	gates, err := o.gates(ctx, c)
-	if err != nil {
-		return err
+	if o.output == "name" {
+		for _, w := range r.Windows {
+			fmt.Fprintln(o.Out, "maintenancewindow."+v1alpha1.GroupName+"/"+w.Name)
+		}
+		for _, f := range r.Freezes {
+			fmt.Fprintln(o.Out, "changefreeze."+v1alpha1.GroupName+"/"+f.Name)
+		}
+		return nil
 	}
-	r, err := o.report(found, gates, names)
-	if err != nil {
-		return err
-	}
-	if o.output == "json" {
-		return writeJSON(o.Out, r)
-	}
-	return o.write(r)
+	return o.root.write(o.format, r, func() error { return o.text(r, namespace, len(found.windows)+len(found.freezes)) })
 }
 
-// gates reads the gates of all namespaces, or of the one that is asked for; where not all may be read, that of the context.
-func (o *status) gates(ctx context.Context, c client.Client) ([]v1alpha1.Gate, error) {
-	var gates v1alpha1.GateList
-	err := c.List(ctx, &gates, client.InNamespace(o.namespace))
-	if apierrors.IsForbidden(err) && o.namespace == "" && !o.all {
-		namespace := o.defaultNamespace()
-		fmt.Fprintf(o.Err, "You may not read the gates of all namespaces: this is that of %s.\n", namespace)
-		err = c.List(ctx, &gates, client.InNamespace(namespace))
+// governingOnly are those windows and freezes that govern a namespace; all, where the caller may not read its labels.
+func governingOnly(ctx context.Context, c client.Client, found objects, namespace string) (objects, error) {
+	ns := &metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(core("Namespace"))
+	err := c.Get(ctx, client.ObjectKey{Name: namespace}, ns)
+	switch {
+	case apierrors.IsForbidden(err):
+		return found, nil
+	case apierrors.IsNotFound(err):
+		return objects{}, nil
+	case err != nil:
+		return objects{}, err
 	}
-	if err != nil {
-		return nil, forbidden(err, "gates", "fonster-viewer, which is part of view, in the namespace")
+	var some objects
+	if policy.Protected(namespace) {
+		return some, nil
+	}
+	g := found.compile().Set.Of(ns.Labels)
+	if g == nil {
+		return some, nil
+	}
+	for _, s := range found.windows {
+		if slices.ContainsFunc(g.Windows, func(w *gate.Window) bool { return w.Name == s.object.Name }) {
+			some.windows = append(some.windows, s)
+		}
+	}
+	for _, s := range found.freezes {
+		if slices.ContainsFunc(g.Freezes, func(f *gate.Freeze) bool { return f.Name == s.object.Name }) {
+			some.freezes = append(some.freezes, s)
+		}
+	}
+	return some, nil
+}
+
+// gates reads the Gate of a namespace, or those of all.
+func (o *status) gates(ctx context.Context, c client.Client, namespace string) ([]v1alpha1.Gate, error) {
+	var gates v1alpha1.GateList
+	err := c.List(ctx, &gates, client.InNamespace(namespace))
+	switch {
+	case apierrors.IsForbidden(err) && namespace == "":
+		return nil, forbidden(err, "the Gates of all namespaces", "the ClusterRole view by a ClusterRoleBinding, or name a namespace of yours with -n")
+	case err != nil:
+		return nil, forbiddenIn(err, "the Gate", "list gates.maintenance.fonster.dev", namespace)
 	}
 	return gates.Items, nil
 }
 
-func (o *status) report(found objects, gates []v1alpha1.Gate, names []string) (report, error) {
-	now := o.now()
+// report tells of what is shown, of all that was found.
+func (o *status) report(found, shown objects, gates []v1alpha1.Gate, names []string) (report, error) {
+	now := o.serverNow()
 	compiled := found.compile()
 	r := report{Windows: []windowReport{}, Freezes: []freezeReport{}, Gates: []gateReport{}}
 	for _, name := range names {
@@ -131,7 +188,7 @@ func (o *status) report(found objects, gates []v1alpha1.Gate, names []string) (r
 			return r, fmt.Errorf("no window is called %s: see 'kubectl get mw'", name)
 		}
 	}
-	for _, s := range found.windows {
+	for _, s := range shown.windows {
 		if len(names) == 0 || slices.Contains(names, s.object.Name) {
 			r.Windows = append(r.Windows, reportWindow(s.object, compiled, now))
 		}
@@ -139,7 +196,7 @@ func (o *status) report(found objects, gates []v1alpha1.Gate, names []string) (r
 	if len(names) > 0 {
 		return r, nil
 	}
-	for _, s := range found.freezes {
+	for _, s := range shown.freezes {
 		r.Freezes = append(r.Freezes, reportFreeze(s.object, compiled, now))
 	}
 	for _, g := range gates {
@@ -207,29 +264,71 @@ func problem(p compile.Problems) string {
 	return p.Error()
 }
 
-func (o *status) write(r report) error {
-	if len(r.Windows)+len(r.Freezes) == 0 {
-		_, err := fmt.Fprintln(o.Out, "The cluster has no MaintenanceWindow and no ChangeFreeze: nothing is governed.")
+func (o *status) text(r report, namespace string, known int) error {
+	switch {
+	case len(r.Windows)+len(r.Freezes)+len(r.Gates) > 0:
+	case known == 0:
+		_, err := fmt.Fprintln(o.Out, choose(namespace == "", "The cluster has no MaintenanceWindow and no ChangeFreeze: nothing is governed.",
+			"No window and no freeze governs namespace "+namespace+"."))
+		return err
+	default:
+		_, err := fmt.Fprintf(o.Out, "No window and no freeze governs namespace %s: -A shows those of the cluster.\n", namespace)
 		return err
 	}
 	table := tabwriter.NewWriter(o.Out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "WINDOW\tSTATE\tWHEN\tTITLE")
+	between := ""
+	header := func(columns ...string) {
+		fmt.Fprint(table, between, o.header(columns...))
+		between = "\n"
+	}
+	if len(r.Windows) > 0 {
+		header("WINDOW", "STATE", "WHEN", "TITLE")
+	}
 	for _, w := range r.Windows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", w.Name, choose(w.Open, "Open", "Closed"), w.When, w.Title)
+		o.row(table, w.Name, choose(w.Open, "Open", "Closed"), w.When, w.Title)
 	}
 	if len(r.Freezes) > 0 {
-		fmt.Fprintln(table, "\nFREEZE\tSTATE\tWHEN\tREASON")
-		for _, f := range r.Freezes {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", f.Name, choose(f.Active, "Active", "Inactive"), f.When, f.Reason)
-		}
+		header("FREEZE", "STATE", "WHEN", "REASON")
+	}
+	for _, f := range r.Freezes {
+		o.row(table, f.Name, choose(f.Active, "Active", "Inactive"), f.When, f.Reason)
 	}
 	if len(r.Gates) > 0 {
-		fmt.Fprintln(table, "\nNAMESPACE\tSTATE\tWHEN\tBY")
-		for _, g := range r.Gates {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", g.Namespace, g.State, g.When, g.By)
-		}
+		header("NAMESPACE", "STATE", "WHEN", "BY")
+	}
+	for _, g := range r.Gates {
+		o.row(table, g.Namespace, string(g.State), g.When, g.By)
 	}
 	return table.Flush()
+}
+
+// widest is how long a cell is at most, in characters: what is wrong with one window must not widen the table for all.
+const widest = 80
+
+// row writes a row, with what is too long in the third cell on lines of its own.
+func (o *status) row(w io.Writer, name, state, when, last string) {
+	lines := wrap(when, widest)
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, state, lines[0], last)
+	for _, line := range lines[1:] {
+		fmt.Fprintf(w, "\t\t%s\t\n", line)
+	}
+}
+
+// wrap breaks a text between words into lines of n characters at most; a longer word has a line of its own.
+func wrap(text string, n int) []string {
+	lines := []string{""}
+	for word := range strings.FieldsSeq(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case len([]rune(*last))+1+len([]rune(word)) <= n:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 func choose(condition bool, yes, no string) string {

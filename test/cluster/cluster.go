@@ -199,6 +199,12 @@ func (c *Cluster) ServiceAccountToken(ctx context.Context, namespace, name strin
 // NamespaceAdmin makes a service account that may do in some namespaces what the ClusterRole admin lets it, and nothing of
 // Fonster's, and returns the path of a kubeconfig with its token and the configuration of a client.
 func (c *Cluster) NamespaceAdmin(ctx context.Context, account string, namespaces ...string) (string, *rest.Config, error) {
+	return c.NamespaceAccount(ctx, account, "admin", namespaces...)
+}
+
+// NamespaceAccount makes a service account that may do in some namespaces what a ClusterRole lets it, and nothing besides, and returns the
+// path of a kubeconfig with its token and the configuration of a client. Its context is that of the first namespace.
+func (c *Cluster) NamespaceAccount(ctx context.Context, account, role string, namespaces ...string) (string, *rest.Config, error) {
 	const home = "people"
 	if err := c.Admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: home}}); err != nil && !apierrors.IsAlreadyExists(err) {
 		return "", nil, err
@@ -208,8 +214,8 @@ func (c *Cluster) NamespaceAdmin(ctx context.Context, account string, namespaces
 	}
 	for _, namespace := range namespaces {
 		binding := &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "admin-" + account},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "admin"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: role + "-" + account},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: home, Name: account}},
 		}
 		if err := c.Admin.Create(ctx, binding); err != nil && !apierrors.IsAlreadyExists(err) {

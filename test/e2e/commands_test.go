@@ -91,7 +91,7 @@ func TestOverrideCommand(t *testing.T) {
 	has(out, "Deployment "+ns+"/web: overridden by "+oncall+" until ", "--end")
 	wantPassed(t, setImage(t.Context(), developer, d, "app:2"))
 	eventually(t, 10*time.Second, func() error {
-		_, out, _ = kubectlWindow(t, "", "overrides", "-o", "json")
+		_, out, _ = kubectlWindow(t, "", "overrides", "-A", "-o", "json")
 		var list []struct {
 			v1alpha1.OverrideRecord
 			Stands  bool
@@ -115,7 +115,7 @@ func TestOverrideCommand(t *testing.T) {
 		t.Errorf("the same reason again: code %d %s", code, errs)
 	}
 	eventually(t, 10*time.Second, func() error {
-		_, out, _ = kubectlWindow(t, "", "overrides")
+		_, out, _ = kubectlWindow(t, "", "overrides", "-A")
 		if !strings.Contains(out, "Removed") || !strings.Contains(out, "INC-1 disken full") {
 			return fmt.Errorf("the end is not recorded:\n%s", out)
 		}

@@ -54,10 +54,10 @@ func TestPlantedNotes(t *testing.T) {
 			for _, h := range waiting {
 				wantHeld(t, h)
 			}
-			if out := plugin(t, "held", ns); strings.Count(out, "\n") != len(waiting)+1 || strings.Contains(out, "an override stands") {
+			if out := plugin(t, "held", ns, "-A"); strings.Count(out, "\n") != len(waiting)+1 || strings.Contains(out, "an override stands") {
 				t.Errorf("kubectl window held:\n%s", out)
 			}
-			if out := plugin(t, "overrides"); strings.Contains(out, ns) {
+			if out := plugin(t, "overrides", "-A"); strings.Contains(out, ns) {
 				t.Errorf("kubectl window overrides:\n%s", out)
 			}
 			if want := fmt.Sprintf("fonster_window_overrides_active{window=%q} 0", ns); !strings.Contains(scrapeMetrics(t), want) {
@@ -110,7 +110,7 @@ func TestPlantedMark(t *testing.T) {
 	wantPassed(t, patchImage(t.Context(), a, h.object, "app:2"))
 	time.Sleep(2 * time.Second)
 	wantHeld(t, h)
-	if out := plugin(t, "overrides"); strings.Contains(out, ns) {
+	if out := plugin(t, "overrides", "-A"); strings.Contains(out, ns) {
 		t.Errorf("kubectl window overrides:\n%s", out)
 	}
 }

@@ -29,9 +29,10 @@ func bindTo(t *testing.T, user, role string) {
 func TestUserRoles(t *testing.T) {
 	const reads, writes = "get list watch", "create delete get list patch update watch"
 	for role, may := range map[string]map[string]string{
-		"fonster-viewer":    {"maintenancewindows": reads, "changefreezes": reads, "gates": reads},
-		"fonster-editor":    {"maintenancewindows": writes, "changefreezes": writes, "gates": reads},
-		"fonster-emergency": {"maintenancewindows": "get list override watch", "changefreezes": "get list override watch", "gates": reads, "/namespaces": "get"},
+		"fonster-viewer":      {"maintenancewindows": reads, "changefreezes": reads},
+		"fonster-gate-viewer": {"maintenancewindows": reads, "changefreezes": reads, "gates": reads}, // the former is everybody's
+		"fonster-editor":      {"maintenancewindows": writes, "changefreezes": writes, "gates": reads},
+		"fonster-emergency":   {"maintenancewindows": "get list override watch", "changefreezes": "get list override watch", "gates": reads, "/namespaces": "get"},
 	} {
 		t.Run(role, func(t *testing.T) {
 			user := role + "-every-verb"
@@ -74,7 +75,7 @@ func TestUserRolesAtWork(t *testing.T) {
 	d := deployment(t, ns, "web", 1)
 	mw := window(t, ns, ns, nextYear())
 	clients := map[string]client.Client{}
-	for _, role := range []string{"fonster-viewer", "fonster-editor", "fonster-emergency"} {
+	for _, role := range []string{"fonster-gate-viewer", "fonster-editor", "fonster-emergency"} {
 		user := role + "-" + ns
 		clients[role] = overrider(t, user)
 		bindTo(t, user, role)
@@ -118,7 +119,7 @@ func TestUserRolesAtWork(t *testing.T) {
 			forbidden(role, c.Delete(t.Context(), mw.DeepCopy()), "deleting a window")
 		}
 	}
-	for _, role := range []string{"fonster-viewer", "fonster-editor"} {
+	for _, role := range []string{"fonster-gate-viewer", "fonster-editor"} {
 		wantRefused(t, annotateWith(t.Context(), clients[role], d, override.Reason, "INC-1"), role+"-"+ns+" has no right to override any of the windows "+ns)
 		wantRefused(t, setImage(t.Context(), clients[role], d, "app:2"), "Rollout of Deployment")
 	}
@@ -132,7 +133,7 @@ func TestUserRolesAtWork(t *testing.T) {
 	wantPassed(t, setImage(t.Context(), clients["fonster-emergency"], d, "app:2"))
 	for _, command := range []string{"overrides", "status"} {
 		eventually(t, 10*time.Second, func() error { // the record follows
-			if code, out, errs := kubectlWindow(t, user, command); code != 0 || errs != "" || !strings.Contains(out, ns) {
+			if code, out, errs := kubectlWindow(t, user, command, "-A"); code != 0 || errs != "" || !strings.Contains(out, ns) {
 				return fmt.Errorf("%s: code %d %s%s", command, code, out, errs)
 			}
 			return nil

@@ -122,12 +122,14 @@ func TestRules(t *testing.T) {
 				if m.dryRun {
 					c = client.NewDryRunClient(c)
 				}
-				warnings.take()
 				if m.exempt && a.strict {
 					m.refusal = closedSays(m.namespace)
 				}
+				agrees := beforehand(t, title, a, m)
+				warnings.take()
 				err := try(t.Context(), c, m.namespace, title, a)
 				said := strings.Join(warnings.take(), "\n")
+				agrees(err, said)
 				switch refused := !a.harmless && m.refusal != nil; {
 				case refused && m.warns:
 					wantPassed(t, err)
@@ -143,7 +145,7 @@ func TestRules(t *testing.T) {
 			})
 		}
 	}
-	fmt.Printf("matrix of rules: %d attempts, %d cases\n", len(attempts), cases)
+	fmt.Printf("matrix of rules: %d attempts, %d cases; %d were asked about beforehand\n", len(attempts), cases, askedBeforehand)
 }
 
 // recorded is the client whose warnings are recorded in warnings.

@@ -535,7 +535,7 @@ func TestHeldCommand(t *testing.T) {
 			time.Sleep(1100 * time.Millisecond)
 		}
 	}
-	out := plugin(t, "held", ns)
+	out := plugin(t, "held", ns, "-A")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if len(lines) != 4 || !strings.HasPrefix(lines[0], "OBJECT") {
 		t.Fatalf("kubectl window held:\n%s", out)

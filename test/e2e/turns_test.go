@@ -53,7 +53,7 @@ func TestTenantsShareATrain(t *testing.T) {
 			if c := mw.Status.CurrentOccurrence; c == nil || c.StoppedBy != failed || len(c.Stopped) != 1 || c.Stopped[0] != (v1alpha1.StoppedNamespace{Namespace: a, By: failed}) {
 				t.Errorf("current occurrence %+v", c)
 			}
-			if out := plugin(t, "held", base); !strings.Contains(out, "a rollout of its namespace failed") {
+			if out := plugin(t, "held", base, "-A"); !strings.Contains(out, "a rollout of its namespace failed") {
 				t.Errorf("kubectl window held:\n%s", out)
 			}
 			wantHolding(t, mw, failed+" failed")
@@ -86,7 +86,7 @@ func TestTurns(t *testing.T) {
 	}
 	want := []string{base + "-a", base + "-b", base + "-c", base + "-a", base + "-c", base + "-a", base + "-a"}
 	var said []string
-	for _, line := range strings.Split(strings.TrimSpace(plugin(t, "held", base)), "\n")[1:] {
+	for _, line := range strings.Split(strings.TrimSpace(plugin(t, "held", base, "-A")), "\n")[1:] {
 		namespace, _, _ := strings.Cut(strings.Fields(line)[1], "/")
 		said = append(said, namespace)
 	}

@@ -87,7 +87,7 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 	}
 	wantPassed(t, setImage(t.Context(), deployer, d, "app:2"))
 	eventually(t, 10*time.Second, func() error {
-		_, out, _ := kubectlWindow(t, "", "overrides")
+		_, out, _ := kubectlWindow(t, "", "overrides", "-A")
 		if !strings.Contains(out, "Deployment old/web") || !strings.Contains(out, "oncall") {
 			return fmt.Errorf("no record:\n%s", out)
 		}
@@ -104,7 +104,7 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 func unaidedLengths(t *testing.T, ns string, d *appsv1.Deployment) {
 	t.Helper()
 	create(t, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "oncall-viewer"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fonster-viewer"},
+		ObjectMeta: metav1.ObjectMeta{Name: "oncall-viewer"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "fonster-gate-viewer"},
 		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "oncall"}},
 	})
 	mw := &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: ns}}
