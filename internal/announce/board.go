@@ -127,7 +127,7 @@ func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input) {
 	}
 	s := &Subject{
 		Kind: Freeze, Name: cf.Name, Title: clean(cf.Spec.Reason, maxTitle), Zone: b.Zone, Audiences: cf.Spec.Audiences,
-		ChangedAt: cf.CreationTimestamp.UTC(), Advisory: cf.Spec.Enforcement == v1alpha1.Warn,
+		ChangedAt: cf.CreationTimestamp.UTC(), Advisory: cf.Spec.Enforcement == v1alpha1.Warn || cf.Spec.Enforcement == v1alpha1.Audit,
 	}
 	if r := in.FreezeRecords[cf.Name]; r != nil {
 		s.Sequence, s.ChangedAt = r.Sequence, r.ChangedAt

@@ -119,7 +119,7 @@ func (o *status) gates(ctx context.Context, c client.Client) ([]v1alpha1.Gate, e
 	if err != nil {
 		return nil, forbidden(err, "gates", "fonster-viewer, which is part of view, in the namespace")
 	}
-	return gates.Items, nil
+	return slices.DeleteFunc(gates.Items, func(g v1alpha1.Gate) bool { return g.Name != v1alpha1.GateName }), nil
 }
 
 func (o *status) report(found objects, gates []v1alpha1.Gate, names []string) (report, error) {

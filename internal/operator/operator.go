@@ -277,7 +277,9 @@ func snapshot(ctx context.Context, source *compile.Source, work *work, state *en
 		Namespaces: make(map[string]map[string]string, len(namespaces.Items)),
 	}
 	for i := range gates.Items {
-		s.Gates[gates.Items[i].Namespace] = &gates.Items[i]
+		if g := &gates.Items[i]; g.Name == v1alpha1.GateName {
+			s.Gates[g.Namespace] = g
+		}
 	}
 	for _, o := range standing {
 		s.Overrides = append(s.Overrides, o.Windows)
