@@ -4,10 +4,13 @@ package audit
 
 import (
 	"cmp"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"time"
 )
 
@@ -46,6 +49,22 @@ type Ref struct {
 	APIGroup    string `json:"apiGroup"`
 	APIVersion  string `json:"apiVersion"`
 	Subresource string `json:"subresource"`
+}
+
+// kinds of what windows govern, by their resources.
+var kinds = map[string]string{
+	"deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet", "replicasets": "ReplicaSet",
+	"controllerrevisions": "ControllerRevision", "replicationcontrollers": "ReplicationController", "pods": "Pod", "namespaces": "Namespace",
+	"horizontalpodautoscalers": "HorizontalPodAutoscaler",
+}
+
+// Kind is the resource as people call it, with its subresource.
+func (r *Ref) Kind() string {
+	kind := cmp.Or(kinds[r.Resource], r.Resource)
+	if r.Subresource != "" {
+		kind += "/" + r.Subresource
+	}
+	return kind
 }
 
 // Status is what came of a request.
@@ -103,4 +122,28 @@ func Read(r io.Reader, each func(*Event) error) error {
 			return fmt.Errorf("event %d: is no event of an audit log, but %s", n, cmp.Or(entry.Kind, "of no kind"))
 		}
 	}
+}
+
+// ReadFile reads a log by its path, - for standard input; what ends in .gz is unpacked. Its errors name it.
+func ReadFile(path string, stdin io.Reader, each func(*Event) error) error {
+	from := stdin
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		from = file
+	}
+	if strings.HasSuffix(path, ".gz") {
+		unpacked, err := gzip.NewReader(from)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		from = unpacked
+	}
+	if err := Read(from, each); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }

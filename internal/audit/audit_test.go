@@ -53,7 +53,7 @@ func TestReason(t *testing.T) {
 			"Rollout", nil, []string{"a", "b", "c.d"},
 		},
 		"Changing the labels of Namespace heby, by which windows select it, is outside its maintenance windows (w).": {"", []string{"w"}, nil},
-		"held is managed by Fonster and cannot be changed": nil,
+		"held is managed by Fonster and cannot be changed":                                                           nil,
 	} {
 		by, known := Reason(message)
 		if known != (want != nil) {

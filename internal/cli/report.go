@@ -2,12 +2,9 @@ package cli
 
 import (
 	"cmp"
-	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -97,7 +94,10 @@ func (o *auditReport) execute() error {
 	}
 	g := trials{by: o.by, groups: map[trialGroup]*trialGroup{}}
 	for _, log := range o.logs {
-		if err := ReadAuditLog(log, o.In, o.Err, g.add); err != nil {
+		err := audit.ReadFile(log, o.In, g.add)
+		if errors.Is(err, audit.ErrCutOff) {
+			fmt.Fprintf(o.Err, "warning: %v\n", err)
+		} else if err != nil {
 			return err
 		}
 	}
@@ -106,35 +106,6 @@ func (o *auditReport) execute() error {
 		return writeJSON(o.Out, r)
 	}
 	return o.write(r)
-}
-
-// ReadAuditLog reads a log by its path, - for standard input. That its last event is cut off is only a warning.
-func ReadAuditLog(path string, stdin io.Reader, warnings io.Writer, each func(*audit.Event) error) error {
-	from := stdin
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		from = file
-	}
-	if strings.HasSuffix(path, ".gz") {
-		unpacked, err := gzip.NewReader(from)
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		from = unpacked
-	}
-	err := audit.Read(from, each)
-	if errors.Is(err, audit.ErrCutOff) {
-		fmt.Fprintf(warnings, "warning: %s: %v\n", path, err)
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
 }
 
 // trials gathers what would have been refused.
@@ -197,7 +168,7 @@ func (t *trials) keys(e *audit.Event, by audit.By) (keys []trialGroup) {
 		return ""
 	}
 	rest := trialGroup{
-		Namespace: is("namespace", e.ObjectRef.Namespace), User: is("user", e.As().Username), Kind: is("kind", KindOf(e.ObjectRef.Resource, e.ObjectRef.Subresource)),
+		Namespace: is("namespace", e.ObjectRef.Namespace), User: is("user", e.As().Username), Kind: is("kind", e.ObjectRef.Kind()),
 		Disruption: is("disruption", by.Disruption),
 	}
 	for _, w := range by.Windows {
@@ -244,22 +215,6 @@ func (t *trials) report() trialReport {
 		r.Groups = append(r.Groups, *g)
 	}
 	return r
-}
-
-// governedKinds are the kinds of what windows govern, by their resources.
-var governedKinds = map[string]string{
-	"deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet", "replicasets": "ReplicaSet",
-	"controllerrevisions": "ControllerRevision", "replicationcontrollers": "ReplicationController", "pods": "Pod", "namespaces": "Namespace",
-	"horizontalpodautoscalers": "HorizontalPodAutoscaler",
-}
-
-// KindOf names a resource as people do, with its subresource.
-func KindOf(resource, subresource string) string {
-	kind := cmp.Or(governedKinds[resource], resource)
-	if subresource != "" {
-		kind += "/" + subresource
-	}
-	return kind
 }
 
 func (o *auditReport) write(r trialReport) error {

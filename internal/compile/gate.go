@@ -196,7 +196,9 @@ func Overdue(spec *v1alpha1.GateSpec, now time.Time) (edge time.Time) {
 // Owners are the windows and freezes that govern a namespace, as the owners of its Gate: when they are all gone, the garbage collector
 // removes it, also while no operator runs. Where more govern than MaxGateOwners there are none, and the Gate stays until the operator
 // removes it: some of them alone could be deleted while others still govern.
-func (c *Compiled) Owners(g *gate.Governing) []metav1.OwnerReference { return c.owners(g.Windows, g.Freezes) }
+func (c *Compiled) Owners(g *gate.Governing) []metav1.OwnerReference {
+	return c.owners(g.Windows, g.Freezes)
+}
 
 func (c *Compiled) owners(windows []*gate.Window, freezes []*gate.Freeze) []metav1.OwnerReference {
 	if len(windows)+len(freezes) > v1alpha1.MaxGateOwners {

@@ -12,7 +12,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/audit"
-	"fonster.dev/fonster/test/policy/evaluate"
+	"fonster.dev/fonster/offline/evaluate"
 )
 
 // caseVersions are the versions that every case is tried in: the first, the first with mutating policies, and the newest.

@@ -6,10 +6,10 @@ go 1.26.0
 
 require (
 	fonster.dev/fonster v0.0.0
+	fonster.dev/fonster/offline v0.0.0
 	github.com/google/cel-go v0.29.2
 	gopkg.in/evanphx/json-patch.v4 v4.13.0
 	k8s.io/api v0.37.2
-	k8s.io/apiextensions-apiserver v0.37.2
 	k8s.io/apimachinery v0.37.2
 	k8s.io/apiserver v0.37.2
 	k8s.io/client-go v0.37.2
@@ -95,3 +95,5 @@ require (
 )
 
 replace fonster.dev/fonster => ../..
+
+replace fonster.dev/fonster/offline => ../../offline

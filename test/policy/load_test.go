@@ -22,7 +22,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/test/policy/evaluate"
+	"fonster.dev/fonster/offline/evaluate"
 )
 
 // now is when every request of a case is made: the closed windows of the fixtures open later, the open ones close later.

@@ -121,8 +121,8 @@ func (r *Request) kind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: of.group, Version: of.version, Kind: of.kind}
 }
 
-// name and namespace of the request: a Namespace lies in itself.
-func (r *Request) where() (namespace, name string) {
+// Where is the namespace and name of the request: a Namespace lies in itself.
+func (r *Request) Where() (namespace, name string) {
 	namespace, name = r.Namespace, r.Name
 	for _, o := range []runtime.Object{r.Object, r.Old} {
 		if o == nil {
@@ -150,7 +150,7 @@ func (r *Request) where() (namespace, name string) {
 
 // Attributes are the request as the API server hands it to admission.
 func (r *Request) Attributes(by user.Info) admission.Attributes {
-	namespace, name := r.where()
+	namespace, name := r.Where()
 	return admission.NewAttributesRecord(r.Object, r.Old, r.kind(), namespace, name, r.gvr(), r.Subresource, r.Operation, nil, false, by)
 }
 

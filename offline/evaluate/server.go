@@ -151,7 +151,7 @@ type evaluation struct {
 
 func (s *Server) begin(r *Request) *evaluation {
 	e := &evaluation{Server: s, request: r}
-	in, _ := r.where()
+	in, _ := r.Where()
 	e.namespace = r.namespaceObject(in)
 	e.matcher = matching.NewMatcher(namespaces{e.namespace}, nil)
 	for _, g := range []*v1alpha1.Gate{r.Gate, r.Trial} {
@@ -200,7 +200,7 @@ func (e *evaluation) shown(u *unstructured.Unstructured) runtime.Object {
 
 func (e *evaluation) attributes() admission.Attributes {
 	r := *e.request
-	r.Namespace, r.Name = e.request.where()
+	r.Namespace, r.Name = e.request.Where()
 	r.Object, r.Old = e.object, e.old
 	return r.Attributes(&user.DefaultInfo{Name: r.User, Groups: r.Groups})
 }
