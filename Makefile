@@ -30,6 +30,7 @@ demo: build control-plane ## Everything from nothing: a cluster, the operator, a
 build: go ## Build the operator and the kubectl plugin into bin/.
 	@go build -o bin/fonster ./cmd/fonster
 	@go build -o bin/kubectl-window ./cmd/kubectl-window
+	@cd offline && go build -o ../bin/kubectl-window-offline ./cmd/kubectl-window-offline
 
 .PHONY: test
 test: go chromium prometheus control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane and in a browser included.

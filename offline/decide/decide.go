@@ -54,10 +54,8 @@ type Request struct {
 	evaluate.Request
 	// At is when it is made; Request.Now, which stamps the object, is left to whoever asks.
 	At time.Time
-	// Labels are those of its namespace.
-	Labels map[string]string
-	// Override says that an override of the namespace stands, by its annotations.
-	Namespace *corev1.Namespace
+	// Labels are those of its namespace, and Annotations too, which may say that an override stands there.
+	Labels, Annotations map[string]string
 }
 
 // World is windows and freezes, and an API server.
@@ -67,8 +65,8 @@ type World struct {
 	exempt   *v1alpha1.GateExempt
 }
 
-// server is compiled once: it takes some seconds.
-var server = sync.OnceValues(func() (*evaluate.Server, error) {
+// Server is an API server with the policies of this version. They are compiled once: it takes some seconds.
+var Server = sync.OnceValues(func() (*evaluate.Server, error) {
 	policies, err := evaluate.Installed()
 	if err != nil {
 		return nil, err
@@ -78,7 +76,7 @@ var server = sync.OnceValues(func() (*evaluate.Server, error) {
 
 // New compiles windows and freezes; exempt may be nil.
 func New(windows []v1alpha1.MaintenanceWindow, freezes []v1alpha1.ChangeFreeze, exempt *v1alpha1.GateExempt) (*World, error) {
-	s, err := server()
+	s, err := Server()
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +128,10 @@ func (w *World) Disruptions(r *Request) ([]v1alpha1.Disruption, error) {
 }
 
 // Decide says what becomes of a request. What rests on a right to override, which nobody can know here, is Unknown.
-func (w *World) Decide(r *Request) (Decision, error) {
+func (w *World) Decide(r *Request) (Decision, error) { return w.DecideWith(r, nil) }
+
+// DecideWith decides where it is known whether the user may override; nil: it is not.
+func (w *World) DecideWith(r *Request, mayOverride *bool) (Decision, error) {
 	asked := r.Request
 	asked.Order = 1
 	namespace, _ := asked.Where()
@@ -149,8 +150,10 @@ func (w *World) Decide(r *Request) (Decision, error) {
 		asked.Trial.Namespace = namespace
 	}
 	asked.NamespaceObject = namespaceObject(namespace, r.Labels, true)
-	if r.Namespace != nil {
-		asked.NamespaceObject.Annotations = r.Namespace.Annotations
+	asked.NamespaceObject.Annotations = r.Annotations
+	if mayOverride != nil {
+		asked.Rights = func(evaluate.Right) bool { return *mayOverride }
+		return w.answer(&asked, r, governing)
 	}
 	rightsMatter := false
 	asked.Rights = func(evaluate.Right) bool { rightsMatter = true; return false }

@@ -199,7 +199,7 @@ func (a attempt) check(t *testing.T, version string, gate json.RawMessage, user 
 // notIn says what part of an object is not as wanted; null stands for a field that is not there.
 func notIn(part, whole map[string]any, path string) string {
 	for _, k := range slices.Sorted(maps.Keys(part)) {
-		v := normalValue(part[k])
+		v := evaluate.NormalValue(part[k])
 		if inner, is := v.(map[string]any); is {
 			of, _ := whole[k].(map[string]any)
 			if missing := notIn(inner, of, path+"."+k); missing != "" {
