@@ -21,7 +21,7 @@ import (
 )
 
 // auditedNamespaces are those of whose requests the API server keeps an audit log.
-var auditedNamespaces = []string{"rules-audit", "audit-silent"}
+var auditedNamespaces = append([]string{"rules-audit", "audit-silent"}, replayed...)
 
 func audits(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Enforcement = v1alpha1.Audit }
 
