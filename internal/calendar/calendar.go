@@ -94,6 +94,9 @@ func Read(from io.Reader, o Options) (*Result, error) {
 			r.note(1, "X-WR-TIMEZONE %s is no zone that is known here", p.Value)
 		}
 	}
+	if zones := zonesOf(decoded); r.zone == "" && len(zones) == 1 { // what has no zone of its own is in the only one there is
+		r.zone = zones[0]
+	}
 	var events []*event
 	for _, c := range decoded.Children {
 		at := lines.next(c.Name)
@@ -127,6 +130,16 @@ func Read(from io.Reader, o Options) (*Result, error) {
 		return &r.result, errors.New("there is no event in it that could be a window")
 	}
 	return &r.result, nil
+}
+
+// zonesOf are the zones that a calendar describes, as far as they are known here.
+func zonesOf(c *ics.Calendar) (zones []string) {
+	for _, child := range c.Children {
+		if p := child.Props.Get(ics.PropTimezoneID); child.Name == ics.CompTimezone && p != nil && iana(p.Value) != "" {
+			zones = append(zones, iana(p.Value))
+		}
+	}
+	return zones
 }
 
 func (r *reader) note(line int, format string, args ...any) {
@@ -176,7 +189,7 @@ func (r *reader) times(e *event) error {
 			return nil
 		}
 		if zone != e.zone {
-			at = wall(at.In(location(e.zone)))
+			at = at.In(location(e.zone))
 		}
 		e.end = at
 	case lasts != nil:
@@ -186,7 +199,7 @@ func (r *reader) times(e *event) error {
 			e.start = time.Time{}
 			return nil
 		}
-		e.end = wall(e.start.Add(d)) // on the clock of the zone
+		e.end = e.start.Add(d)
 	case e.allDay:
 		e.end = e.start.AddDate(0, 0, 1)
 	default:
@@ -229,8 +242,6 @@ func (r *reader) instant(p *ics.Prop) (at time.Time, zone string, day bool, err 
 	at, err = time.ParseInLocation("20060102T150405", p.Value, location(zone))
 	return at, zone, false, err
 }
-
-func wall(t time.Time) time.Time { return t }
 
 // location is a zone that has been looked up before.
 func location(zone string) *time.Location {
@@ -277,6 +288,9 @@ func (r *reader) event(e *event, moved []*event) {
 		if !silent[name] && !strings.HasPrefix(name, "X-") {
 			r.note(e.at(name), "%s of %q has no equal: left out", name, title)
 		}
+	}
+	for range e.Children {
+		r.note(e.line, "a reminder of %q has no equal: left out", title)
 	}
 	known := r.series[id]
 	if known != nil && known.zone != s.zone && len(e.Props.Values(ics.PropRecurrenceRule)) == 0 { // one that is written in UTC, as its clock shows it twice

@@ -145,13 +145,37 @@ func (p *Player) Event(e *audit.Event) error {
 	if _, is := governed[ref.Resource]; !is {
 		return nil
 	}
+	if came(e) {
+		p.play(e)
+	}
+	p.remember(e)
+	return nil
+}
+
+// came says whether a request came to admission, and its object was there: one that was forbidden by RBAC, or failed for another reason than
+// a refusal, would have failed in any case.
+func came(e *audit.Event) bool {
+	return e.Succeeded() || e.ResponseStatus.Code == 403 && e.Annotations["authorization.k8s.io/decision"] != "forbid"
+}
+
+// dry says whether a request was to change nothing; of a deletion the body says so.
+func dry(e *audit.Event) bool {
+	var options struct {
+		DryRun        []string `json:"dryRun"`
+		DeleteOptions struct {
+			DryRun []string `json:"dryRun"`
+		} `json:"deleteOptions"`
+	}
+	_ = json.Unmarshal(e.RequestObject, &options) // a patch may be a list
+	return strings.Contains(e.RequestURI, "dryRun=") || len(options.DryRun)+len(options.DeleteOptions.DryRun) > 0
+}
+
+func (p *Player) play(e *audit.Event) {
 	for _, a := range p.asked(e) {
 		if a.unknown != "" || a.request != nil {
 			p.decide(e, a)
 		}
 	}
-	p.remember(e)
-	return nil
 }
 
 // asked is one object that an event asks something of; unknown says why it cannot be told what.
@@ -165,7 +189,7 @@ type asked struct {
 func (p *Player) decide(e *audit.Event, a asked) {
 	q := Request{
 		At: e.RequestReceivedTimestamp, AuditID: e.AuditID, Verb: e.Verb, Kind: e.ObjectRef.Kind(), Namespace: e.ObjectRef.Namespace, Name: a.name,
-		User: e.As().Username, DryRun: strings.Contains(e.RequestURI, "dryRun="), Was: was(e),
+		User: e.As().Username, DryRun: dry(e), Was: was(e),
 	}
 	unknown := func(why string) {
 		q.Verdict, q.Why = decide.Unknown, why
@@ -259,7 +283,7 @@ func (p *Player) asked(e *audit.Event) []asked {
 		return one(p.scale(e, old))
 	case ref.Subresource != "" && ref.Subresource != "resize":
 		return nil // status and the like disrupt nothing
-	case e.Verb == "create":
+	case e.Verb == "create" || e.Succeeded() && e.ResponseStatus.Code == 201: // server-side apply creates too
 		if ref.Resource != "replicasets" && ref.Resource != "controllerrevisions" && ref.Resource != "horizontalpodautoscalers" {
 			return nil // which disrupts nothing
 		}
@@ -540,7 +564,7 @@ func was(e *audit.Event) string {
 // remember keeps what an event shows of an object.
 func (p *Player) remember(e *audit.Event) {
 	ref := e.ObjectRef
-	if !e.Succeeded() || strings.Contains(e.RequestURI, "dryRun=") {
+	if !e.Succeeded() || dry(e) {
 		return
 	}
 	o := object(e.ResponseObject)
