@@ -13,7 +13,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/calendar"
+	calendars "fonster.dev/fonster/internal/calendar"
 )
 
 // importCommand writes windows from a calendar.
@@ -60,7 +60,7 @@ func (o *importCommand) execute() error {
 		defer file.Close()
 		from = file
 	}
-	result, err := calendar.Read(from, calendar.Options{TimeZone: o.zone, Selector: selector, Enforcement: v1alpha1.Enforcement(o.enforcement)})
+	result, err := calendars.Read(from, calendars.Options{TimeZone: o.zone, Selector: selector, Enforcement: v1alpha1.Enforcement(o.enforcement)})
 	if result != nil {
 		for _, n := range result.Notes {
 			fmt.Fprintf(o.Err, "note: %s:%d: %s\n", o.file, n.Line, n.Message)

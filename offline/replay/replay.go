@@ -23,6 +23,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/audit"
+	"fonster.dev/fonster/internal/policy"
 	"fonster.dev/fonster/offline/decide"
 	"fonster.dev/fonster/offline/evaluate"
 )
@@ -178,10 +179,12 @@ func (p *Player) play(e *audit.Event) {
 	}
 }
 
-// asked is one object that an event asks something of; unknown says why it cannot be told what.
+// asked is one object that an event asks something of; unknown says why it cannot be told what. Where a patch may be of another type and
+// comes to something else then, or is what that comes to.
 type asked struct {
 	name    string
 	request *decide.Request
+	or      *unstructured.Unstructured
 	unknown string
 }
 
@@ -196,7 +199,9 @@ func (p *Player) decide(e *audit.Event, a asked) {
 		p.requests = append(p.requests, q)
 	}
 	if a.unknown != "" {
-		unknown(a.unknown)
+		if !alwaysPasses(e) {
+			unknown(a.unknown)
+		}
 		return
 	}
 	r := a.request
@@ -213,6 +218,14 @@ func (p *Player) decide(e *audit.Event, a asked) {
 	if err != nil {
 		unknown(err.Error())
 		return
+	}
+	if a.or != nil {
+		other := *r
+		other.Object = a.or
+		if different, err := p.world.Disruptions(&other); err != nil || !slices.Equal(disruptions, different) {
+			unknown("the log does not tell a strategic patch from a merge patch, which come to something else here")
+			return
+		}
 	}
 	if len(disruptions) == 0 {
 		return
@@ -232,6 +245,15 @@ func (p *Player) decide(e *audit.Event, a asked) {
 	}
 	q.Verdict, q.Why, q.Windows, q.Freezes = d.Verdict, d.Why, d.Windows, d.Freezes
 	p.requests = append(p.requests, q)
+}
+
+// alwaysPasses says that a request is by the control plane, and about what that may change in any case: whatever the object was before.
+func alwaysPasses(e *audit.Event) bool {
+	by := e.As()
+	if !slices.Contains(policy.ExemptUsers(), by.Username) && !slices.Contains(by.Groups, "system:nodes") {
+		return false
+	}
+	return e.Verb == "delete" || e.ObjectRef.Resource != "replicasets" && e.ObjectRef.Resource != "pods" // which it may not let go
 }
 
 // namespace is the labels of a namespace, and whether all that anything selects by are known.
@@ -298,7 +320,10 @@ func (p *Player) asked(e *audit.Event) []asked {
 		created.SetNamespace(ref.Namespace)
 		return one(&evaluate.Request{Operation: admission.Create, Object: created, Now: e.RequestReceivedTimestamp}, "")
 	}
-	return one(p.update(e, old, response))
+	request, or, unknown := p.update(e, old, response)
+	list := one(request, unknown)
+	list[0].or = or
+	return list
 }
 
 const (
@@ -386,68 +411,71 @@ func (p *Player) scale(e *audit.Event, old *unstructured.Unstructured) (*evaluat
 
 // update works out an object before and after a request. After one that was answered well, without a mark of Fonster's, it is in the answer,
 // with all that the API server and others have set in it; else it is what the request makes of the object before it.
-func (p *Player) update(e *audit.Event, old, response *unstructured.Unstructured) (*evaluate.Request, string) {
+func (p *Player) update(e *audit.Event, old, response *unstructured.Unstructured) (request *evaluate.Request, or *unstructured.Unstructured, unknown string) {
 	response = whole(response, e)
 	if old == nil {
-		return nil, notSeen
+		return nil, nil, notSeen
 	}
 	for _, o := range []*unstructured.Unstructured{old, response} {
 		if o != nil {
 			if why := wrongVersion(o, e.ObjectRef); why != "" {
-				return nil, why
+				return nil, nil, why
 			}
 		}
 	}
 	if response != nil && !marked(response) && !marked(old) {
-		return &evaluate.Request{Operation: admission.Update, Object: response, Old: old}, ""
+		return &evaluate.Request{Operation: admission.Update, Object: response, Old: old}, nil, ""
 	}
-	request := &evaluate.Request{Operation: admission.Update, Old: old, Now: e.RequestReceivedTimestamp}
+	request = &evaluate.Request{Operation: admission.Update, Old: old, Now: e.RequestReceivedTimestamp}
 	written := e.RequestObject
-	if len(written) == 0 {
-		return nil, noObject
+	if len(written) == 0 || string(written) == "null" {
+		return nil, nil, noObject
 	}
 	if e.Verb == "update" {
 		after := object(written)
 		if after == nil {
-			return nil, noObject
+			return nil, nil, noObject
 		}
 		if v := after.GetResourceVersion(); v != "" && old.GetResourceVersion() != "" && v != old.GetResourceVersion() {
-			return nil, "the object before the request is another one than was seen last: something has changed it that is not in the log"
+			return nil, nil, "the object before the request is another one than was seen last: something has changed it that is not in the log"
 		}
 		keep(after, old)
 		request.Object = after
-		return request, ""
+		return request, nil, ""
 	}
-	after, why := patched(old, written, e)
+	after, or, why := patched(old, written, e)
 	if why != "" {
-		return nil, why
+		return nil, nil, why
 	}
 	keep(after, old)
+	if or != nil {
+		keep(or, old)
+	}
 	request.Object = after
-	return request, ""
+	return request, or, ""
 }
 
-// patched is an object after a patch, whose type no event tells: where the types that it may have come to something else, it is unknown.
-func patched(old *unstructured.Unstructured, patch []byte, e *audit.Event) (*unstructured.Unstructured, string) {
+// patched is an object after a patch, whose type no event tells: where the types that it may have come to something else, both.
+func patched(old *unstructured.Unstructured, patch []byte, e *audit.Event) (after, or *unstructured.Unstructured, unknown string) {
 	if bytes.HasPrefix(bytes.TrimSpace(patch), []byte("[")) {
 		after, err := evaluate.Patch(old, patch, evaluate.JSON)
 		if err != nil {
-			return nil, err.Error()
+			return nil, nil, err.Error()
 		}
-		return after, ""
+		return after, nil, ""
+	}
+	if applied := object(patch); applied != nil && applied.GetKind() != "" && applied.GetAPIVersion() != "" && applies(old, e) {
+		return nil, nil, "what a server-side apply takes away is not in the log"
 	}
 	strategic, err := evaluate.Patch(old, patch, evaluate.Strategic)
 	if err != nil {
-		return nil, err.Error()
-	}
-	if applied := object(patch); applied != nil && applied.GetKind() != "" && applied.GetAPIVersion() != "" && applies(old, e) {
-		return nil, "what a server-side apply takes away is not in the log"
+		return nil, nil, err.Error()
 	}
 	merged, err := evaluate.Patch(old, patch, evaluate.Merge)
-	if err != nil || !equality.Semantic.DeepEqual(strategic.Object, merged.Object) && !strings.Contains(string(patch), `"$`) && !nestedLists(patch) {
-		return nil, "the log does not tell a strategic patch from a merge patch, which come to something else here"
+	if err != nil || equality.Semantic.DeepEqual(strategic.Object, merged.Object) || bytes.Contains(patch, []byte(`"$`)) { // $patch and the like are of strategic ones
+		return strategic, nil, ""
 	}
-	return strategic, ""
+	return strategic, merged, ""
 }
 
 // applies says whether whoever sends a request has applied the object before: what it leaves out is then taken away.
@@ -460,28 +488,6 @@ func applies(old *unstructured.Unstructured, e *audit.Event) bool {
 	for _, m := range old.GetManagedFields() {
 		if m.Operation == "Apply" && m.Manager == values.Get("fieldManager") {
 			return true
-		}
-	}
-	return false
-}
-
-// nestedLists says whether a patch has a list of containers without all that a container must have, as only a strategic one may: a merge
-// patch would replace the list, and be refused by the API server.
-func nestedLists(patch []byte) bool {
-	var content map[string]any
-	if json.Unmarshal(patch, &content) != nil {
-		return false
-	}
-	u := &unstructured.Unstructured{Object: content}
-	for _, path := range [][]string{{"spec", "template", "spec", "containers"}, {"spec", "containers"}} {
-		list, found, _ := unstructured.NestedSlice(u.Object, path...)
-		if found {
-			for _, item := range list {
-				container, _ := item.(map[string]any)
-				if container["name"] != nil {
-					return true
-				}
-			}
 		}
 	}
 	return false
@@ -579,6 +585,12 @@ func (p *Player) remember(e *audit.Event) {
 		}
 	case ref.Subresource == "scale" && o != nil && o.GetKind() == "Scale":
 		p.rescale(keyOf(ref.Resource, ref.Namespace, ref.Name), o)
+	case o != nil && o.GetKind() == "PartialObjectMetadata": // what a client that asks for no more is answered
+		if old := p.known[keyOf(ref.Resource, ref.Namespace, ref.Name)]; old != nil {
+			after := old.DeepCopy()
+			after.Object["metadata"] = o.Object["metadata"]
+			p.known[keyOf(ref.Resource, ref.Namespace, ref.Name)] = after
+		}
 	case whole(o, e) != nil:
 		name := cmp.Or(ref.Name, o.GetName())
 		p.known[keyOf(ref.Resource, ref.Namespace, name)] = o

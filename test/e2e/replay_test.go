@@ -151,13 +151,14 @@ func recordedLog(t *testing.T, namespaces []string) []byte {
 	var kept bytes.Buffer
 	for line := range bytes.Lines(content) {
 		var event struct {
-			ObjectRef struct{ Resource, Namespace string }
+			ObjectRef struct{ Resource, Namespace, Name string }
 		}
 		if err := json.Unmarshal(line, &event); err != nil {
 			t.Fatal(err)
 		}
 		governed := []string{"deployments", "statefulsets", "daemonsets", "replicasets", "pods", "namespaces"}
-		if slices.Contains(namespaces, event.ObjectRef.Namespace) && slices.Contains(governed, event.ObjectRef.Resource) {
+		within := slices.Contains(namespaces, event.ObjectRef.Namespace) || event.ObjectRef.Resource == "namespaces" && slices.Contains(namespaces, event.ObjectRef.Name)
+		if within && slices.Contains(governed, event.ObjectRef.Resource) {
 			kept.Write(line)
 		}
 	}
