@@ -29,6 +29,7 @@ demo: build control-plane ## Everything from nothing: a cluster, the operator, a
 .PHONY: build
 build: go ## Build the operator, the page and the kubectl plugin into bin/.
 	@go build -o bin/ ./cmd/...
+	@cd offline && go build -o ../bin/kubectl-window-offline ./cmd/kubectl-window-offline
 	@cp hack/kubectl_complete-window bin/
 
 .PHONY: test

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs go test over the packages; prints the matrix of rules, one line per case, and what tests tell of their runs (lines that begin with
 # matrix of rules, train, attack, monkey or probe), also of those that pass, which gotestsum hides; and ends with what failed and how many ran. Without
-# packages: every test, those of the modules below test/ included. GOTESTSUM_FORMAT=testname tells of each test as it ends,
+# packages: every test, those of the modules below test/ and offline/ included. GOTESTSUM_FORMAT=testname tells of each test as it ends,
 # standard-verbose prints everything.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -37,7 +37,7 @@ elif (($#)); then
   ours "$@"
 else
   ours ./...
-  for module in "$root"/test/*/go.mod; do run "${module%/go.mod}" ./...; done
+  for module in "$root"/offline/go.mod "$root"/test/*/go.mod; do run "${module%/go.mod}" ./...; done
 fi
 
 # A test counts where it ends, subtests included; a package that does not build, or ends without a word, is a failure too.

@@ -12,11 +12,11 @@ if [[ $before != "$after" ]]; then
   git status --short >&2
   status=1
 fi
-unformatted=$(gofmt -l api cmd controllers hack internal test)
+unformatted=$(gofmt -l api cmd config controllers hack internal offline test)
 [[ -z $unformatted ]] || { echo "verify: not formatted: $unformatted" >&2; status=1; }
-for module in . hack/controlplane hack/policies hack/tools hack/tools/lint test/browser test/policy test/dashboard; do
+for module in . hack/controlplane hack/policies hack/tools hack/tools/lint offline test/browser test/policy test/dashboard; do
   (cd "$module" && go mod tidy -diff) || { echo "verify: $module/go.mod is not tidy: run go mod tidy there" >&2; status=1; }
 done
-for module in . hack/policies test/browser test/policy test/dashboard; do (cd "$module" && go vet ./...) || status=1; done
+for module in . offline hack/policies test/browser test/policy test/dashboard; do (cd "$module" && go vet ./...) || status=1; done
 [[ $status == 0 ]] && echo "verify: all up to date"
 exit $status

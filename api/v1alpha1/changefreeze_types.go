@@ -59,10 +59,11 @@ type ChangeFreezeSpec struct {
 	// +kubebuilder:validation:MaxItems=4
 	Disruptions []Disruption `json:"disruptions,omitempty"`
 
-	// enforcement is Deny (default), which refuses, or Warn, which lets the request pass with a warning.
+	// enforcement is Deny (default), which refuses; Warn, which lets the request pass with a warning; or Audit, which lets it pass without
+	// a word: the API server's audit log says what would have been refused.
 	// +optional
 	// +default="Deny"
-	// +kubebuilder:validation:Enum=Deny;Warn
+	// +kubebuilder:validation:Enum=Deny;Warn;Audit
 	Enforcement Enforcement `json:"enforcement,omitempty"`
 
 	// overrides let emergencies pass the freeze, for people with the right to override it. Without it nothing passes.

@@ -256,11 +256,12 @@ type GateExempt struct {
 }
 
 // Gate is what the windows and freezes that govern a namespace come to now. There is exactly one in each governed namespace, named
-// gate; the API server's admission policies read it, and whoever may view the namespace. The operator alone writes it.
+// gate; the API server's admission policies read it, and whoever may view the namespace. The operator alone writes it. Where windows or
+// freezes with enforcement Audit govern, a second one, named audit, is what the first would be if they refused: it refuses nothing.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:scope=Namespaced
-// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'gate'",message="a namespace has one Gate, and its name is gate"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name in ['gate', 'audit']",message="a namespace has one Gate, and its name is gate; where something audits, a second one, audit"
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.spec.summary.state`
 // +kubebuilder:printcolumn:name="When",type=string,JSONPath=`.spec.summary.when`,description="When that changes, in the time zone of the window or freeze"
 // +kubebuilder:printcolumn:name="By",type=string,JSONPath=`.spec.summary.by`,description="The window or freeze by which it changes"

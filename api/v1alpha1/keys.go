@@ -12,6 +12,9 @@ const (
 
 	// GateName is the name of the one Gate of a governed namespace.
 	GateName = "gate"
+	// AuditGateName is the name of a second Gate, where windows or freezes with enforcement Audit govern: what the first would be if they
+	// refused. Requests are held against it too, and what it refuses is only recorded.
+	AuditGateName = "audit"
 	// GatedLabel on a Namespace, with the value "true", says that it has a Gate: the policies look at nothing in other namespaces.
 	GatedLabel = prefix + "gated"
 
@@ -21,6 +24,8 @@ const (
 	HoldsLabel   = prefix + "holds"
 	WarnsLabel   = prefix + "warns"
 	NarrowsLabel = prefix + "narrows"
+	// AuditsLabel on the second Gate, with the value "true", is all by which bindings select that one.
+	AuditsLabel = prefix + "audits"
 
 	// HeldLabel says that the rollout of a workload waits (HeldWaiting), or has been let go and is not yet done: in its turn
 	// (HeldReleasing), or outside the queue (HeldLetGo), and then nothing holds it again. Marks are labels, because the controllers of

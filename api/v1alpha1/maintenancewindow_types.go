@@ -119,10 +119,11 @@ type MaintenanceWindowSpec struct {
 	Disruptions []Disruption `json:"disruptions,omitempty"`
 
 	// enforcement is what happens outside the window: Deny (default) refuses, Hold accepts the change and holds the rollout
-	// until the window opens, Warn lets it pass with a warning. Where several windows are closed, the strictest counts.
+	// until the window opens, Warn lets it pass with a warning. Where several windows are closed, the strictest counts. Audit lets it pass
+	// without a word, and opens nothing: the API server's audit log says what would have been refused.
 	// +optional
 	// +default="Deny"
-	// +kubebuilder:validation:Enum=Deny;Hold;Warn
+	// +kubebuilder:validation:Enum=Deny;Hold;Warn;Audit
 	Enforcement Enforcement `json:"enforcement,omitempty"`
 
 	// release says how held rollouts are let go when the window opens; for enforcement Hold.

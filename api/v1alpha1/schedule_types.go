@@ -125,6 +125,8 @@ const (
 	Hold Enforcement = "Hold"
 	// Warn lets the request pass with a warning.
 	Warn Enforcement = "Warn"
+	// Audit lets the request pass without a word; the API server's audit log says what would have been refused.
+	Audit Enforcement = "Audit"
 )
 
 // OverridePolicy says how an emergency may pass.

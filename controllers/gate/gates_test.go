@@ -465,3 +465,53 @@ func TestScale(t *testing.T) {
 	}
 	t.Logf("%d windows, %d namespaces: %s the first time, then %s", windows, namespaces, first, time.Since(begun))
 }
+
+// TestSecondGate: a namespace where something audits has a second Gate, also alone, and loses it with what audits.
+func TestSecondGate(t *testing.T) {
+	trial := window("trial", "a", 14)
+	trial.Spec.Enforcement = v1alpha1.Audit
+	b := newBench(t, at(13, 10), namespace("a", "a"), namespace("b", "b"), trial, window("real", "b", 13))
+	gates := func() string {
+		var list v1alpha1.GateList
+		if err := b.List(t.Context(), &list); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, g := range list.Items {
+			names = append(names, g.Namespace+"/"+g.Name)
+		}
+		var ns corev1.NamespaceList
+		if err := b.List(t.Context(), &ns); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range ns.Items {
+			if n.Labels[v1alpha1.GatedLabel] == "true" {
+				names = append(names, n.Name)
+			}
+		}
+		return strings.Join(names, " ")
+	}
+	run := func(want string) {
+		t.Helper()
+		if _, err := b.Reconcile(t.Context(), ctrl.Request{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := gates(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	run("a/audit b/gate a b")
+	real := window("real-too", "a", 13)
+	if err := b.Create(t.Context(), real); err != nil {
+		t.Fatal(err)
+	}
+	run("a/audit a/gate b/gate a b")
+	if err := b.Client.Delete(t.Context(), trial); err != nil {
+		t.Fatal(err)
+	}
+	run("a/gate b/gate a b")
+	if err := b.Client.Delete(t.Context(), real); err != nil {
+		t.Fatal(err)
+	}
+	run("b/gate b")
+}

@@ -40,20 +40,30 @@ func newPlan(compiled *compile.Compiled, have live, exempt *v1alpha1.GateExempt,
 	p := plan{omitted: map[string]int{}}
 	known := map[*gate.Governing]*v1alpha1.Gate{}
 	keys := compiled.Set.Keys()
+	trials := map[*gate.Governing]*v1alpha1.Gate{}
 	for i := range have.namespaces {
 		ns := &have.namespaces[i]
 		if ns.DeletionTimestamp != nil { // nothing can be created there, and its Gate goes with it
 			continue
 		}
-		current := have.gates[ns.Name]
+		current, trial := have.gates[ns.Name], have.trials[ns.Name]
 		labelled := ns.Labels[v1alpha1.GatedLabel] == "true"
-		var governing *gate.Governing
+		var governing, auditing *gate.Governing
 		if !policy.Protected(ns.Name) {
-			governing = compiled.Set.Of(ns.Labels)
+			governing, auditing = compiled.Set.Of(ns.Labels), compiled.Auditing(ns.Labels)
+		}
+		if auditing != nil {
+			p.until = earliest(p.until, auditing.At(now).Until)
+			if trials[auditing] == nil {
+				trials[auditing] = compiled.AuditGate(auditing, exempt, now)
+			}
+			p.add(ns.Name, trials[auditing], trial, !labelled && governing == nil)
+		} else if trial != nil {
+			p.removing = append(p.removing, step{namespace: ns.Name, before: trial})
 		}
 		if governing == nil {
 			_, marked := ns.Labels[v1alpha1.GatedLabel]
-			marked = marked && !policy.Protected(ns.Name) // nothing is ours to write there
+			marked = marked && auditing == nil && !policy.Protected(ns.Name) // nothing is ours to write there
 			if current != nil || marked {
 				p.removing = append(p.removing, step{namespace: ns.Name, before: current, label: marked})
 			}

@@ -143,10 +143,10 @@ func wait(until, now time.Time) time.Duration {
 	return max(min(until.Sub(now), maxWait), time.Millisecond)
 }
 
-// live is what the cluster has: namespaces, and the Gate in each that has one.
+// live is what the cluster has: namespaces, and the Gate in each that has one; trials are the second ones, of what audits.
 type live struct {
-	namespaces []metav1.PartialObjectMetadata
-	gates      map[string]*v1alpha1.Gate
+	namespaces    []metav1.PartialObjectMetadata
+	gates, trials map[string]*v1alpha1.Gate
 }
 
 func (r *Reconciler) live(ctx context.Context) (live, error) {
@@ -154,9 +154,13 @@ func (r *Reconciler) live(ctx context.Context) (live, error) {
 	if err := r.Client.List(ctx, &gates, client.UnsafeDisableDeepCopy); err != nil {
 		return live{}, fmt.Errorf("reading gates: %w", err)
 	}
-	result := live{gates: make(map[string]*v1alpha1.Gate, len(gates.Items))}
+	result := live{gates: make(map[string]*v1alpha1.Gate, len(gates.Items)), trials: map[string]*v1alpha1.Gate{}}
 	for i := range gates.Items {
-		result.gates[gates.Items[i].Namespace] = &gates.Items[i]
+		if g := &gates.Items[i]; g.Name == v1alpha1.AuditGateName {
+			result.trials[g.Namespace] = g
+		} else {
+			result.gates[g.Namespace] = g
+		}
 	}
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))

@@ -3,6 +3,7 @@ package policygen
 import (
 	"fmt"
 	"path"
+	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -64,7 +65,9 @@ type validatingPolicy struct {
 	// gate is the label by which a Gate is selected; empty: the policy reads none, and holds everywhere.
 	gate   string
 	action admissionv1.ValidationAction
-	rules  []admissionv1.NamedRuleWithOperations
+	// audited binds it a second time, to the Gates of what audits: there it refuses nothing, and the API server records what it would.
+	audited bool
+	rules   []admissionv1.NamedRuleWithOperations
 	// marks are the labels of objects by which bindings select, before the request or after it: one binding for each, as the
 	// requirements of one selector must all be met. Objects selects in the policy itself.
 	marks       []string
@@ -104,6 +107,12 @@ func (g *generator) validating(p validatingPolicy) {
 		}
 		g.policies.ValidatingBindings = append(g.policies.ValidatingBindings, &admissionv1.ValidatingAdmissionPolicyBinding{
 			TypeMeta: typeMeta(policy.ValidatingBinding), ObjectMeta: objectMeta(name, ""), Spec: *b,
+		})
+	}
+	if p.audited {
+		binding.ParamRef, binding.ValidationActions = ofGate(v1alpha1.AuditsLabel), []admissionv1.ValidationAction{admissionv1.Audit}
+		g.policies.ValidatingBindings = append(g.policies.ValidatingBindings, &admissionv1.ValidatingAdmissionPolicyBinding{
+			TypeMeta: typeMeta(policy.ValidatingBinding), ObjectMeta: objectMeta(strings.TrimSuffix(p.name, "-"+denying.name)+"-audit", ""), Spec: binding,
 		})
 	}
 }

@@ -16,7 +16,7 @@ func Markdown() string {
 A *rule* tells one way to disrupt a workload from its harmless neighbours. Each is held against the Gate of the namespace, which has every
 window and freeze that governs there; all other requests pass untouched. Each has tests on a real control plane: refused while closed,
 refused while frozen, passed while open, passed with an override of the namespace, passed for the control plane itself (but for a few rules,
-see below), and refused in a dry run; and its harmless neighbours, which pass. A rule without a test fails the build, and so does any way to
+see below), refused in a dry run, and recorded without a word where a window audits; and its harmless neighbours, which pass. A rule without a test fails the build, and so does any way to
 write to the API server that is neither gated nor on the list of those left alone (test/e2e/discovery_test.go).
 
 The other side of the same question, what controllers read before they delete or replace a pod, and who may write it: [inputs.md](inputs.md).

@@ -118,7 +118,7 @@ func (g *generator) decide(d domain, m mode) {
 	g.validating(validatingPolicy{
 		name:        "fonster-" + d.Name + "-" + m.name,
 		description: "Holds disruptive requests to " + d.Name + " against the Gate of their namespace.",
-		gate:        m.gate, action: m.action, rules: rules,
+		gate:        m.gate, action: m.action, audited: m.action == admissionv1.Deny, rules: rules,
 		condition: "(" + condition + ") && " + d.notExempt(),
 		own:       own, validations: append(validations, decision(d.argo())...),
 	})

@@ -22,7 +22,7 @@ func (g *generator) namespaces() {
 	})
 	g.validating(validatingPolicy{
 		name: "fonster-namespaces", description: "Keeps a namespace from being deleted or relabelled while its gate is closed.",
-		gate: v1alpha1.RefusesLabel, action: admissionv1.Deny,
+		gate: v1alpha1.RefusesLabel, action: admissionv1.Deny, audited: true,
 		rules:     []admissionv1.NamedRuleWithOperations{ofNamespaces(admissionv1.Update, admissionv1.Delete)},
 		condition: "(request.operation == 'DELETE' ? !has(oldObject.metadata.deletionTimestamp) : setsOverride || labelsChanged || ownersChanged) && !exempt",
 		own:       own, validations: append([]validation{settingOverride}, decision("")...),

@@ -191,7 +191,7 @@ func (b *Board) addFreeze(cf *v1alpha1.ChangeFreeze, in Input) {
 	}
 	s := &Subject{
 		Kind: Freeze, Name: cf.Name, Title: clean(cf.Spec.Reason, maxTitle), Titles: cleanEach(cf.Spec.Reasons, clean, maxTitle), Zone: b.Zone,
-		ChangedAt: cf.CreationTimestamp.UTC(), Advisory: cf.Spec.Enforcement == v1alpha1.Warn,
+		ChangedAt: cf.CreationTimestamp.UTC(), Advisory: cf.Spec.Enforcement == v1alpha1.Warn || cf.Spec.Enforcement == v1alpha1.Audit,
 	}
 	s.Audiences, s.Nobody = b.concern.of(cf.Spec.Audiences, compiled.Target.Namespaces)
 	if r := in.FreezeRecords[cf.Name]; r != nil {

@@ -293,7 +293,7 @@ func ofFreeze(cf *v1alpha1.ChangeFreeze, list []listed) []entry {
 	for _, occurrence := range list {
 		entries = append(entries, entry{
 			Freeze: cf.Name, Title: cf.Spec.Reason, Start: occurrence.Start, End: occurrence.End,
-			TimeZone: cf.Spec.TimeZone, Audiences: cf.Spec.Audiences, Advisory: cf.Spec.Enforcement == v1alpha1.Warn,
+			TimeZone: cf.Spec.TimeZone, Audiences: cf.Spec.Audiences, Advisory: cf.Spec.Enforcement == v1alpha1.Warn || cf.Spec.Enforcement == v1alpha1.Audit,
 			Endless: occurrence.endless(), listed: occurrence,
 		})
 	}

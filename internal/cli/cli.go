@@ -64,9 +64,12 @@ func (r *root) run(ctx context.Context, args []string) int {
 	command.SetErr(r.Err)
 	ran, err := command.ExecuteContextC(ctx)
 	var usage usageError
+	var exit exitError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &exit):
+		return int(exit)
 	case errors.As(err, &usage):
 		fmt.Fprintf(r.Err, "error: %v\nSee '%s --help'.\n", err, ran.CommandPath())
 		return 2
@@ -99,7 +102,9 @@ func (r *root) command() *cobra.Command {
 	flags.ContextOverrideFlags.Namespace.LongName = ""    // for the commands that look at one: elsewhere it must not be taken in silence
 	clientcmd.BindOverrideFlags(&r.overrides, command.PersistentFlags(), flags)
 	command.AddCommand(newCalendar(r), newStatus(r), newHeld(r), newPage(r), newClose(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r),
-		newExplain(r), newCanI(r), newWait(r), newVersion(r))
+		newExplain(r), newCanI(r), newWait(r), newVersion(r),
+		newReport(r), newImport(r))
+	command.AddCommand(offline(r)...)
 	return command
 }
 

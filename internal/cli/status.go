@@ -175,7 +175,7 @@ func (o *status) gates(ctx context.Context, c client.Client, namespace string) (
 	case err != nil:
 		return nil, forbiddenIn(err, "the Gate", "list gates.maintenance.fonster.dev", namespace)
 	}
-	return gates.Items, nil
+	return slices.DeleteFunc(gates.Items, func(g v1alpha1.Gate) bool { return g.Name != v1alpha1.GateName }), nil
 }
 
 // report tells of what is shown, of all that was found.

@@ -17,6 +17,8 @@ import (
 type Compiled struct {
 	// Set answers what may pass.
 	Set *gate.Set
+	// Trial answers what might not, if what audits refused; nil where nothing audits.
+	Trial *gate.Set
 	// Windows and Freezes are by name; those without a target are not in Set.
 	Windows map[string]CompiledWindow
 	Freezes map[string]CompiledFreeze
@@ -116,13 +118,13 @@ func (c *Cache) Compile(windows []v1alpha1.MaintenanceWindow, freezes []v1alpha1
 	for _, keep := range []func(func(version) bool){c.windows.keep, c.freezes.keep} {
 		keep(func(v version) bool { return wanted[v] })
 	}
-	next.Set = set(next)
+	next.Set, next.Trial = sets(next)
 	c.last = next
 	return next
 }
 
-// set groups what has a target.
-func set(c *Compiled) *gate.Set {
+// sets groups what has a target.
+func sets(c *Compiled) (set, trial *gate.Set) {
 	windows, freezes := make([]gate.Window, 0, len(c.Windows)), make([]gate.Freeze, 0, len(c.Freezes))
 	for _, w := range c.Windows {
 		if w.Problems.HasTarget() {
@@ -134,7 +136,22 @@ func set(c *Compiled) *gate.Set {
 			freezes = append(freezes, f.Freeze)
 		}
 	}
-	return gate.NewSet(windows, freezes)
+	return gate.NewSet(windows, freezes), gate.Auditing(windows, freezes)
+}
+
+// Auditing is what a namespace's second Gate is made of; nil where nothing audits.
+func (c *Compiled) Auditing(namespace map[string]string) *gate.Governing {
+	if c.Trial == nil {
+		return nil
+	}
+	g := c.Trial.Of(namespace)
+	if g == nil {
+		return nil
+	}
+	if windows, freezes := g.Refusing(); len(windows)+len(freezes) == 0 {
+		return nil
+	}
+	return g
 }
 
 // same says whether these are the objects that were compiled.

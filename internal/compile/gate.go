@@ -44,6 +44,24 @@ func Gate(
 	return g
 }
 
+// AuditGate writes the second Gate of a namespace, by which the API server records what would be refused if what audits refused: its state
+// is that of Compiled.Auditing, its keys those of Compiled.Trial. It names what audits alone. Nothing can be overridden that refuses nothing.
+func (c *Compiled) AuditGate(auditing *gate.Governing, exempt *v1alpha1.GateExempt, now time.Time) *v1alpha1.Gate {
+	windows, freezes := auditing.Refusing()
+	g := Gate("", auditing.At(now), c.Trial.Keys(), exempt, false, c.owners(windows, freezes))
+	g.Name = v1alpha1.AuditGateName
+	g.Labels = map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedBy, v1alpha1.AuditsLabel: "true"}
+	for i := range g.Spec.Targets {
+		t := &g.Spec.Targets[i]
+		t.Overrides = nil
+		t.Windows = slices.DeleteFunc(slices.Clone(t.Windows), func(name string) bool { return c.Windows[name].Enforcement != gate.Audit })
+	}
+	for i := range g.Spec.Freezes {
+		g.Spec.Freezes[i].Overrides = nil
+	}
+	return g
+}
+
 // gateLabels say what a Gate enforces at any time: bindings select by them, so they do not depend on what is open now.
 func gateLabels(state gate.State, canHold bool) map[string]string {
 	labels := map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedBy}
@@ -179,17 +197,21 @@ func Overdue(spec *v1alpha1.GateSpec, now time.Time) (edge time.Time) {
 // removes it, also while no operator runs. Where more govern than MaxGateOwners there are none, and the Gate stays until the operator
 // removes it: some of them alone could be deleted while others still govern.
 func (c *Compiled) Owners(g *gate.Governing) []metav1.OwnerReference {
-	if len(g.Windows)+len(g.Freezes) > v1alpha1.MaxGateOwners {
+	return c.owners(g.Windows, g.Freezes)
+}
+
+func (c *Compiled) owners(windows []*gate.Window, freezes []*gate.Freeze) []metav1.OwnerReference {
+	if len(windows)+len(freezes) > v1alpha1.MaxGateOwners {
 		return nil
 	}
 	var owners []metav1.OwnerReference
 	add := func(kind, name string, uid types.UID) {
 		owners = append(owners, metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind, Name: name, UID: uid})
 	}
-	for _, w := range g.Windows {
+	for _, w := range windows {
 		add("MaintenanceWindow", w.Name, c.Windows[w.Name].UID)
 	}
-	for _, f := range g.Freezes {
+	for _, f := range freezes {
 		add("ChangeFreeze", f.Name, c.Freezes[f.Name].UID)
 	}
 	return owners

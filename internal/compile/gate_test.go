@@ -259,3 +259,66 @@ func TestOverdue(t *testing.T) {
 		}
 	}
 }
+
+// TestAuditGate: what audits is in the second Gate alone, as what would refuse; a window that really governs only opens there, and is not
+// named; and what audits opens nothing.
+func TestAuditGate(t *testing.T) {
+	audits := func(mw *v1alpha1.MaintenanceWindow) { mw.Spec.Enforcement = v1alpha1.Audit }
+	windows := []v1alpha1.MaintenanceWindow{
+		gateWindow("real", "", []int{13}), gateWindow("trial", "", []int{14}, audits, func(mw *v1alpha1.MaintenanceWindow) {
+			mw.Spec.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"kommun": "osthammar", "trial": "yes"}}
+		}),
+	}
+	stops := gateFreezeOf("trial-stop", "", 15)
+	stops.Spec.Enforcement = v1alpha1.Audit
+	stops.Spec.Overrides = &v1alpha1.OverridePolicy{}
+	c := new(Cache).Compile(windows, []v1alpha1.ChangeFreeze{stops})
+	labels := map[string]string{"kommun": "osthammar", "trial": "yes"}
+	if keys := strings.Join(c.Set.Keys(), " "); keys != "kommun" {
+		t.Errorf("the first Gate guards %s", keys)
+	}
+	for day, want := range map[int]string{
+		12: "real false false; audit Deny closed, trial; ", 13: "real true false; audit Deny open, trial; ", 14: "real false false; audit Deny open, trial; ",
+		15: "real false false; audit Deny closed, trial; trial-stop",
+	} {
+		now := clock(t, day, 10, 0)
+		g := c.Set.Of(labels).At(now)
+		if len(g.Targets) != 1 || len(g.Freezes) != 0 {
+			t.Fatalf("the first Gate: %+v", g)
+		}
+		second := c.AuditGate(c.Auditing(labels), nil, now)
+		target := second.Spec.Targets[0]
+		got := fmt.Sprintf("%s %v %v; %s %s %s, %s; ", strings.Join(g.Targets[0].Windows, " "), g.Targets[0].Open, g.Targets[0].Frozen, second.Name, target.Enforcement,
+			map[bool]string{true: "open", false: "closed"}[target.Open], strings.Join(target.Windows, " "))
+		for _, f := range second.Spec.Freezes {
+			if f.Active {
+				got += f.Name
+			}
+			if f.Overrides != nil {
+				t.Error("a freeze that stops nothing is overridden")
+			}
+		}
+		if got != want {
+			t.Errorf("day %d: %s, want %s", day, got, want)
+		}
+		if target.Overrides != nil || second.Labels[v1alpha1.AuditsLabel] != "true" || len(second.Labels) != 2 || len(second.OwnerReferences) != 2 {
+			t.Errorf("day %d: %+v, labels %v, owners %v", day, target, second.Labels, second.OwnerReferences)
+		}
+	}
+	if c.Auditing(osthammar) == nil {
+		t.Error("a freeze audits there")
+	}
+	if c.Auditing(map[string]string{"kommun": "heby"}) != nil {
+		t.Error("nothing audits there")
+	}
+	if state, _ := c.Set.Window("trial", clock(t, 14, 10, 0)); !state.Open {
+		t.Error("the window has no state of its own")
+	}
+	alone := new(Cache).Compile(windows[1:], nil)
+	if alone.Set.Of(labels) != nil || alone.Auditing(labels) == nil {
+		t.Error("a window that audits governs")
+	}
+	if real := new(Cache).Compile(windows[:1], nil); real.Trial != nil || real.Auditing(labels) != nil {
+		t.Error("without an Audit there is a second set")
+	}
+}

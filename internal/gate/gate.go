@@ -27,19 +27,22 @@ type Enforcement string
 
 // The enforcements, spelled as in the API.
 const (
-	Deny Enforcement = "Deny"
-	Hold Enforcement = "Hold"
-	Warn Enforcement = "Warn"
+	Deny  Enforcement = "Deny"
+	Hold  Enforcement = "Hold"
+	Warn  Enforcement = "Warn"
+	Audit Enforcement = "Audit"
 )
 
-// strictness orders enforcements: Deny > Hold > Warn.
+// strictness orders enforcements: Deny > Hold > Warn > Audit.
 func (e Enforcement) strictness() int {
 	switch e {
 	case Deny:
-		return 3
+		return 4
 	case Hold:
-		return 2
+		return 3
 	case Warn:
+		return 2
+	case Audit:
 		return 1
 	}
 	return 0

@@ -50,7 +50,8 @@ type targetEntry struct {
 	blocking []*Freeze
 }
 
-// NewSet groups windows and freezes. The order in which they are given does not matter.
+// NewSet groups windows and freezes. The order in which they are given does not matter. What audits governs nothing: the set tells its
+// state, and Auditing what it would do.
 func NewSet(windows []Window, freezes []Freeze) *Set {
 	s := &Set{
 		windows: make(map[string]*windowEntry, len(windows)), freezes: make(map[string]*Freeze, len(freezes)),
@@ -72,11 +73,17 @@ func NewSet(windows []Window, freezes []Freeze) *Set {
 		}
 		entry := &windowEntry{window: w, target: targets[key]}
 		s.windows[w.Name] = entry
+		if w.Enforcement == Audit {
+			continue
+		}
 		r := reachOf(w.Target.Namespaces)
 		r.windows = append(r.windows, &entry.window)
 	}
 	for _, f := range freezes {
 		s.freezes[f.Name] = &f
+		if f.Enforcement == Audit {
+			continue
+		}
 		r := reachOf(f.Target.Namespaces)
 		r.freezes = append(r.freezes, &f)
 		if f.Enforcement == Deny {

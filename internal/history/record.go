@@ -144,7 +144,7 @@ func NextFreeze(old *Record, cf *v1alpha1.ChangeFreeze, now time.Time) *Record {
 	spec := &v1alpha1.MaintenanceWindowSpec{
 		Title: s.Reason, Titles: TitlesOf(s.Reasons), TimeZone: s.TimeZone, Schedules: s.Schedules, Audiences: s.Audiences,
 	}
-	if s.Enforcement == v1alpha1.Warn {
+	if s.Enforcement == v1alpha1.Warn || s.Enforcement == v1alpha1.Audit { // neither stops anything
 		spec.Enforcement = v1alpha1.Warn
 	}
 	return after(old, &told{

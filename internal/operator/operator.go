@@ -272,7 +272,9 @@ func snapshot(
 		Namespaces: make(map[string]map[string]string, len(namespaces.Items)),
 	}
 	for i := range gates.Items {
-		s.Gates[gates.Items[i].Namespace] = &gates.Items[i]
+		if g := &gates.Items[i]; g.Name == v1alpha1.GateName {
+			s.Gates[g.Namespace] = g
+		}
 	}
 	for i := range namespaces.Items {
 		s.Namespaces[namespaces.Items[i].Name] = namespaces.Items[i].Labels

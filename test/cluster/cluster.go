@@ -94,6 +94,18 @@ func StartPlain(name string, environment ...string) (*Cluster, error) {
 	return c, nil
 }
 
+// Audited has the API server of a cluster write an audit log to a path, of all that changes something in some namespaces, and Namespaces, with objects
+// before and after: it returns a variable for Start. The log is written before the answer is.
+func Audited(path string, namespaces ...string) (string, error) {
+	policy := "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n" +
+		"- {level: None, verbs: [get, list, watch]}\n- {level: RequestResponse, namespaces: [" + strings.Join(namespaces, ", ") + "]}\n" +
+		"- {level: RequestResponse, resources: [{group: \"\", resources: [namespaces]}]}\n- {level: None}\n"
+	if err := os.WriteFile(path+".policy.yaml", []byte(policy), 0o600); err != nil {
+		return "", err
+	}
+	return "API_SERVER_ARGS=audit-policy-file=" + path + ".policy.yaml audit-log-path=" + path + " audit-log-mode=blocking", nil
+}
+
 // Install does what make install does.
 func (c *Cluster) Install() error {
 	install := exec.Command(filepath.Join(c.root, "hack/install.sh"))

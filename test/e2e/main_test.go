@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,11 +25,13 @@ import (
 	"fonster.dev/fonster/test/cluster"
 )
 
-// shared is the cluster of every test; operator the operator in it, restarted by the tests that end it, and pages the page.
+// shared is the cluster of every test; operator the operator in it, restarted by the tests that end it, and pages the page; auditLog what the
+// API server records of auditedNamespaces.
 var (
 	shared   *cluster.Cluster
 	operator *cluster.Operator
 	pages    *cluster.Page
+	auditLog string
 )
 
 func TestMain(m *testing.M) {
@@ -36,8 +39,19 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	var err error
-	if shared, err = cluster.Start(fmt.Sprintf("fonster-e2e-%d", os.Getpid())); err != nil {
+	folder, err := os.MkdirTemp("", "fonster-audit")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	auditLog = filepath.Join(folder, "audit.log")
+	audited, err := cluster.Audited(auditLog, auditedNamespaces...)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if shared, err = cluster.Start(fmt.Sprintf("fonster-e2e-%d", os.Getpid()), audited); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -186,12 +200,14 @@ func gated(t *testing.T, name string, namespaces *metav1.LabelSelector) {
 			if policy.Protected(ns.Name) || ns.DeletionTimestamp != nil {
 				continue
 			}
-			var gate v1alpha1.Gate
-			if err := shared.Admin.Get(t.Context(), client.ObjectKey{Namespace: ns.Name, Name: v1alpha1.GateName}, &gate); err != nil {
+			var gates v1alpha1.GateList // of what audits the second one tells
+			if err := shared.Admin.List(t.Context(), &gates, client.InNamespace(ns.Name)); err != nil {
 				return err
 			}
-			owned := slices.ContainsFunc(gate.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Name == name })
-			if !owned && len(gate.OwnerReferences) > 0 || ns.Labels[v1alpha1.GatedLabel] != "true" {
+			owned := slices.ContainsFunc(gates.Items, func(g v1alpha1.Gate) bool {
+				return len(g.OwnerReferences) == 0 || slices.ContainsFunc(g.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Name == name })
+			})
+			if !owned || ns.Labels[v1alpha1.GatedLabel] != "true" {
 				return fmt.Errorf("the Gate of %s does not tell of %s yet", ns.Name, name)
 			}
 		}

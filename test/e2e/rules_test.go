@@ -51,8 +51,8 @@ type mode struct {
 	dryRun, exempt bool
 	// refusal is what every refusal says; nil: none is refused.
 	refusal []string
-	// warns says that the refusal comes as a warning.
-	warns bool
+	// warns says that the refusal comes as a warning; audits that it is only recorded.
+	warns, audits bool
 }
 
 // modes in the order in which they are tried: a refused request leaves its object as it was, so the first three share one.
@@ -64,6 +64,7 @@ var modes = []mode{
 	{name: "open", namespace: "rules-open"},
 	{name: "overridden", namespace: "rules-overridden"},
 	{name: "warn", namespace: "rules-warn", refusal: closedSays("rules-warn")[:4], warns: true},
+	{name: "audit", namespace: "rules-audit", audits: true},
 	{name: "no window", namespace: "rules-free"},
 }
 
@@ -72,7 +73,7 @@ func closedSays(window string) []string {
 	return []string{"maintenance windows (" + window + ")", "Next opening: ", "13 May", "09:00 UTC, by " + window, "In an emergency:"}
 }
 
-var ruleNamespaces = []string{"rules-closed", "rules-frozen", "rules-open", "rules-overridden", "rules-warn", "rules-free"}
+var ruleNamespaces = []string{"rules-closed", "rules-frozen", "rules-open", "rules-overridden", "rules-warn", "rules-audit", "rules-free"}
 
 // exemptClient asks as a controller of Kubernetes.
 var exemptClient client.Client
@@ -100,6 +101,7 @@ func TestRules(t *testing.T) {
 	window(t, "rules-overridden", "rules-overridden", nextYear(), all)
 	wantPassed(t, annotateWith(t.Context(), shared.Admin, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "rules-overridden"}}, override.Reason, "INC-1"))
 	window(t, "rules-warn", "rules-warn", nextYear(), all, warn)
+	window(t, "rules-audit", "rules-audit", nextYear(), all, audits)
 
 	var err error
 	if recorded, err = recordedAs(""); err != nil {
@@ -118,6 +120,12 @@ func TestRules(t *testing.T) {
 				c := recorded
 				if m.exempt {
 					c = exemptClient
+				}
+				if m.audits {
+					var err error
+					if c, err = recordedAs(auditedUser(title), "system:masters"); err != nil {
+						t.Fatal(err)
+					}
 				}
 				if m.dryRun {
 					c = client.NewDryRunClient(c)
@@ -145,6 +153,7 @@ func TestRules(t *testing.T) {
 			})
 		}
 	}
+	t.Run("audit log", wantRecorded)
 	fmt.Printf("matrix of rules: %d attempts, %d cases; %d were asked about beforehand\n", len(attempts), cases, askedBeforehand)
 }
 

@@ -11,7 +11,8 @@ import (
 	"testing"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/test/policy/evaluate"
+	"fonster.dev/fonster/internal/audit"
+	"fonster.dev/fonster/offline/evaluate"
 )
 
 // caseVersions are the versions that every case is tried in: the first, the first with mutating policies, and the newest.
@@ -87,6 +88,7 @@ func (a attempt) tryDisruptions(t *testing.T, version string) {
 	}
 	try("no Gate", "none", a.User, passes)
 	try("open", "open", a.User, passes)
+	t.Run("audit", func(t *testing.T) { a.checkAudited(t, version) })
 	warns := func(text string) want {
 		if a.NeverWarns {
 			return passes
@@ -112,6 +114,30 @@ func (a attempt) tryDisruptions(t *testing.T, version string) {
 		"exempt": passes, "exempt-group": passes, "admin": unless(refused), "impostor": unless(refused),
 	} {
 		try("by "+user, "closed", user, w)
+	}
+}
+
+// checkAudited: held against a second Gate that is closed, a request passes without a word, and what a closed first one would refuse it for
+// is recorded.
+func (a attempt) checkAudited(t *testing.T, version string) {
+	t.Helper()
+	r := a.made
+	r.Gate, r.Trial = nil, gateOf(t, named("closed"))
+	r.Trial.Name, r.Trial.Labels = v1alpha1.AuditGateName, map[string]string{v1alpha1.AuditsLabel: "true"}
+	for i := range r.Trial.Spec.Targets {
+		r.Trial.Spec.Targets[i].Overrides = nil
+	}
+	result := server(t, version).Evaluate(&r)
+	if len(result.Errors)+len(result.Denials)+len(result.Warnings) > 0 {
+		t.Errorf("not silent: %s; %v", result, result.Errors)
+	}
+	if recorded := len(result.Audited) > 0; recorded != (len(*a.Does) > 0) {
+		t.Errorf("recorded %v, though it does %v", result.Audited, *a.Does)
+	}
+	for _, f := range result.Audited {
+		if by, read := audit.Reason(f.Message); !read || !slices.Contains(by.Windows, "night") || a.User == "" && by.Disruption != "" && !slices.Contains(*a.Does, v1alpha1.Disruption(by.Disruption)) {
+			t.Errorf("%s: read as %+v", f.Message, by)
+		}
 	}
 }
 
@@ -173,7 +199,7 @@ func (a attempt) check(t *testing.T, version string, gate json.RawMessage, user 
 // notIn says what part of an object is not as wanted; null stands for a field that is not there.
 func notIn(part, whole map[string]any, path string) string {
 	for _, k := range slices.Sorted(maps.Keys(part)) {
-		v := normalValue(part[k])
+		v := evaluate.NormalValue(part[k])
 		if inner, is := v.(map[string]any); is {
 			of, _ := whole[k].(map[string]any)
 			if missing := notIn(inner, of, path+"."+k); missing != "" {

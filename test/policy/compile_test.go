@@ -3,7 +3,7 @@ package policy
 import (
 	"testing"
 
-	"fonster.dev/fonster/test/policy/evaluate"
+	"fonster.dev/fonster/offline/evaluate"
 )
 
 // TestCompile: every expression compiles in the environment of each supported version. An API server takes new expressions of the version

@@ -25,7 +25,7 @@ import (
 	"k8s.io/apiserver/pkg/cel/environment"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/test/policy/evaluate"
+	"fonster.dev/fonster/offline/evaluate"
 )
 
 const (

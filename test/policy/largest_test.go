@@ -17,7 +17,7 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/test/policy/evaluate"
+	"fonster.dev/fonster/offline/evaluate"
 )
 
 var (

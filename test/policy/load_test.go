@@ -11,18 +11,15 @@ import (
 	"testing"
 	"time"
 
-	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/apiserver/pkg/admission"
-	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/test/policy/evaluate"
+	"fonster.dev/fonster/offline/evaluate"
 )
 
 // now is when every request of a case is made: the closed windows of the fixtures open later, the open ones close later.
@@ -146,34 +143,11 @@ func object(t testing.TB, told json.RawMessage) *unstructured.Unstructured {
 	} else if err := json.Unmarshal(told, &u.Object); err != nil {
 		t.Fatal(err)
 	}
-	normal(u.Object)
+	evaluate.Normal(u.Object)
 	if _, err := evaluate.Typed(u); err != nil { // strictly, so that no field is misspelt
 		t.Fatal(err)
 	}
 	return u
-}
-
-// normal makes the numbers of an object integers, as the API server has them.
-func normal(content map[string]any) {
-	for k, v := range content {
-		content[k] = normalValue(v)
-	}
-}
-
-func normalValue(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		normal(v)
-	case []any:
-		for i := range v {
-			v[i] = normalValue(v[i])
-		}
-	case float64:
-		if v == float64(int64(v)) {
-			return int64(v)
-		}
-	}
-	return v
 }
 
 // patched is an object after a patch as kubectl makes them.
@@ -182,24 +156,10 @@ func patched(t testing.TB, u *unstructured.Unstructured, patch json.RawMessage) 
 	if len(patch) == 0 {
 		return u
 	}
-	original, err := json.Marshal(u.Object)
+	after, err := evaluate.Patch(u, patch, evaluate.Strategic)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var result []byte
-	if typed, unknown := scheme.Scheme.New(u.GroupVersionKind()); unknown == nil {
-		result, err = strategicpatch.StrategicMergePatch(original, patch, typed)
-	} else {
-		result, err = jsonpatch.MergePatch(original, patch)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	after := &unstructured.Unstructured{}
-	if err := json.Unmarshal(result, &after.Object); err != nil {
-		t.Fatal(err)
-	}
-	normal(after.Object)
 	if _, err := evaluate.Typed(after); err != nil {
 		t.Fatal(err)
 	}

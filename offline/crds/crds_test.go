@@ -1,95 +1,25 @@
-// Package crds tries the CRDs as the API server does, without one.
 package crds
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/install"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	crdvalidation "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apimachinery/pkg/util/yaml"
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
-	sigsyaml "sigs.k8s.io/yaml"
 )
 
-const root = "../../.."
-
-// kind validates the objects of one kind as the API server does.
-type kind struct {
-	structural *schema.Structural
-	validator  validation.SchemaValidator
-	rules      *cel.Validator
-}
+const root = "../.."
 
 // kinds reads the CRDs. What the API server would refuse of them, such as rules that may cost too much, fails the test.
-func kinds(t *testing.T) map[string]kind {
+func kinds(t *testing.T) map[string]Kind {
 	t.Helper()
-	scheme := runtime.NewScheme()
-	install.Install(scheme)
-	files, err := filepath.Glob(filepath.Join(root, "config/crd/bases/*.yaml"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no CRDs: %v", err)
-	}
-	all := map[string]kind{}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var v1 apiextensionsv1.CustomResourceDefinition
-		if err := sigsyaml.UnmarshalStrict(content, &v1); err != nil {
-			t.Fatal(err)
-		}
-		scheme.Default(&v1)
-		var crd apiextensions.CustomResourceDefinition
-		if err := scheme.Convert(&v1, &crd, nil); err != nil {
-			t.Fatal(err)
-		}
-		crd.Status.StoredVersions = []string{"v1alpha1"}
-		if errs := crdvalidation.ValidateCustomResourceDefinition(t.Context(), &crd); len(errs) > 0 {
-			t.Fatalf("%s: %v", file, errs.ToAggregate())
-		}
-		props := crd.Spec.Versions[0].Schema
-		if props == nil {
-			props = crd.Spec.Validation
-		}
-		structural, err := schema.NewStructural(props.OpenAPIV3Schema)
-		if err != nil {
-			t.Fatal(err)
-		}
-		validator, _, err := validation.NewSchemaValidator(props.OpenAPIV3Schema)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[crd.Spec.Names.Kind] = kind{structural, validator, cel.NewValidator(structural, true, celconfig.PerCallLimit)}
+	all, err := Kinds(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all
-}
-
-// validate is what the API server says of an object. Rules are not asked of what has the wrong form.
-func (k kind) validate(ctx context.Context, object map[string]any) field.ErrorList {
-	defaulting.Default(object, k.structural)
-	errs := validation.ValidateCustomResource(nil, object, k.validator)
-	for _, err := range errs {
-		switch err.Type {
-		case field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid, field.ErrorTypeNotSupported:
-			return errs
-		}
-	}
-	more, _ := k.rules.Validate(ctx, nil, k.structural, object, nil, celconfig.RuntimeCELCostBudget)
-	return append(errs, more...)
 }
 
 // documents are the objects of ours in a manifest.
@@ -125,7 +55,7 @@ func TestInvalid(t *testing.T) {
 			first, _, _ := strings.Cut(string(content), "\n")
 			want := strings.TrimPrefix(first, "# want: ")
 			for _, object := range documents(t, content) {
-				errs := all[object["kind"].(string)].validate(t.Context(), object)
+				errs := all[object["kind"].(string)].Validate(t.Context(), object)
 				if len(errs) == 0 {
 					t.Fatal("accepted")
 				}
@@ -182,7 +112,7 @@ func TestValid(t *testing.T) {
 	}
 	for name, manifest := range manifests {
 		for _, object := range documents(t, []byte(manifest)) {
-			if errs := all[object["kind"].(string)].validate(t.Context(), object); len(errs) > 0 {
+			if errs := all[object["kind"].(string)].Validate(t.Context(), object); len(errs) > 0 {
 				t.Errorf("%s: %v", name, errs.ToAggregate())
 			}
 		}
@@ -198,7 +128,7 @@ func TestDays(t *testing.T) {
 	} {
 		object := documents(t, []byte("apiVersion: maintenance.fonster.dev/v1alpha1\nkind: MaintenanceWindow\nmetadata: {name: w}\nspec:\n"+
 			"  timeZone: UTC\n  namespaceSelector: {}\n  schedules: [{dates: [\""+day+"\"], startTime: \"09:00\", endTime: \"20:00\"}]\n"))[0]
-		if errs := k.validate(t.Context(), object); (len(errs) == 0) != exists {
+		if errs := k.Validate(t.Context(), object); (len(errs) == 0) != exists {
 			t.Errorf("%s: %v", day, errs.ToAggregate())
 		}
 	}

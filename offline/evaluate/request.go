@@ -36,6 +36,8 @@ type Request struct {
 	NamespaceObject *corev1.Namespace
 	// Gate is the Gate of that namespace, or nil.
 	Gate *v1alpha1.Gate
+	// Trial is the second Gate of that namespace, of what audits, or nil.
+	Trial *v1alpha1.Gate
 
 	// Now, when it is set, has the API server stamp the request into the object's managedFields, and count its generation up.
 	Now time.Time
@@ -54,6 +56,8 @@ type Result struct {
 	// Denials are of all policies that refuse; the API server tells of the first.
 	Denials  []Denial
 	Warnings []Denial
+	// Audited are the refusals that are only recorded.
+	Audited []Denial
 	// Errors are what went wrong in the evaluation of policies; some of them refuse, some nobody would notice.
 	Errors []string
 	// Object is the object after the mutations; nil for a deletion.
@@ -117,8 +121,8 @@ func (r *Request) kind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: of.group, Version: of.version, Kind: of.kind}
 }
 
-// name and namespace of the request: a Namespace lies in itself.
-func (r *Request) where() (namespace, name string) {
+// Where is the namespace and name of the request: a Namespace lies in itself.
+func (r *Request) Where() (namespace, name string) {
 	namespace, name = r.Namespace, r.Name
 	for _, o := range []runtime.Object{r.Object, r.Old} {
 		if o == nil {
@@ -146,7 +150,7 @@ func (r *Request) where() (namespace, name string) {
 
 // Attributes are the request as the API server hands it to admission.
 func (r *Request) Attributes(by user.Info) admission.Attributes {
-	namespace, name := r.where()
+	namespace, name := r.Where()
 	return admission.NewAttributesRecord(r.Object, r.Old, r.kind(), namespace, name, r.gvr(), r.Subresource, r.Operation, nil, false, by)
 }
 

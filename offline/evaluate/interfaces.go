@@ -66,10 +66,10 @@ func (n namespaces) List(labels.Selector) ([]*corev1.Namespace, error) {
 }
 func (n namespaces) Get(string) (*corev1.Namespace, error) { return n.Namespace, nil }
 
-// params is the cache of params with the one Gate that the namespace of a request may have.
+// params is the cache of params with the Gates that the namespace of a request may have.
 type params struct {
 	cache.SharedIndexInformer
-	gate *unstructured.Unstructured
+	gates []*unstructured.Unstructured
 }
 
 var (
@@ -84,10 +84,12 @@ func (p params) Lister() cache.GenericLister         { return p }
 
 // Get is asked by a binding that names its param.
 func (p params) Get(name string) (runtime.Object, error) {
-	if p.gate == nil || p.gate.GetName() != name {
-		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "gates"}, name)
+	for _, g := range p.gates {
+		if g.GetName() == name {
+			return AsMap{g}, nil
+		}
 	}
-	return AsMap{p.gate}, nil
+	return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "gates"}, name)
 }
 
 // AsMap is a param that CEL need not write as JSON and read again, as it would; what it sees is the same.
@@ -97,17 +99,19 @@ type AsMap struct{ *unstructured.Unstructured }
 func (m AsMap) ToUnstructured() any { return m.Object }
 
 func (p params) ByNamespace(namespace string) cache.GenericNamespaceLister {
-	if p.gate != nil && p.gate.GetNamespace() != namespace {
+	if len(p.gates) > 0 && p.gates[0].GetNamespace() != namespace {
 		return params{}
 	}
 	return p
 }
 
-func (p params) List(selector labels.Selector) ([]runtime.Object, error) {
-	if p.gate == nil || !selector.Matches(labels.Set(p.gate.GetLabels())) {
-		return nil, nil
+func (p params) List(selector labels.Selector) (list []runtime.Object, _ error) {
+	for _, g := range p.gates {
+		if selector.Matches(labels.Set(g.GetLabels())) {
+			list = append(list, AsMap{g})
+		}
 	}
-	return []runtime.Object{AsMap{p.gate}}, nil
+	return list, nil
 }
 
 // converters gives a type converter for any kind: JSON patches are given one, and do not use it.

@@ -25,6 +25,9 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/warning"
+
+	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/audit"
 )
 
 var (
@@ -148,11 +151,13 @@ type evaluation struct {
 
 func (s *Server) begin(r *Request) *evaluation {
 	e := &evaluation{Server: s, request: r}
-	in, _ := r.where()
+	in, _ := r.Where()
 	e.namespace = r.namespaceObject(in)
 	e.matcher = matching.NewMatcher(namespaces{e.namespace}, nil)
-	if r.Gate != nil {
-		e.params.gate = Unstructured(r.Gate)
+	for _, g := range []*v1alpha1.Gate{r.Gate, r.Trial} {
+		if g != nil {
+			e.params.gates = append(e.params.gates, Unstructured(g))
+		}
 	}
 	object, old := e.stored(r.Object), e.stored(r.Old)
 	if object != nil && !r.Now.IsZero() && r.Subresource != "scale" { // which has no time
@@ -195,7 +200,7 @@ func (e *evaluation) shown(u *unstructured.Unstructured) runtime.Object {
 
 func (e *evaluation) attributes() admission.Attributes {
 	r := *e.request
-	r.Namespace, r.Name = e.request.where()
+	r.Namespace, r.Name = e.request.Where()
 	r.Object, r.Old = e.object, e.old
 	return r.Attributes(&user.DefaultInfo{Name: r.User, Groups: r.Groups})
 }
@@ -316,7 +321,7 @@ func (e *evaluation) validate() {
 		hook.ParamInformer = e.params
 		recorder := &recorder{policy: hook.Policy.Name}
 		hook.Evaluator = watched{hook.Evaluator, &e.result}
-		err := dispatcher.Dispatch(warning.WithWarningRecorder(context.Background(), recorder), attributes, objects{},
+		err := dispatcher.Dispatch(warning.WithWarningRecorder(context.Background(), recorder), audited{attributes, &e.result}, objects{},
 			[]validating.PolicyHook{hook})
 		if err != nil {
 			d := denial(hook.Policy.Name, err)
@@ -346,6 +351,23 @@ func (w watched) Validate(ctx context.Context, resource schema.GroupVersionResou
 		}
 	}
 	return result
+}
+
+// audited takes what the API server would write into its audit log.
+type audited struct {
+	admission.Attributes
+	result *Result
+}
+
+func (a audited) AddAnnotation(key, value string) error {
+	if key != audit.FailureAnnotation {
+		return nil
+	}
+	failures, err := audit.Failures(value)
+	for _, f := range failures {
+		a.result.Audited = append(a.result.Audited, Denial{Policy: f.Policy, Message: f.Message})
+	}
+	return err
 }
 
 type recorder struct {

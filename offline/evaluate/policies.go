@@ -8,14 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
+	"path"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
+
+	"fonster.dev/fonster/config"
 )
 
 // Policies are the policies of a cluster, with their bindings.
@@ -30,15 +32,8 @@ type Policies struct {
 func Load(folders ...string) (*Policies, error) {
 	p := &Policies{}
 	for _, folder := range folders {
-		files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
-		if err != nil {
+		if err := p.load(os.DirFS(folder), "."); err != nil {
 			return nil, err
-		}
-		slices.Sort(files)
-		for _, file := range files {
-			if err := p.read(file); err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
-			}
 		}
 	}
 	if len(p.Validating) == 0 {
@@ -47,8 +42,27 @@ func Load(folders ...string) (*Policies, error) {
 	return p, nil
 }
 
-func (p *Policies) read(file string) error {
-	content, err := os.ReadFile(file)
+// Installed reads the policies and bindings of this version.
+func Installed() (*Policies, error) {
+	p := &Policies{}
+	return p, errors.Join(p.load(config.Installed, "policies"), p.load(config.Installed, "mutating"))
+}
+
+func (p *Policies) load(from fs.FS, folder string) error {
+	files, err := fs.Glob(from, path.Join(folder, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := p.read(from, file); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+func (p *Policies) read(from fs.FS, file string) error {
+	content, err := fs.ReadFile(from, file)
 	if err != nil {
 		return err
 	}
