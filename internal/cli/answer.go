@@ -122,8 +122,10 @@ func (r *root) sayClosed(a decision.Answer) string {
 	case a.From.IsZero():
 	case a.Late:
 		parts = append(parts, a.FromBy+" should have opened "+words+", and the Gate does not show it yet: is the operator running?")
-	case a.AtLeast:
+	case a.AtLeast && len(a.Frozen) > 0:
 		parts = append(parts, "not before "+words)
+	case a.AtLeast:
+		parts = append(parts, "not before "+words+", by "+a.FromBy)
 	case a.Word == decision.Held:
 		parts = append(parts, "accepted, and waits until "+words+", when "+a.FromBy+" opens")
 	case len(a.Frozen) == 0 || a.FromBy != a.Frozen[0].Name:

@@ -93,7 +93,7 @@ It says what is wrong with any of them, and ends with exit code 1 then: a check 
 	}
 	f := command.Flags()
 	f.StringSliceVarP(&o.files, "filename", "f", nil, "file or folder of manifests; - for standard input; may be repeated")
-	o.scope.bind(f)
+	o.bindScope(f)
 	f.BoolVar(&o.all, "all", false, "as -A")
 	_ = f.MarkHidden("all") // as it was called before
 	f.StringVar(&o.from, "from", "", "first instant, as YYYY-MM-DD or RFC 3339 (default: now)")
@@ -107,7 +107,7 @@ func (o *calendar) validate() error {
 	if len(o.files) > 0 && (o.all || o.namespace != "") {
 		return usagef("-f is for files, -n and -A for the cluster: give one of them")
 	}
-	if err := o.scope.validate(); err != nil {
+	if err := o.checkScope(); err != nil {
 		return err
 	}
 	if !slices.Contains([]string{"text", "json", "ics"}, o.output) {

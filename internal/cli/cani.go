@@ -58,7 +58,7 @@ VERB is one of:
 			if err != nil {
 				return err
 			}
-			if err := o.format.validate(); err != nil {
+			if err := o.checkFormat(); err != nil {
 				return err
 			}
 			if o.namespace == "" {
@@ -68,7 +68,7 @@ VERB is one of:
 		},
 	}
 	bindNamespace(command.Flags(), &o.namespace)
-	o.format.bind(command)
+	o.bindFormat(command)
 	command.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "say nothing: the exit code alone")
 	return command
 }
@@ -93,7 +93,7 @@ func (o *canICommand) execute(ctx context.Context, v verb, said string, k kind, 
 	}
 	report := o.verdict(s, v, said)
 	if !o.quiet {
-		if err := o.root.write(o.format, report, func() error { return o.text(report) }); err != nil {
+		if err := o.write(o.format, report, func() error { return o.text(report) }); err != nil {
 			return err
 		}
 	}

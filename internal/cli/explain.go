@@ -84,7 +84,7 @@ The rights of the ClusterRole view in the namespace are enough. Whoever may read
 					return err
 				}
 			}
-			if err := o.format.validate(); err != nil {
+			if err := o.checkFormat(); err != nil {
 				return err
 			}
 			if o.namespace == "" {
@@ -98,7 +98,7 @@ The rights of the ClusterRole view in the namespace are enough. Whoever may read
 		},
 	}
 	bindNamespace(command.Flags(), &o.namespace)
-	o.format.bindTable(command, "name")
+	o.bindTable(command, "name")
 	command.Flags().BoolVarP(&o.watch, "watch", "w", false, "tell again whenever something changes")
 	return command
 }
@@ -136,7 +136,7 @@ func (o *explainCommand) execute(ctx context.Context, c client.Client, k kind, n
 		_, err := fmt.Fprintln(o.Out, strings.ToLower(k.Kind)+choose(k.Group != "", "."+k.Group, "")+"/"+name)
 		return err
 	}
-	return o.root.write(o.format, e, func() error { return o.text(&e) })
+	return o.write(o.format, e, func() error { return o.text(&e) })
 }
 
 // selected is an answer about what a selector of the Gate selects; empty: about the object, or everything that no selector singles out.

@@ -148,7 +148,7 @@ func TestExplain(t *testing.T) {
 	}
 	_, stdout, stderr := asked(t, objects, append(unread, "Deployment", "Namespace"), "explain", "deploy/db", "-n", "heby", "-o", "json")
 	var e explanation
-	if err := json.Unmarshal([]byte(stdout), &e); err != nil || len(e.Notes) != 3 || e.Disruptions[0].Answer != "Held" || !e.Disruptions[0].NotBefore {
+	if err := json.Unmarshal([]byte(stdout), &e); err != nil || len(e.Notes) != 3 || e.Disruptions[0].Answer != "Held" || e.Disruptions[0].FromBy != "web" {
 		t.Errorf("where labels are not known everything may govern: %v %s%s", err, stdout, stderr)
 	}
 	if code, _, stderr := asked(t, objects, []string{"Gate"}, "explain", "deploy/web", "-n", "heby"); code != 1 || !strings.Contains(stderr, "the right to get gates.maintenance.fonster.dev is missing; ask") {

@@ -16,7 +16,7 @@ type scope struct {
 	all       bool
 }
 
-func (s *scope) bind(flags *pflag.FlagSet) {
+func (s *scope) bindScope(flags *pflag.FlagSet) {
 	bindNamespace(flags, &s.namespace)
 	flags.BoolVarP(&s.all, "all-namespaces", "A", false, "all namespaces")
 }
@@ -26,7 +26,7 @@ func bindNamespace(flags *pflag.FlagSet, namespace *string) {
 	flags.StringVarP(namespace, "namespace", "n", "", "namespace (default: that of the context)")
 }
 
-func (s *scope) validate() error {
+func (s *scope) checkScope() error {
 	if s.all && s.namespace != "" {
 		return usagef("-n names one namespace, -A means all: give one of them")
 	}
@@ -51,8 +51,8 @@ type format struct {
 	kinds     []string
 }
 
-// bind adds -o, with the formats that a command has besides text, JSON and YAML.
-func (f *format) bind(command *cobra.Command, more ...string) {
+// bindFormat adds -o, with the formats that a command has besides text, JSON and YAML.
+func (f *format) bindFormat(command *cobra.Command, more ...string) {
 	f.kinds = slices.Concat([]string{"text", "json", "yaml"}, more)
 	command.Flags().StringVarP(&f.output, "output", "o", "text", choices(f.kinds))
 	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(f.kinds, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
@@ -60,11 +60,11 @@ func (f *format) bind(command *cobra.Command, more ...string) {
 
 // bindTable adds what a table takes besides.
 func (f *format) bindTable(command *cobra.Command, more ...string) {
-	f.bind(command, more...)
+	f.bindFormat(command, more...)
 	command.Flags().BoolVar(&f.noHeaders, "no-headers", false, "leave the headers of tables out")
 }
 
-func (f *format) validate() error {
+func (f *format) checkFormat() error {
 	if !slices.Contains(f.kinds, f.output) {
 		return usagef("-o %s: want %s", f.output, choices(f.kinds))
 	}

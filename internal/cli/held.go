@@ -61,15 +61,15 @@ known to be done. The rights of the ClusterRole view in the namespace are enough
   kubectl window held -w                          # again, whenever something changes`,
 		ValidArgsFunction: r.completeWindows,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(o.format.validate(), o.scope.validate()); err != nil {
+			if err := errors.Join(o.checkFormat(), o.checkScope()); err != nil {
 				return err
 			}
 			namespace := r.inScope(o.scope)
 			return r.once(c.Context(), o.watch, namespace, func(ctx context.Context, _ client.Client) error { return o.execute(ctx, namespace, args) })
 		},
 	}
-	o.scope.bind(command.Flags())
-	o.format.bindTable(command, "name")
+	o.bindScope(command.Flags())
+	o.bindTable(command, "name")
 	command.Flags().BoolVarP(&o.watch, "watch", "w", false, "tell again whenever something changes")
 	return command
 }
@@ -93,7 +93,7 @@ func (o *heldCommand) execute(ctx context.Context, namespace string, names []str
 		}
 		return nil
 	}
-	return o.root.write(o.format, reports, func() error { return o.text(reports, namespace) })
+	return o.write(o.format, reports, func() error { return o.text(reports, namespace) })
 }
 
 // heldReports lists what is held in a namespace, or in all; and the names of all windows, as far as the caller may read them. Without, the

@@ -301,15 +301,15 @@ record them, is told of those that stand, by the workloads and the namespace tha
   kubectl window overrides -A -o json | jq '.[] | select(.stands)'`,
 		Args: none,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := errors.Join(o.format.validate(), o.scope.validate()); err != nil {
+			if err := errors.Join(o.checkFormat(), o.checkScope()); err != nil {
 				return err
 			}
 			namespace := r.inScope(o.scope)
 			return r.once(c.Context(), o.watch, namespace, func(ctx context.Context, _ client.Client) error { return o.execute(ctx, namespace) })
 		},
 	}
-	o.scope.bind(command.Flags())
-	o.format.bindTable(command)
+	o.bindScope(command.Flags())
+	o.bindTable(command)
 	command.Flags().BoolVarP(&o.watch, "watch", "w", false, "list them again whenever something changes")
 	return command
 }
@@ -328,7 +328,7 @@ func (o *overridesCommand) execute(ctx context.Context, namespace string) error 
 	default:
 		list = slices.DeleteFunc(o.report(found), func(r overridesReport) bool { return namespace != "" && namespaceIn(r.Object) != namespace })
 	}
-	return o.root.write(o.format, list, func() error { return o.text(list, namespace) })
+	return o.write(o.format, list, func() error { return o.text(list, namespace) })
 }
 
 // namespaceIn is the namespace that the override of an object is about.

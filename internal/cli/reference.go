@@ -48,9 +48,9 @@ func section(b *strings.Builder, c *cobra.Command) {
 	if long == "" {
 		long = c.Short + "."
 	}
-	text, verbatim := long, ""
-	if i := strings.Index(long, "\n  "); i >= 0 { // a list
-		text, verbatim = long[:i], long[i+1:]
+	text, verbatim, listed := strings.Cut(long, "\n  ")
+	if listed {
+		verbatim = "  " + verbatim
 	}
 	b.WriteString(text + "\n")
 	if verbatim != "" {

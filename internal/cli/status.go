@@ -81,15 +81,15 @@ The rights of the ClusterRole view in the namespace are enough for its Gate: who
   kubectl window status third-saturday -o json`,
 		ValidArgsFunction: r.completeWindows,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(o.format.validate(), o.scope.validate()); err != nil {
+			if err := errors.Join(o.checkFormat(), o.checkScope()); err != nil {
 				return err
 			}
 			namespace := r.inScope(o.scope)
 			return r.once(c.Context(), o.watch, namespace, func(ctx context.Context, _ client.Client) error { return o.execute(ctx, namespace, args) })
 		},
 	}
-	o.scope.bind(command.Flags())
-	o.format.bindTable(command, "name")
+	o.bindScope(command.Flags())
+	o.bindTable(command, "name")
 	command.Flags().BoolVarP(&o.watch, "watch", "w", false, "show it again whenever something changes")
 	return command
 }
@@ -128,7 +128,7 @@ func (o *status) execute(ctx context.Context, namespace string, names []string) 
 		}
 		return nil
 	}
-	return o.root.write(o.format, r, func() error { return o.text(r, namespace, len(found.windows)+len(found.freezes)) })
+	return o.write(o.format, r, func() error { return o.text(r, namespace, len(found.windows)+len(found.freezes)) })
 }
 
 // governingOnly are those windows and freezes that govern a namespace; all, where the caller may not read its labels.

@@ -56,7 +56,7 @@ var kinds = []kind{
 }
 
 func (k kind) is(name string) bool {
-	return name == strings.ToLower(k.Kind) || name == strings.ToLower(k.Kind)+"s" || slices.Contains(k.short, name)
+	return strings.EqualFold(name, k.Kind) || strings.EqualFold(name, k.Kind+"s") || slices.Contains(k.short, name)
 }
 
 // resource is the name in the API, such as deployments.apps.

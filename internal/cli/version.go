@@ -30,7 +30,7 @@ func newVersion(r *root) *cobra.Command {
   kubectl window version --client -o json`,
 		Args: none,
 		RunE: func(*cobra.Command, []string) error {
-			if err := f.validate(); err != nil {
+			if err := f.checkFormat(); err != nil {
 				return err
 			}
 			v := built()
@@ -51,7 +51,7 @@ func newVersion(r *root) *cobra.Command {
 		},
 	}
 	command.Flags().BoolVar(&local, "client", false, "that of the plugin alone")
-	f.bind(command)
+	f.bindFormat(command)
 	return command
 }
 

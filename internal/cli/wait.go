@@ -61,7 +61,7 @@ Each change of the answer is told on standard error. docs/ci.md has recipes for 
 			if o.timeout < 0 {
 				return usagef("--timeout %s: must not be negative", o.timeout)
 			}
-			if err := o.format.validate(); err != nil {
+			if err := o.checkFormat(); err != nil {
 				return err
 			}
 			if o.namespace == "" {
@@ -76,7 +76,7 @@ Each change of the answer is told on standard error. docs/ci.md has recipes for 
 	_ = command.RegisterFlagCompletionFunc("for", cobra.FixedCompletions(verbNames(), cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	flags.DurationVar(&o.timeout, "timeout", time.Hour, "how long to wait, such as 2h; 0 looks once")
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "say nothing: the exit code alone")
-	o.format.bind(command)
+	o.bindFormat(command)
 	return command
 }
 
@@ -137,7 +137,7 @@ func (o *waitCommand) execute(ctx context.Context, v verb, k kind, name string) 
 
 func (o *waitCommand) ended(report verdictReport) error {
 	if !o.quiet {
-		if err := o.root.write(o.format, report, func() error {
+		if err := o.write(o.format, report, func() error {
 			_, err := fmt.Fprintf(o.Out, "%s: %s\n", report.Object, report.Text)
 			return err
 		}); err != nil {

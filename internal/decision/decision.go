@@ -294,8 +294,8 @@ func (d *decider) from(a *Answer) {
 			last = &o
 		}
 	}
-	if first == nil && last != nil { // of which some may not govern, and others may have closed again
-		last.atLeast = true
+	if first == nil && last != nil { // where there are several, others may have closed again by then
+		last.atLeast = last.atLeast || len(d.targets) > 1
 		first = last
 	}
 	if first == nil {
