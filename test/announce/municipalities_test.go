@@ -53,7 +53,7 @@ func region(t *testing.T) *cluster {
 		}, nil
 	}, func() time.Time { return c.now }, web.Options{Audiences: audiences, URL: address})
 	c.changed()
-	c.now = c.now.Add(time.Hour) // what was announced is known
+	c.now = c.now.Add(time.Hour)            // what was announced is known
 	c.windows[2] = *c.windows[2].DeepCopy() // the record has the old one
 	c.windows[2].Spec.Schedules[0].Dates[0] = "2026-05-20"
 	c.windows[2].Generation++
