@@ -6,10 +6,7 @@ package history
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -47,8 +44,8 @@ type kind struct {
 }
 
 var (
-	windows = kind{v1alpha1.AnnouncedWindowAnnotation, "announced-"}
-	freezes = kind{v1alpha1.AnnouncedFreezeAnnotation, "freeze-announced-"}
+	windows = kind{v1alpha1.AnnouncedWindowAnnotation, history.WindowPrefix}
+	freezes = kind{v1alpha1.AnnouncedFreezeAnnotation, history.FreezePrefix}
 )
 
 // Reconciler writes records. Reconcile is that of a window, ReconcileFreeze that of a freeze.
@@ -151,7 +148,7 @@ func (r *Reconciler) ReconcileFreeze(ctx context.Context, req ctrl.Request) (ctr
 // not zero says when to try again.
 func (r *Reconciler) keep(ctx context.Context, k kind, name string, next func(client.Reader, *history.Record) (*history.Record, error)) (*history.Record, ctrl.Result, error) {
 	stored := &corev1.ConfigMap{}
-	key := types.NamespacedName{Namespace: policy.OperatorNamespace, Name: k.objectName(name)}
+	key := types.NamespacedName{Namespace: policy.OperatorNamespace, Name: history.ObjectName(k.prefix, name)}
 	if err := client.IgnoreNotFound(r.Client.Get(ctx, key, stored)); err != nil {
 		return nil, ctrl.Result{}, err
 	}
@@ -205,7 +202,7 @@ func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, k kind
 	}
 	object := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: policy.OperatorNamespace, Name: k.objectName(name),
+			Namespace: policy.OperatorNamespace, Name: history.ObjectName(k.prefix, name),
 			Labels:      map[string]string{v1alpha1.AnnouncedLabel: "true", v1alpha1.ManagedByLabel: v1alpha1.ManagedBy},
 			Annotations: map[string]string{k.annotation: name},
 		},
@@ -236,14 +233,4 @@ func wait(r *history.Record, window *v1alpha1.MaintenanceWindow, now time.Time) 
 		return ctrl.Result{}
 	}
 	return ctrl.Result{RequeueAfter: min(max(next.Sub(now), again), maxWait)}
-}
-
-// objectName is the name of a record; names that would be too long end in a hash.
-func (k kind) objectName(name string) string {
-	const longest = 253
-	if len(k.prefix+name) <= longest {
-		return k.prefix + name
-	}
-	sum := sha256.Sum256([]byte(name))
-	return k.prefix + strings.TrimRight(name[:longest-len(k.prefix)-17], ".-") + "-" + hex.EncodeToString(sum[:8])
 }

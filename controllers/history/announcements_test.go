@@ -59,7 +59,7 @@ func bring(t *testing.T, cached client.Client, live client.Reader, name string) 
 func get(t *testing.T, c client.Client, name string) *history.Record {
 	t.Helper()
 	stored := &corev1.ConfigMap{}
-	err := c.Get(t.Context(), types.NamespacedName{Namespace: policy.OperatorNamespace, Name: windows.objectName(name)}, stored)
+	err := c.Get(t.Context(), types.NamespacedName{Namespace: policy.OperatorNamespace, Name: history.ObjectName(windows.prefix, name)}, stored)
 	if client.IgnoreNotFound(err) != nil {
 		t.Fatal(err)
 	}
@@ -205,14 +205,14 @@ func TestARecordThatCannotBeRead(t *testing.T) {
 func TestObjectName(t *testing.T) {
 	long := strings.Repeat("a", 250)
 	for _, name := range []string{"w", long, long + "b", strings.Repeat("a.", 126) + "a"} {
-		if got := windows.objectName(name); len(got) > 253 || !strings.HasPrefix(got, "announced-") {
+		if got := history.ObjectName(windows.prefix, name); len(got) > 253 || !strings.HasPrefix(got, "announced-") {
 			t.Errorf("%s: %s", name, got)
 		}
-		if got := freezes.objectName(name); len(got) > 253 || strings.HasPrefix(got, windows.prefix) {
+		if got := history.ObjectName(freezes.prefix, name); len(got) > 253 || strings.HasPrefix(got, windows.prefix) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	if windows.objectName(long) == windows.objectName(long+"b") {
+	if history.ObjectName(windows.prefix, long) == history.ObjectName(windows.prefix, long+"b") {
 		t.Error("two windows have one record")
 	}
 }
@@ -234,7 +234,7 @@ func TestFreeze(t *testing.T) {
 			t.Fatal(err)
 		}
 		stored := &corev1.ConfigMap{}
-		key := types.NamespacedName{Namespace: policy.OperatorNamespace, Name: freezes.objectName("w")}
+		key := types.NamespacedName{Namespace: policy.OperatorNamespace, Name: history.ObjectName(freezes.prefix, "w")}
 		if err := client.IgnoreNotFound(c.Get(t.Context(), key, stored)); err != nil {
 			t.Fatal(err)
 		}

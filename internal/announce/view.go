@@ -14,7 +14,7 @@ const (
 	maxOpen    = 50
 	maxNext    = 10
 	maxCommon  = 3
-	maxTimes   = 4
+	maxTimes   = 3
 	maxChanges = 20
 	maxFreezes = 10
 	maxYear    = 366

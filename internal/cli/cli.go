@@ -101,7 +101,7 @@ func (r *root) command() *cobra.Command {
 	flags := clientcmd.RecommendedConfigOverrideFlags("") // as kubectl has them
 	flags.ContextOverrideFlags.Namespace.LongName = ""    // for the commands that look at one: elsewhere it must not be taken in silence
 	clientcmd.BindOverrideFlags(&r.overrides, command.PersistentFlags(), flags)
-	command.AddCommand(newCalendar(r), newStatus(r), newHeld(r), newPage(r), newClose(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r),
+	command.AddCommand(newCalendar(r), newStatus(r), newHeld(r), newPage(r), newClose(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r), newRetract(r),
 		newExplain(r), newCanI(r), newWait(r), newVersion(r),
 		newReport(r), newImport(r))
 	command.AddCommand(offline(r)...)

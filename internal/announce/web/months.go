@@ -28,10 +28,8 @@ type row struct {
 	days []time.Time
 }
 
-// monthsOpen is how many months are not folded: this one and those after it.
-const monthsOpen = 3
-
-// months groups the list of the coming months; what is gone by comes first.
+// months groups the list of the coming months; what is gone by comes first. The first month with something to come is open, all else
+// is folded: the next times of each window stand above.
 func (w *writer) months() (months []month) {
 	list := make([]month, 1+announce.Months)
 	rows := map[string]*row{}
@@ -55,6 +53,7 @@ func (w *writer) months() (months []month) {
 		rows[key] = r
 		list[at].Rows = append(list[at].Rows, r)
 	}
+	open := false
 	for i, m := range list {
 		if len(m.Rows) == 0 {
 			continue
@@ -65,7 +64,8 @@ func (w *writer) months() (months []month) {
 		if at.Year() != w.year {
 			m.Title += " " + strconv.Itoa(at.Year())
 		}
-		switch m.Folded, m.Far = i == 0 || i > monthsOpen, i > monthsOpen; {
+		m.Far, open = i > 0 && open, open || i > 0
+		switch m.Folded = i == 0 || m.Far; {
 		case m.Far:
 			m.Title = w.l.Text("monthFar", "month", m.Title, "count", strconv.Itoa(len(m.Rows)))
 		case m.Folded:

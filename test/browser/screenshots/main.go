@@ -51,8 +51,8 @@ func run(folder string) error {
 	return nil
 }
 
-// tallest is how much of a page a picture shows, so that it stays small.
-const tallest = 2600
+// tallest is how much of a page a picture shows, by its width, so that it stays small.
+var tallest = map[int64]int64{1280: 1300, 390: 1700}
 
 // take takes the pictures of a scene; of the notice, one in the dark too.
 func take(ctx context.Context, folder, name, address, path string) error {
@@ -77,7 +77,7 @@ func take(ctx context.Context, folder, name, address, path string) error {
 		if err != nil {
 			return err
 		}
-		if err := chromedp.Do(ctx, chromedp.EmulateViewport(shot.width, min(height, tallest))); err != nil {
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(shot.width, min(height, tallest[shot.width]))); err != nil {
 			return err
 		}
 		picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
@@ -94,7 +94,7 @@ func take(ctx context.Context, folder, name, address, path string) error {
 	return nil
 }
 
-// reduce writes a picture with the 32 colours that it has most of: a page has few, and the file becomes a third.
+// reduce writes a picture with the 64 colours that it has most of: a page has few, and the file becomes a third.
 func reduce(picture []byte) ([]byte, error) {
 	source, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
@@ -117,7 +117,7 @@ func reduce(picture []byte) ([]byte, error) {
 		}
 		return compare(a, b)
 	})
-	palette = palette[:min(len(palette), 32)]
+	palette = palette[:min(len(palette), 64)]
 	target := image.NewPaletted(bounds, palette)
 	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
 		for x := bounds.Min.X; x < bounds.Max.X; x++ {
