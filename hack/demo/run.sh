@@ -124,7 +124,7 @@ passes kubectl wait --for=create --timeout=10s -n osthammar gate/gate
 passes kubectl get mw
 passes kubectl get gates -A
 says osthammar Closed "opens"
-page_says "Inget servicefönster är öppet"
+page_says "Inget servicefönster pågår just nu"
 ask curl -fs "http://127.0.0.1:$page/osthammar/calendar.ics"
 says "DTSTART;TZID=Europe/Stockholm:${day//-/}T090000" "SUMMARY:Servicefönster Östhammar"
 
@@ -184,7 +184,7 @@ spec:
 END
 cat "$work/soon.yaml"
 passes kubectl apply -f "$work/soon.yaml"
-page_says "Inget servicefönster är öppet" "Akut arbete planeras"
+page_says "Inget servicefönster pågår just nu" "Akut arbete planerat"
 while [[ $(date +%s) -lt $((opens - 1)) ]]; do sleep 0.2; done
 refused kubectl -n osthammar set image deployment/web app=app:2
 echo "waiting for the edge, then the same command until it passes ..."
@@ -224,7 +224,7 @@ start_operator
 passes kubectl wait --for=condition=Open=False --timeout=10s mw/osthammar-nu
 passes kubectl get events -A --field-selector involvedObject.kind=MaintenanceWindow
 passes kubectl window status
-page_says "Inget servicefönster är öppet"
+page_says "Inget servicefönster pågår just nu"
 
 say "12. Hold instead of refuse: the change is accepted, and waits for a window that opens in 25 seconds"
 opens=$(($(date +%s) + 25)) closes=$(($(date +%s) + 600))

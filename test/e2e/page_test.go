@@ -100,13 +100,13 @@ func TestPageFollowsTheGate(t *testing.T) {
 			return nil
 		})
 	}
-	check("before", "Akut arbete planeras", "Akut arbete pågår")
+	check("before", "Akut arbete planerat", "Akut arbete pågår")
 	time.Sleep(time.Until(opens.Add(200 * time.Millisecond)))
-	check("just after the opening", "Akut arbete pågår", "Inget servicefönster är öppet")
+	check("just after the opening", "Akut arbete pågår", "Inget servicefönster pågår just nu")
 	time.Sleep(time.Until(closes.Add(-2500 * time.Millisecond)))
-	check("before the closing", "Akut arbete pågår", "Inget servicefönster är öppet")
+	check("before the closing", "Akut arbete pågår", "Inget servicefönster pågår just nu")
 	time.Sleep(time.Until(closes.Add(200 * time.Millisecond)))
-	check("just after the closing", "Inget servicefönster är öppet", "Akut arbete pågår")
+	check("just after the closing", "Inget servicefönster pågår just nu", "Akut arbete pågår")
 }
 
 // TestAnnouncedRecord: what is moved, cancelled and deleted is remembered, with the operator restarted in between, and windows
