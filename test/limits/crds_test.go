@@ -51,8 +51,8 @@ var sameLength = [][]string{
 
 var (
 	disruptions = words(v1alpha1.Rollout, v1alpha1.ScaleDown, v1alpha1.Delete, v1alpha1.Evict)
-	ofWindow    = words(v1alpha1.Deny, v1alpha1.Hold, v1alpha1.Warn)
-	ofFreeze    = words(v1alpha1.Deny, v1alpha1.Warn)
+	ofWindow    = words(v1alpha1.Deny, v1alpha1.Hold, v1alpha1.Warn, v1alpha1.Audit)
+	ofFreeze    = words(v1alpha1.Deny, v1alpha1.Warn, v1alpha1.Audit)
 )
 
 // enums are the values of the fields that have the type of some constants.
