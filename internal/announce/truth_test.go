@@ -201,7 +201,7 @@ func TestNext(t *testing.T) {
 	windows = append(windows, window("common", dates("09:00", "20:00", "2026-12-05", "2026-12-06")))
 	v := Draw(input(windows), at(5, 1, 12, 0)).For("")
 	last := v.Next[len(v.Next)-1]
-	if len(v.Next) != maxNext || v.NextMore != 201-maxNext || last.Name != "common" || len(last.Occurrences) != 2 || len(v.Next[0].Occurrences) != maxTimes {
+	if len(v.Next) != maxNext || v.NextMore != 201-maxNext || last.Name != "common" || len(last.Occurrences) != 2 || len(v.Next[0].Occurrences) != maxNextTimes {
 		t.Errorf("%d and %d more, the last %s", len(v.Next), v.NextMore, brief(last.Occurrences))
 	}
 }

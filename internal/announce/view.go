@@ -11,13 +11,14 @@ const Months = 12
 
 // Bounds of a page: a thousand windows make no endless one.
 const (
-	maxOpen    = 50
-	maxNext    = 10
-	maxCommon  = 3
-	maxTimes   = 3
-	maxChanges = 20
-	maxFreezes = 10
-	maxYear    = 366
+	maxOpen      = 50
+	maxNext      = 10
+	maxCommon    = 3
+	maxTimes     = 3
+	maxNextTimes = 2
+	maxChanges   = 20
+	maxFreezes   = 10
+	maxYear      = 366
 	// newsAhead and newsBehind are how far from now a change is still news on the page.
 	newsAhead  = 90 * 24 * time.Hour
 	newsBehind = 7 * 24 * time.Hour
@@ -169,7 +170,7 @@ func (b *Board) next(list []Group) (kept []Group, more int) {
 			more++
 			continue
 		}
-		kept = append(kept, g.head(maxTimes))
+		kept = append(kept, g.head(maxNextTimes))
 	}
 	return kept, more
 }
