@@ -506,11 +506,11 @@ func TestSecondGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	run("a/audit a/gate b/gate a b")
-	if err := b.Client.Delete(t.Context(), trial); err != nil {
+	if err := b.Delete(t.Context(), trial); err != nil {
 		t.Fatal(err)
 	}
 	run("a/gate b/gate a b")
-	if err := b.Client.Delete(t.Context(), real); err != nil {
+	if err := b.Delete(t.Context(), real); err != nil {
 		t.Fatal(err)
 	}
 	run("b/gate b")

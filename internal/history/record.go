@@ -233,7 +233,7 @@ func (r *Record) stop(are []Stop, now time.Time) {
 		}
 		stops = append(stops, s)
 	}
-	r.Stops = append(stops, are...)
+	r.Stops = slices.Concat(stops, are)
 }
 
 // Expires is when Next changes the record by itself; zero when it does not.

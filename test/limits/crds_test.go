@@ -53,6 +53,8 @@ var (
 	disruptions = words(v1alpha1.Rollout, v1alpha1.ScaleDown, v1alpha1.Delete, v1alpha1.Evict)
 	ofWindow    = words(v1alpha1.Deny, v1alpha1.Hold, v1alpha1.Warn, v1alpha1.Audit)
 	ofFreeze    = words(v1alpha1.Deny, v1alpha1.Warn, v1alpha1.Audit)
+	// In a Gate what audits is Deny: it has a Gate of its own.
+	ofTarget, ofFrozen = words(v1alpha1.Deny, v1alpha1.Hold, v1alpha1.Warn), words(v1alpha1.Deny, v1alpha1.Warn)
 )
 
 // enums are the values of the fields that have the type of some constants.
@@ -60,8 +62,8 @@ var enums = map[string][]string{
 	"gates spec.summary.state":              words(v1alpha1.GateOpen, v1alpha1.GateClosed, v1alpha1.GateFrozen, v1alpha1.GateMixed),
 	"gates spec.targets[].disruptions[]":    disruptions,
 	"gates spec.freezes[].disruptions[]":    disruptions,
-	"gates spec.targets[].enforcement":      ofWindow,
-	"gates spec.freezes[].enforcement":      ofFreeze,
+	"gates spec.targets[].enforcement":      ofTarget,
+	"gates spec.freezes[].enforcement":      ofFrozen,
 	"maintenancewindows spec.disruptions[]": disruptions,
 	"maintenancewindows spec.enforcement":   ofWindow,
 	"changefreezes spec.disruptions[]":      disruptions,

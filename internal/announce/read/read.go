@@ -19,7 +19,8 @@ import (
 // Everything reads everything that the announcements are drawn from, but what it is compiled to. Objects are not copied: they are not to
 // be changed.
 func Everything(ctx context.Context, reader client.Reader) (in announce.Input, err error) {
-	return in, errors.Join(Objects(ctx, reader, &in), Records(ctx, reader, &in), Namespaces(ctx, reader, &in))
+	err = errors.Join(Objects(ctx, reader, &in), Records(ctx, reader, &in), Namespaces(ctx, reader, &in))
+	return in, err
 }
 
 // Objects reads the windows, with the emergency work that they tell of, and the freezes.
