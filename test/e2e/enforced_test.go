@@ -105,8 +105,12 @@ func spoil(o client.Object, n int) string {
 		return "failurePolicy Ignore"
 	case *admissionv1.ValidatingAdmissionPolicyBinding:
 		if n%2 == 0 {
-			o.Spec.ValidationActions = []admissionv1.ValidationAction{admissionv1.Audit}
-			return "Audit only"
+			action := admissionv1.Audit
+			if slices.Contains(o.Spec.ValidationActions, action) {
+				action = admissionv1.Warn
+			}
+			o.Spec.ValidationActions = []admissionv1.ValidationAction{action}
+			return string(action) + " only"
 		}
 		o.Labels, o.Spec.MatchResources = nil, nothing
 		return "an objectSelector, and no label"
