@@ -5,7 +5,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // Schedule says when something happens, in one of three forms:
 //
 //	dates: ["2021-06-19"], startTime: "09:00", endTime: "20:00"
+//
 //	rrule: FREQ=MONTHLY;BYDAY=3SA, startTime: "09:00", endTime: "20:00"
+//
 //	cron: "0 9 * * 6", duration: 11h
 //
 // All times are wall-clock times in spec.timeZone. A time that does not exist because clocks go forward is read with the
