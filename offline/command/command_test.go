@@ -27,7 +27,7 @@ const samples = "../../config/samples/"
 // TestSamples: the cases that the samples come with are decided as they want; and one that wants something else fails.
 func TestSamples(t *testing.T) {
 	args := []string{"test", "-f", samples + "hold", "-f", samples + "freezes.yaml", "-f", samples + "weekday-nights.yaml"}
-	cases := samples + "tests/osthammar.yaml"
+	cases := "../../docs/examples/window-tests.yaml"
 	code, out, errs := execute(t, "", append(args, cases)...)
 	if code != 0 || !strings.HasSuffix(out, "10 cases, 0 failed\n") {
 		t.Fatalf("%d\n%s%s", code, out, errs)
