@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,8 +64,12 @@ func TestMonkey(t *testing.T) {
 	o := Options{
 		Seed: uint64(setting(t, "MONKEY_SEED", 1)), Requests: setting(t, "MONKEY_REQUESTS", 4000), Moves: setting(t, "MONKEY_MOVES", 60),
 		Parallel: setting(t, "MONKEY_PARALLEL", 2), Findings: setting(t, "MONKEY_FINDINGS", 3), Print: say,
-		Without: strings.FieldsFunc(os.Getenv("MONKEY_WITHOUT"), func(r rune) bool { return r == ',' }),
+		Without:  strings.FieldsFunc(os.Getenv("MONKEY_WITHOUT"), func(r rune) bool { return r == ',' }),
+		Progress: 5 * time.Minute,
 	}
+	interrupted, ignore := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
+	defer ignore()
+	o.Stop = interrupted.Done()
 	begin := time.Now()
 	result := Run(t.Context(), w, o)
 	for _, line := range result.Summary() {

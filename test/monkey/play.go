@@ -21,8 +21,11 @@ type Options struct {
 	Findings int
 	// Without names what is not done, as Move.Does has it.
 	Without []string
-	// Print is told what happens, line by line.
-	Print func(format string, args ...any)
+	// Print is told what happens, line by line; and every Progress how far it has come.
+	Print    func(format string, args ...any)
+	Progress time.Duration
+	// Stop ends the run before it has sent Requests, once the sequences that are being played are done; nil: never.
+	Stop <-chan struct{}
 }
 
 // Played is what became of a sequence in one namespace.
@@ -81,7 +84,7 @@ type run struct {
 	finds  sync.Mutex    // one failure is cut down at a time
 }
 
-// Run plays sequences until enough requests are sent.
+// Run plays sequences until enough requests are sent, or it is told to stop.
 func Run(ctx context.Context, w *World, o Options) Result {
 	r := &run{world: w, options: o, slots: make(chan struct{}, 4*o.Parallel+4), result: Result{
 		Answers: map[Answer]int{}, ByMove: map[string]map[Answer]int{}, Disturbed: map[Regime]int{}, DisturbingMoves: map[Regime]int{},
@@ -96,12 +99,41 @@ func Run(ctx context.Context, w *World, o Options) Result {
 			}
 		})
 	}
-	for seed := o.Seed; r.sent() < o.Requests && ctx.Err() == nil; seed++ {
-		seeds <- seed
+	done := make(chan struct{})
+	go r.tellProgress(done)
+	stopped := false
+	for seed := o.Seed; r.sent() < o.Requests && ctx.Err() == nil && !stopped; seed++ {
+		select {
+		case seeds <- seed:
+		case <-o.Stop:
+			stopped = true
+		}
 	}
 	close(seeds)
 	players.Wait()
+	close(done)
 	return r.result
+}
+
+// tellProgress tells now and then how far the run has come, as it may take an hour.
+func (r *run) tellProgress(done <-chan struct{}) {
+	if r.options.Progress <= 0 {
+		return
+	}
+	ticker := time.NewTicker(r.options.Progress)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticker.C:
+			r.mu.Lock()
+			requests, sequences, disturbed := r.result.Requests, r.result.Sequences, maps.Clone(r.result.Disturbed)
+			r.mu.Unlock()
+			r.options.Print("%d of %d requests, %d sequences from seed %d on: %d disturbed open namespaces, %d closed ones", requests, r.options.Requests,
+				sequences, r.options.Seed, disturbed[Open], disturbed[Deny]+disturbed[Default]+disturbed[Hold])
+		}
+	}
 }
 
 func (r *run) sent() int {
