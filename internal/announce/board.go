@@ -76,6 +76,8 @@ type Board struct {
 	// announced.
 	made   map[string]time.Time
 	hidden map[string]bool
+	// reasons holds, by the name of a freeze, its reason in other languages.
+	reasons map[string]map[string]string
 	// reach is the first instant at which what begins is not withdrawn because of a freeze without end: nobody knows that it will last.
 	reach   time.Time
 	concern *concern
@@ -85,6 +87,7 @@ type Board struct {
 func Draw(in Input, now time.Time) *Board {
 	b := &Board{
 		Now: now, Zone: zoneOfMost(in), Cluster: in.Cluster, frozen: map[string][]schedule.Occurrence{}, made: map[string]time.Time{}, hidden: map[string]bool{},
+		reasons: map[string]map[string]string{},
 		concern: newConcern(in.AudienceLabel, in.Namespaces),
 	}
 	b.each = min(max(maxTotal/max(len(in.Windows)+len(in.Freezes), 1), minEach), maxEach)
@@ -94,6 +97,9 @@ func Draw(in Input, now time.Time) *Board {
 	for i := range in.Freezes {
 		cf := &in.Freezes[i]
 		b.made[cf.Name], b.hidden[cf.Name] = since(cf.CreationTimestamp.Time, in.FreezeRecords[cf.Name]), !compile.Announced(cf.Spec.Announce)
+		if !b.hidden[cf.Name] {
+			b.reasons[cf.Name] = cleanEach(cf.Spec.Reasons, clean, maxTitle)
+		}
 	}
 	for i := range in.Windows {
 		b.addWindow(&in.Windows[i], in)
@@ -167,11 +173,11 @@ func (b *Board) addWindow(mw *v1alpha1.MaintenanceWindow, in Input) {
 			o.LastBegin = later(o.Start, o.End.Add(-cutoff))
 		}
 		for _, f := range freezes {
-			o.freeze(b.reason(f), b.inForce(f, o.Start, o.End))
+			o.freeze(b.reason(f), b.reasons[f.Name], b.inForce(f, o.Start, o.End))
 		}
 		for _, stop := range stops {
 			if !stop.Until.IsZero() {
-				o.freezeWithin(stop.Reason, stop.Since, stop.Until)
+				o.freezeWithin(stop.Reason, cleanEach(stop.Reasons, clean, maxTitle), stop.Since, stop.Until)
 			}
 		}
 		o.ShortNotice = slices.ContainsFunc(mw.Status.Upcoming, func(u v1alpha1.UpcomingOccurrence) bool {

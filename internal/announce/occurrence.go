@@ -114,6 +114,16 @@ type Occurrence struct {
 type Stretch struct {
 	Start, End time.Time
 	Reason     string
+	// Reasons are the reason in other languages, by BCP 47 tag.
+	Reasons map[string]string
+}
+
+// In is the reason in a language, and whether it is in another, as nobody has written it in that one.
+func (s Stretch) In(tag string) (reason string, other bool) {
+	if reason = s.Reasons[tag]; reason != "" {
+		return reason, false
+	}
+	return s.Reason, true
 }
 
 // OpenAt tells whether the occurrence is open at t: of a window, whether the gate is.
@@ -160,7 +170,7 @@ func FrozenParts(start, end time.Time, freezes []gate.Freeze, made map[string]ti
 		if !isStop(f) {
 			inForce, _ = f.Schedule.Within(start, end, &budget)
 		}
-		o.freeze(f.Reason, inForce)
+		o.freeze(f.Reason, nil, inForce)
 	}
 	return o.Frozen, o.WhollyFrozen()
 }
@@ -187,22 +197,22 @@ func (o *Occurrence) settle(now time.Time) {
 }
 
 // freeze takes the times at which a freeze is in force out of the occurrence.
-func (o *Occurrence) freeze(reason string, inForce []schedule.Occurrence) {
+func (o *Occurrence) freeze(reason string, reasons map[string]string, inForce []schedule.Occurrence) {
 	if len(inForce) == 0 {
 		return
 	}
 	reason = clean(reason, maxTitle)
 	for _, s := range inForce {
-		o.Frozen = append(o.Frozen, Stretch{Start: inZone(s.Start, o.Zone), End: inZone(s.End, o.Zone), Reason: reason})
+		o.Frozen = append(o.Frozen, Stretch{Start: inZone(s.Start, o.Zone), End: inZone(s.End, o.Zone), Reason: reason, Reasons: reasons})
 	}
 	slices.SortStableFunc(o.Frozen, func(a, b Stretch) int { return a.Start.Compare(b.Start) })
 	o.Frozen = merge(o.Frozen)
 }
 
 // freezeWithin takes [start, end) out of the occurrence, as far as it overlaps.
-func (o *Occurrence) freezeWithin(reason string, start, end time.Time) {
+func (o *Occurrence) freezeWithin(reason string, reasons map[string]string, start, end time.Time) {
 	if end.After(o.Start) && (o.End.IsZero() || start.Before(o.End)) {
-		o.freeze(reason, []schedule.Occurrence{{Start: start, End: end}})
+		o.freeze(reason, reasons, []schedule.Occurrence{{Start: start, End: end}})
 	}
 }
 

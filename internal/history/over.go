@@ -32,7 +32,7 @@ func OverOf(window *v1alpha1.MaintenanceWindow, freezes []v1alpha1.ChangeFreeze)
 func stopOf(cf *v1alpha1.ChangeFreeze) Stop {
 	stop := Stop{Freeze: cf.Name, Since: cf.CreationTimestamp.UTC()}
 	if compile.Announced(cf.Spec.Announce) {
-		stop.Reason = cf.Spec.Reason
+		stop.Reason, stop.Reasons = cf.Spec.Reason, TitlesOf(cf.Spec.Reasons)
 	}
 	return stop
 }

@@ -59,8 +59,9 @@ type Stop struct {
 	Since  time.Time `json:"since"`
 	// Until is when it ended; zero while it stands.
 	Until time.Time `json:"until,omitzero"`
-	// Reason is for people; empty where the freeze is not announced.
-	Reason string `json:"reason,omitempty"`
+	// Reason is for people, and Reasons in other languages; empty where the freeze is not announced.
+	Reason  string `json:"reason,omitempty"`
+	Reasons Titles `json:"reasons,omitempty"`
 }
 
 // Withdrawn is an occurrence that was announced and is no more, as it was announced.

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -84,6 +85,7 @@ func read(ctx context.Context, scheme *runtime.Scheme, content []byte) (string, 
 func (k Kind) Validate(ctx context.Context, object map[string]any) field.ErrorList {
 	defaulting.Default(object, k.structural)
 	errs := validation.ValidateCustomResource(nil, object, k.validator)
+	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, k.structural, object)...)
 	for _, err := range errs {
 		switch err.Type {
 		case field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid, field.ErrorTypeNotSupported:

@@ -118,9 +118,9 @@ func (w writer) event(o *announce.Occurrence) ical.Event {
 	case o.State.Withdrawn() || o.WhollyFrozen():
 		e.Cancelled = true
 		e.Title = l.Text("eventCancelled", "title", e.Title)
-		e.Description = paragraphs(w.status(o), e.Description)
+		e.Description = paragraphs(w.status(o).String(), e.Description)
 	case len(o.Frozen) > 0:
-		e.Description = paragraphs(strings.Join(w.timeNotes(o), "\n"), e.Description)
+		e.Description = paragraphs(strings.Join(told(w.timeNotes(o)), "\n"), e.Description)
 	}
 	if who := w.concerned(o); who != "" {
 		e.Title += " (" + who + ")"
@@ -244,7 +244,7 @@ func (n *news) entry(w writer) atom.Entry {
 	for _, o := range n.times[:min(len(n.times), maxTimes)] {
 		time := w.when(o)
 		if o.WhollyFrozen() {
-			time += ". " + w.status(o)
+			time += ". " + w.status(o).String()
 		}
 		e.List = append(e.List, time)
 	}
@@ -263,7 +263,7 @@ func (w writer) entry(o *announce.Occurrence) atom.Entry {
 	e := atom.Entry{ID: w.tag() + uid(o, ""), Title: what.Title.Text, Updated: later(o.ChangedAt, o.WithdrawnAt)}
 	switch {
 	case o.State.Withdrawn() || o.State == announce.EndedEarly:
-		e.Title = what.Status + ": " + what.Title.Text
+		e.Title = what.Status.String() + ": " + what.Title.Text
 	case o.Kind == announce.Override:
 		e.Title = w.l.Text("emergencyOngoing")
 	case o.Emergency:
@@ -273,7 +273,7 @@ func (w writer) entry(o *announce.Occurrence) atom.Entry {
 	if o.Kind == announce.Override && o.Title != "" {
 		description = o.Title
 	}
-	e.Lines = slices.Concat(texts(what.Status, what.When, what.Who, description), what.Notes)
+	e.Lines = slices.Concat(texts(what.Status.String(), what.When, what.Who, description), told(what.Notes))
 	return e
 }
 
@@ -284,6 +284,14 @@ func freezeTitle(l *locale, o *announce.Occurrence) string {
 		return l.Text("eventAdvice", "title", title)
 	}
 	return l.Text("eventFreeze", "title", title)
+}
+
+// told are sentences as text.
+func told(list []sentence) (lines []string) {
+	for _, s := range list {
+		lines = append(lines, s.String())
+	}
+	return lines
 }
 
 // texts drops the empty ones.

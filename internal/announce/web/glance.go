@@ -31,8 +31,8 @@ func (w *writer) panels() (panels []panel) {
 		if o.State != announce.Open || o.Advisory {
 			continue
 		}
-		reason, _, _, _ := o.In(l.Tag)
-		p := panel{Class: "frozen", Title: l.Text("nowFrozen", "reason", reason), Who: w.who(o.Subject), Text: l.Text("nowFrozenText", "when", w.when(o))}
+		reason, _, other, _ := o.In(l.Tag)
+		p := panel{Class: "frozen", Title: w.say("nowFrozen", w.text(reason, other)), Who: w.who(o.Subject), Text: l.Text("nowFrozenText", "when", w.when(o))}
 		if o.End.IsZero() {
 			p.Text = l.Text("nowStopText")
 		}
@@ -43,7 +43,7 @@ func (w *writer) panels() (panels []panel) {
 
 // panel tells of what is in progress. The general sentence is for those that say nothing of their own.
 func (w *writer) panel(class, title, general string, list []*announce.Occurrence) panel {
-	p := panel{Class: class, Title: title}
+	p := panel{Class: class, Title: plain(title)}
 	for _, o := range list {
 		i := w.item(o)
 		i.Urgent = ""
@@ -65,7 +65,7 @@ func (w *writer) panel(class, title, general string, list []*announce.Occurrence
 // closed says that nothing is in progress, and what comes next.
 func (w *writer) closed() panel {
 	l, v := w.l, w.v
-	p := panel{Class: "closed", Title: l.Text("nowClosed"), Text: l.Text("nowClosedText"), More: l.Text("nowNone")}
+	p := panel{Class: "closed", Title: plain(l.Text("nowClosed")), Text: l.Text("nowClosedText"), More: l.Text("nowNone")}
 	if len(v.Next) > 0 {
 		p.More = l.Text("nowNext", "when", w.when(v.Next[0].Occurrences[0]))
 	}
@@ -96,9 +96,9 @@ func (w *writer) zone() string {
 func (w *writer) next() (cards []card) {
 	for _, g := range w.v.Next {
 		c := card{item: w.item(g.Occurrences[0])}
-		c.Notes, c.Status = nil, ""
+		c.Notes, c.Status = nil, nil
 		if g.Advisory {
-			c.Notes = []string{w.l.Text("windowAdvises")}
+			c.Notes = []sentence{plain(w.l.Text("windowAdvises"))}
 		}
 		for _, o := range g.Occurrences {
 			i := w.item(o)
@@ -128,8 +128,8 @@ func (w *writer) changes() (cards []card) {
 		}
 		for _, o := range g.Occurrences {
 			i := w.item(o)
-			if i.Notes, i.Status = nil, ""; count > 1 && o.State == announce.Moved {
-				i.Status = w.l.Text("movedLine", "when", w.l.Instant(o.MovedTo, w.year))
+			if i.Notes, i.Status = nil, nil; count > 1 && o.State == announce.Moved {
+				i.Status = plain(w.l.Text("movedLine", "when", w.l.Instant(o.MovedTo, w.year)))
 			}
 			c.Times = append(c.Times, i)
 		}
@@ -142,22 +142,22 @@ func (w *writer) changes() (cards []card) {
 }
 
 // many says what becomes of several occurrences.
-func (w *writer) many(g announce.Group, count string) string {
+func (w *writer) many(g announce.Group, count string) sentence {
 	switch g.State {
 	case announce.Moved:
-		return w.l.Text("movedMany", "count", count)
+		return plain(w.l.Text("movedMany", "count", count))
 	case announce.EndedEarly:
-		return w.l.Text("endedEarlyMany", "count", count)
+		return plain(w.l.Text("endedEarlyMany", "count", count))
 	case announce.Frozen:
-		if reason := g.Occurrences[0].Frozen[0].Reason; reason != "" {
-			return w.l.Text("frozenMany", "count", count, "reason", reason)
+		if f := g.Occurrences[0].Frozen[0]; f.Reason != "" {
+			return w.say("frozenMany", w.reason(f), "count", count)
 		}
-		return w.l.Text("frozenManyPlain", "count", count)
+		return plain(w.l.Text("frozenManyPlain", "count", count))
 	}
 	if g.None {
-		return w.l.Text("cancelledAll", "count", count)
+		return plain(w.l.Text("cancelledAll", "count", count))
 	}
-	return w.l.Text("cancelledMany", "count", count)
+	return plain(w.l.Text("cancelledMany", "count", count))
 }
 
 // address finds what in a text is an address, of the web or of mail.

@@ -21,8 +21,9 @@ type month struct {
 type row struct {
 	Class, Days, Time, Start string
 	Title                    text
-	Who, Status, Urgent      string
-	Notes                    []string
+	Who, Urgent              string
+	Status                   sentence
+	Notes                    []sentence
 	Struck                   bool
 
 	days []time.Time
@@ -89,7 +90,7 @@ func (w *writer) row(o *announce.Occurrence) *row {
 		Class: i.Class, Start: i.Start, Title: i.Title, Who: i.Who, Status: i.Status, Urgent: i.Urgent, Notes: w.timeNotes(o), Struck: i.Struck, Days: i.When,
 	}
 	if o.State == announce.Past {
-		r.Status = "" // the heading says so
+		r.Status = nil // the heading says so
 	}
 	if o.Start.IsZero() || o.End.IsZero() || o.End.Sub(o.Start) > 24*time.Hour {
 		return r

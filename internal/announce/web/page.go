@@ -82,12 +82,29 @@ type link struct {
 
 // panel is one thing that holds now.
 type panel struct {
-	Class, Title, Who, Text, More string
-	Items                         []item
+	Class           string
+	Title           sentence
+	Who, Text, More string
+	Items           []item
 }
 
 // text is what an object says, in the language Lang; empty: that of the page.
 type text struct{ Text, Lang string }
+
+// sentence is what the page says, with what an object says in it: each in its language.
+type sentence []text
+
+// String is the sentence where no language can be marked.
+func (s sentence) String() string {
+	var b strings.Builder
+	for _, t := range s {
+		b.WriteString(t.Text)
+	}
+	return b.String()
+}
+
+// plain is a sentence of the page's own.
+func plain(words string) sentence { return sentence{{Text: words}} }
 
 // part is a stretch of text, which is a link where Href is not empty.
 type part struct{ Text, Href string }
@@ -104,8 +121,8 @@ type item struct {
 	Systems     []string
 	// SystemsLabel says what Systems are.
 	SystemsLabel string
-	Status       string
-	Notes        []string
+	Status       sentence
+	Notes        []sentence
 	Struck       bool
 	Heading      string
 	// Urgent says that it is emergency work, where no heading does.
@@ -138,7 +155,7 @@ func (s *snapshot) page(l *locale, audience Audience, v *announce.View, prefixed
 	for _, o := range v.Freezes {
 		i := w.item(o)
 		if o.End.IsZero() && o.State == announce.Open && !o.Advisory {
-			i.Notes = append(i.Notes, l.Text("stopText"))
+			i.Notes = append(i.Notes, plain(l.Text("stopText")))
 		}
 		d.Freezes = append(d.Freezes, i)
 	}
@@ -279,6 +296,20 @@ func (w *writer) text(s string, other bool) text {
 	return text{s, w.language}
 }
 
+// say is a sentence with a reason in it. Reasons have no control characters, so that one can hold their place.
+func (w *writer) say(key string, reason text, pairs ...string) (said sentence) {
+	before, after, _ := strings.Cut(w.l.Text(key, append(pairs, "reason", "\x00")...), "\x00")
+	for _, t := range []text{{Text: before}, reason, {Text: after}} {
+		if t.Text != "" {
+			said = append(said, t)
+		}
+	}
+	return said
+}
+
+// reason is why a freeze is there.
+func (w *writer) reason(f announce.Stretch) text { return w.text(f.In(w.l.Tag)) }
+
 // who says whom something concerns, on the page for all.
 func (w *writer) who(s *announce.Subject) string {
 	if w.v.Audience != "" || len(s.Audiences) == 0 {
@@ -294,18 +325,18 @@ func (w *writer) who(s *announce.Subject) string {
 const maxStretches = 5
 
 // notes tell of the freezes over an occurrence that are not over; of what only warns, that it does.
-func (w *writer) notes(o *announce.Occurrence) (notes []string) {
+func (w *writer) notes(o *announce.Occurrence) (notes []sentence) {
 	switch {
 	case o.Advisory && o.Kind == announce.Freeze:
-		notes = append(notes, w.l.Text("freezeAdvises"))
+		notes = append(notes, plain(w.l.Text("freezeAdvises")))
 	case o.Advisory:
-		notes = append(notes, w.l.Text("windowAdvises"))
+		notes = append(notes, plain(w.l.Text("windowAdvises")))
 	}
 	return append(notes, w.timeNotes(o)...)
 }
 
 // timeNotes are the notes of one time of a window.
-func (w *writer) timeNotes(o *announce.Occurrence) (notes []string) {
+func (w *writer) timeNotes(o *announce.Occurrence) (notes []sentence) {
 	if !o.WhollyFrozen() {
 		frozen := o.FrozenFrom(w.v.Now)
 		for _, f := range frozen[:min(len(frozen), maxStretches)] {
@@ -317,17 +348,17 @@ func (w *writer) timeNotes(o *announce.Occurrence) (notes []string) {
 				end = o.End
 			}
 			if f.Reason == "" {
-				notes = append(notes, w.l.Text("frozenPartPlain", "when", w.span(start, end)))
+				notes = append(notes, plain(w.l.Text("frozenPartPlain", "when", w.span(start, end))))
 				continue
 			}
-			notes = append(notes, w.l.Text("frozenPart", "when", w.span(start, end), "reason", f.Reason))
+			notes = append(notes, w.say("frozenPart", w.reason(f), "when", w.span(start, end)))
 		}
 		if len(frozen) > maxStretches {
-			notes = append(notes, w.l.Text("frozenMore"))
+			notes = append(notes, plain(w.l.Text("frozenMore")))
 		}
 	}
 	if o.ShortNotice {
-		notes = append(notes, w.l.Text("shortNotice"))
+		notes = append(notes, plain(w.l.Text("shortNotice")))
 	}
 	return notes
 }
@@ -343,39 +374,39 @@ func (w *writer) names(audiences []string) string {
 }
 
 // status says in words what becomes of an occurrence; nothing where it is as planned.
-func (w *writer) status(o *announce.Occurrence) string {
+func (w *writer) status(o *announce.Occurrence) sentence {
 	switch o.State {
 	case announce.Open:
 		if o.Kind == announce.Freeze {
-			return w.l.Text("inForce")
+			return plain(w.l.Text("inForce"))
 		}
 		if o.End.IsZero() || !sameDay(w.v.Now.In(o.Zone), o.End.Add(-time.Nanosecond)) {
-			return w.l.Text("open")
+			return plain(w.l.Text("open"))
 		}
-		return w.l.Text("openUntil", "time", w.l.End(o.Start, o.End))
+		return plain(w.l.Text("openUntil", "time", w.l.End(o.Start, o.End)))
 	case announce.Past:
-		return w.l.Text("past")
+		return plain(w.l.Text("past"))
 	case announce.Frozen:
 		if len(o.Frozen) > 0 && o.Frozen[0].Reason != "" {
-			return w.l.Text("frozen", "reason", o.Frozen[0].Reason)
+			return w.say("frozen", w.reason(o.Frozen[0]))
 		}
-		return w.l.Text("frozenPlain")
+		return plain(w.l.Text("frozenPlain"))
 	case announce.Cancelled:
 		if o.Reason != "" {
-			return w.l.Text("cancelledWhy", "reason", o.Reason)
+			return w.say("cancelledWhy", w.text(o.Reason, true))
 		}
-		return w.l.Text("cancelled")
+		return plain(w.l.Text("cancelled"))
 	case announce.Moved:
-		return w.l.Text("moved", "when", w.l.Instant(o.MovedTo, w.year))
+		return plain(w.l.Text("moved", "when", w.l.Instant(o.MovedTo, w.year)))
 	case announce.EndedEarly:
 		if !o.EndedAt.IsZero() {
-			return w.l.Text("endedEarlyAt", "when", w.l.Instant(o.EndedAt, w.year))
+			return plain(w.l.Text("endedEarlyAt", "when", w.l.Instant(o.EndedAt, w.year)))
 		}
-		return w.l.Text("endedEarly")
+		return plain(w.l.Text("endedEarly"))
 	case announce.Excluded:
-		return w.l.Text("excluded", "reason", o.Reason)
+		return w.say("excluded", w.text(o.Reason, true))
 	}
-	return ""
+	return nil
 }
 
 // missing says that there is no such page.

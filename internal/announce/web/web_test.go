@@ -492,7 +492,7 @@ func TestLocales(t *testing.T) {
 		}
 	}
 	used := map[string]bool{}
-	find := regexp.MustCompile(`(?:Text\(|\.Text )"([a-zA-Z0-9]+)"`)
+	find := regexp.MustCompile(`(?:Text\(|\.Text |say\()"([a-zA-Z0-9]+)"`)
 	for _, source := range sources(t) {
 		for _, match := range find.FindAllStringSubmatch(source, -1) {
 			used[match[1]] = true
@@ -531,6 +531,28 @@ func TestManyFreezes(t *testing.T) {
 	}
 	if frozen := document.Occurrences[0].Frozen; len(frozen) != maxFrozen || frozen[0].Start != "2026-04-03T12:00:00+02:00" {
 		t.Errorf("%d stretches from %+v", len(frozen), frozen[0])
+	}
+}
+
+// TestReasonsInSentences: why a freeze is there is told in the page's language; a reason that is not in it says in which it is.
+func TestReasonsInSentences(t *testing.T) {
+	lunch := v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "lunch", UID: "lunch", Generation: 1}, Spec: v1alpha1.ChangeFreezeSpec{
+		Reason: "Lunch", TimeZone: "Europe/Stockholm", NamespaceSelector: &metav1.LabelSelector{},
+		Schedules: []v1alpha1.Schedule{{Dates: []string{"2026-05-09"}, StartTime: new("12:00"), EndTime: new("13:00")}},
+	}}
+	for want, reasons := range map[string]map[string]v1alpha1.Reason{
+		`(change freeze: <span lang="sv">Lunch</span>)`: nil, "(change freeze: Dinner)": {"en": "Dinner"},
+	} {
+		s := newSite(at(5, 2, 13, 30), window("w", "Fönster", "2026-05-09"))
+		s.options.Language = "sv"
+		lunch.Spec.Reasons = reasons
+		var cache compile.Cache
+		s.input.Freezes, s.input.Compiled = []v1alpha1.ChangeFreeze{lunch}, cache.Compile(s.input.Windows, []v1alpha1.ChangeFreeze{lunch})
+		for path, says := range map[string]string{"/en/": want, "/sv/": "(ändringsstopp: Lunch)"} {
+			if body := s.do(t, http.MethodGet, path).Body.String(); !strings.Contains(body, says) {
+				t.Errorf("%s does not say %s:\n%s", path, says, body)
+			}
+		}
 	}
 }
 
