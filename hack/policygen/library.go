@@ -221,9 +221,10 @@ func (v *variables) variable(name string, d definition, _ []string) (ast.Expr, e
 	return factory.NewSelect(0, factory.NewIdent(0, "variables"), name), nil
 }
 
-// short says whether a definition is better put in its place, once it is known how long it is.
+// short says whether a definition is better put in its place, once it is known how long it is. A rule is of one kind, and the API server
+// checks the types of a validation, but not of a variable, for every kind that the policy watches.
 func (v *variables) short(name string, e ast.Expr) bool {
-	return !asks(e) && len(v.exprs[name])*v.uses[name] <= short
+	return !asks(e) && !strings.HasPrefix(name, rulePrefix) && len(v.exprs[name])*v.uses[name] <= short
 }
 
 // asks says whether an expression itself asks for rights. The API server lets one expression ask for two at most, so each definition that does

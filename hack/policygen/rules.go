@@ -119,10 +119,13 @@ func (r Rule) version() string {
 	return "v1"
 }
 
+// rulePrefix begins the names of the variables of rules.
+const rulePrefix = "rule"
+
 // variable is the name of the variable that says whether a request is what the rule is about.
 func (r Rule) variable() string {
 	var b strings.Builder
-	b.WriteString("rule")
+	b.WriteString(rulePrefix)
 	for part := range strings.SplitSeq(r.Name, "-") {
 		b.WriteString(strings.ToUpper(part[:1]) + part[1:])
 	}
