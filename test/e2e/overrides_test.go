@@ -749,7 +749,7 @@ func TestOverridePage(t *testing.T) {
 		t.Fatalf("emergency work before there is any:\n%s", text)
 	}
 	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, "INC-4711 hemligt", override.Notice, "Säkerhetsuppdatering av e-tjänster."))
-	eventually(t, 5*time.Second, func() error {
+	eventually(t, 15*time.Second, func() error {
 		if text := body(); !strings.Contains(text, "Akut arbete pågår") || !strings.Contains(text, "Säkerhetsuppdatering av e-tjänster.") {
 			return fmt.Errorf("not announced")
 		}
@@ -761,7 +761,7 @@ func TestOverridePage(t *testing.T) {
 		}
 	}
 	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, override.Reason, ""))
-	eventually(t, 5*time.Second, func() error {
+	eventually(t, 15*time.Second, func() error {
 		if strings.Contains(body(), "Akut arbete pågår") {
 			return fmt.Errorf("still announced")
 		}
