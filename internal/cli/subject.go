@@ -164,7 +164,7 @@ func (s *subject) readGate(ctx context.Context, c client.Client) error {
 	switch err := c.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: v1alpha1.GateName}, g); {
 	case apierrors.IsNotFound(err):
 		if s.within != nil && s.within.Labels[v1alpha1.GatedLabel] == "true" {
-			return fmt.Errorf("namespace %s is governed, and its Gate is not there: until the operator writes it, everything disruptive is refused", s.namespace)
+			s.notes = append(s.notes, fmt.Sprintf("Namespace %s has no Gate that refuses anything: what governs it only audits, or the operator has yet to write its Gate.", s.namespace))
 		}
 		return nil
 	case meta.IsNoMatchError(err):
