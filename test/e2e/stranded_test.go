@@ -471,7 +471,7 @@ func TestTrainRules(t *testing.T) {
 		wantAnnounced := func(state string) {
 			t.Helper()
 			eventually(t, 2*time.Second, func() error {
-				if got := states(t, "/"+ns+"/windows.json", ns); len(got) != 1 || got[day(time.Now().AddDate(0, 0, -1))] != state {
+				if got := states(t, "/"+ns+"/windows.json", ns); len(got) != 1 || got[day(time.Now().AddDate(0, 0, -1))+"T00:00:00Z"] != state {
 					return fmt.Errorf("the page says %v, want %s", got, state)
 				}
 				return nil
