@@ -161,7 +161,7 @@ func openIs(ctx context.Context, mw *v1alpha1.MaintenanceWindow, want metav1.Con
 
 func wantEvent(t *testing.T, name, reason string) {
 	t.Helper()
-	eventually(t, 5*time.Second, func() error {
+	eventually(t, 15*time.Second, func() error {
 		out, err := shared.Kubectl("get", "events", "-A", "-o", `jsonpath={range .items[*]}{.involvedObject.name} {.reason}{"\n"}{end}`)
 		if err != nil {
 			return err
