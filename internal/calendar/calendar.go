@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -374,24 +375,35 @@ func dayNumber(t time.Time) int64 {
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400
 }
 
+// values are those of a property that may stand several times, each with several: one by one, with the line that each is on.
+func (e *event) values(name string) iter.Seq2[int, ics.Prop] {
+	return func(yield func(int, ics.Prop) bool) {
+		for i, p := range e.Props.Values(name) {
+			line := e.line
+			if lines := e.lines[name]; i < len(lines) {
+				line = lines[i]
+			}
+			for value := range strings.SplitSeq(p.Value, ",") {
+				one := p
+				one.Value = value
+				if !yield(line, one) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // extra takes RDATE: more days of the same times.
 func (r *reader) extra(s *series, e *event) {
-	for i, p := range e.Props.Values(ics.PropRecurrenceDates) {
-		line := e.line
-		if lines := e.lines[ics.PropRecurrenceDates]; i < len(lines) {
-			line = lines[i]
+	for line, one := range e.values(ics.PropRecurrenceDates) {
+		at, _, _, err := r.instant(&one)
+		if err != nil {
+			r.note(line, "RDATE %s has no equal: left out", one.Value)
+			continue
 		}
-		for _, value := range strings.Split(p.Value, ",") {
-			one := p
-			one.Value = value
-			at, _, _, err := r.instant(&one)
-			if err != nil {
-				r.note(line, "RDATE %s has no equal: left out", value)
-				continue
-			}
-			at = at.In(location(e.zone))
-			s.add(dates(at, e.after(at))...)
-		}
+		at = at.In(location(e.zone))
+		s.add(dates(at, e.after(at))...)
 	}
 }
 

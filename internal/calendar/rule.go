@@ -126,25 +126,17 @@ func (r *reader) lastDay(e *event, until string) (string, error) {
 // exceptions take occurrences out, by EXDATE and where one was moved or cancelled; what was moved is written in its new place.
 func (r *reader) exceptions(id string, s *series, e *event, moved []*event) {
 	var out []time.Time
-	for i, p := range e.Props.Values(ics.PropExceptionDates) {
-		line := e.line
-		if lines := e.lines[ics.PropExceptionDates]; i < len(lines) {
-			line = lines[i]
+	for line, one := range e.values(ics.PropExceptionDates) {
+		at, _, day, err := r.instant(&one)
+		if err != nil {
+			r.note(line, "EXDATE %s cannot be read: left out", one.Value)
+			continue
 		}
-		for _, value := range strings.Split(p.Value, ",") {
-			one := p
-			one.Value = value
-			at, _, day, err := r.instant(&one)
-			if err != nil {
-				r.note(line, "EXDATE %s cannot be read: left out", value)
-				continue
-			}
-			if day {
-				h, m, sec := e.start.Clock()
-				at = time.Date(at.Year(), at.Month(), at.Day(), h, m, sec, 0, location(e.zone))
-			}
-			out = append(out, at.In(location(e.zone)))
+		if day {
+			h, m, sec := e.start.Clock()
+			at = time.Date(at.Year(), at.Month(), at.Day(), h, m, sec, 0, location(e.zone))
 		}
+		out = append(out, at.In(location(e.zone)))
 	}
 	var instead []*event
 	for _, m := range moved {
