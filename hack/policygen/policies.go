@@ -2,6 +2,7 @@ package policygen
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -111,7 +112,7 @@ func (g *generator) decide(d domain, m mode) {
 		own["overridden"] = "setsOverride && overridable || standsOnObject || standsOnNamespace"
 	}
 	if d.AnnotatesWorkload && m.action == admissionv1.Deny {
-		rules = append(rules, written(admissionv1.Create))
+		rules = joined(append(rules, written(admissionv1.Create)))
 		condition = "setsOverride || request.operation != 'CREATE' && (" + condition + ")"
 		validations = append(validations, settingOverride)
 	}
@@ -280,7 +281,7 @@ func (d domain) kinds() string {
 	return "{" + strings.Join(entries, ", ") + "}"
 }
 
-// resourceRules lists, for each operation and group, the resources that some rule watches.
+// resourceRules lists, for operations and a group, the resources that some rule watches.
 func (d domain) resourceRules() []admissionv1.NamedRuleWithOperations {
 	var rules []admissionv1.NamedRuleWithOperations
 	for _, operation := range d.operations() {
@@ -297,7 +298,21 @@ func (d domain) resourceRules() []admissionv1.NamedRuleWithOperations {
 			}
 		}
 	}
-	return rules
+	return joined(rules)
+}
+
+// joined makes one of the rules that are about the same resources: the API server holds each request against each rule.
+func joined(rules []admissionv1.NamedRuleWithOperations) []admissionv1.NamedRuleWithOperations {
+	var joined []admissionv1.NamedRuleWithOperations
+	for _, r := range rules {
+		i := slices.IndexFunc(joined, func(j admissionv1.NamedRuleWithOperations) bool { return reflect.DeepEqual(j.Rule, r.Rule) })
+		if i < 0 {
+			joined = append(joined, r)
+			continue
+		}
+		joined[i].Operations = append(joined[i].Operations, r.Operations...)
+	}
+	return joined
 }
 
 func on(group, version string, resources []string, operations ...admissionv1.OperationType) admissionv1.NamedRuleWithOperations {

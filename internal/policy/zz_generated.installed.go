@@ -16,8 +16,8 @@ var installed = map[string]map[string]string{
 		"fonster-overrides-stamp": "5ab069383e98ffd8c11121b702b8ebef",
 	},
 	"ValidatingAdmissionPolicy": {
-		"fonster-controllers-deny": "9808c497bf6037093d50ff7549f84701",
-		"fonster-controllers-warn": "f647de0a64d578d758982afe4f02074f",
+		"fonster-controllers-deny": "5ee3bfdab77eb1a057df8f64d95c0ce2",
+		"fonster-controllers-warn": "07616a2d5cc9bb9fd49dc7b7a961124f",
 		"fonster-crds":             "1ddc9f2236951dc53e0e37e2a6713ab5",
 		"fonster-gated":            "de21e6f75e4b6f9a896d6074c2776c8c",
 		"fonster-gates":            "5c92b7f105cd3a39d043bf13a00ecd72",
@@ -32,8 +32,8 @@ var installed = map[string]map[string]string{
 		"fonster-reasons":          "6daae916e439b8fef8586e34cc78c0b3",
 		"fonster-selectors":        "73d148fc8cab564dbf6c888d0f85d4f1",
 		"fonster-status":           "f2e65cb2c0c294826dbfcab93ad726c5",
-		"fonster-workloads-deny":   "ccf4fc3024f630a204fc441db7c6e2af",
-		"fonster-workloads-warn":   "310c9edd123f71747cd21ab29cdeee71",
+		"fonster-workloads-deny":   "c3a626a7ee1f58c23dde07e9c37c4ce9",
+		"fonster-workloads-warn":   "2536bfb60983dc15ccef57abfad3bdf8",
 	},
 	"ValidatingAdmissionPolicyBinding": {
 		"fonster-controllers-audit": "67d651173c019b6688b17c4ee8dda252",
