@@ -18,6 +18,12 @@ var Kinds = []string{Validating, ValidatingBinding, Mutating, MutatingBinding}
 // IsMutating says whether a kind needs the API MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962).
 func IsMutating(kind string) bool { return kind == Mutating || kind == MutatingBinding }
 
+// The keys of audit annotations, each after the name of its policy and a slash: what closes a request, by freezes and by windows.
+const (
+	FreezesNote = "freezes"
+	WindowsNote = "windows"
+)
+
 // Installed are the hashes of the specs of this version's policies and bindings, by kind and name: see Digest.
 func Installed() map[string]map[string]string { return installed }
 
