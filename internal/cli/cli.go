@@ -104,6 +104,11 @@ func (r *root) command() *cobra.Command {
 	command.AddCommand(newCalendar(r), newStatus(r), newHeld(r), newPage(r), newClose(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r), newRetract(r),
 		newExplain(r), newCanI(r), newWait(r), newVersion(r),
 		newReport(r), newImport(r))
+	for _, c := range command.Commands() {
+		if c.ValidArgsFunction == nil {
+			c.ValidArgsFunction = cobra.NoFileCompletions // the shell would offer files
+		}
+	}
 	command.AddCommand(offline(r)...)
 	return command
 }

@@ -19,11 +19,11 @@ import (
 // retract takes back what the page says was cancelled or moved.
 type retract struct {
 	*root
+	format
 	name   string
 	freeze bool
 	dates  []string
 	dryRun bool
-	output string
 }
 
 // retracted is one time that is told no more, as JSON has it.
@@ -46,12 +46,18 @@ window for that.
 It changes the ConfigMap announced-NAME (of a freeze freeze-announced-NAME) in the namespace fonster-system.`,
 		Example: `  kubectl delete mw test && kubectl window retract test
   kubectl window retract gemensamma-2026 --date 2026-12-12`,
+		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			if o.freeze {
+				return r.completeFreezes(c, args, begun)
+			}
+			return r.completeWindows(c, args, begun)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("name one window, or with --freeze one freeze")
 			}
-			if o.output != "text" && o.output != "json" {
-				return usagef("-o %s: want text or json", o.output)
+			if err := o.checkFormat(); err != nil {
+				return err
 			}
 			for _, date := range o.dates {
 				if _, err := time.Parse(time.DateOnly, date); err != nil {
@@ -66,7 +72,7 @@ It changes the ConfigMap announced-NAME (of a freeze freeze-announced-NAME) in t
 	f.BoolVar(&o.freeze, "freeze", false, "NAME is a change freeze")
 	f.StringSliceVar(&o.dates, "date", nil, "only what was to begin on this day, as YYYY-MM-DD; may be repeated (default: everything)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be taken back, and change nothing")
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	o.bindFormat(command)
 	return command
 }
 
@@ -84,13 +90,14 @@ func (o *retract) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.output == "json" {
-		items := make([]retracted, len(list))
-		for i, w := range list {
-			items[i] = retracted{w.Start, w.End, w.MovedTo, w.Title}
-		}
-		return writeJSON(o.Out, items)
+	items := make([]retracted, len(list))
+	for i, w := range list {
+		items[i] = retracted{w.Start, w.End, w.MovedTo, w.Title}
 	}
+	return o.write(o.format, items, func() error { return o.text(list) })
+}
+
+func (o *retract) text(list []history.Withdrawn) (err error) {
 	if len(list) == 0 {
 		_, err = fmt.Fprintf(o.Out, "nothing is told of %s that could be taken back\n", o.name)
 		return err
