@@ -15,9 +15,9 @@ import (
 // facts are definitions that come from Go: limits, identities and names, each said once.
 func facts() map[string]string {
 	all := map[string]string{
-		"controlPlaneUsers":       list(policy.ExemptUsers()),
-		"operatorUser":            quote(policy.OperatorUser),
-		"protectedNamespaces":     list(policy.ProtectedNamespaces),
+		"controlPlaneUsers":       list(policy.Identity{}.ExemptUsers()),
+		"operatorUser":            quote(policy.Identity{}.User()),
+		"protectedNamespaces":     list(policy.Identity{}.ProtectedNamespaces()),
 		"workloadLabels":          list(policy.WorkloadLabels),
 		"leaderLabels":            list(policy.LeaderLabels),
 		"believedAnnotations":     list(believed),
@@ -281,9 +281,16 @@ func typeMeta(kind string) metav1.TypeMeta {
 }
 
 func objectMeta(name, description string) metav1.ObjectMeta {
-	meta := metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedBy}}
+	part := v1alpha1.PartBinding
+	if description != "" {
+		part = v1alpha1.PartPolicy
+	}
+	meta := metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedBy, v1alpha1.PartLabel: part}}
 	if description != "" {
 		meta.Annotations = map[string]string{"kubernetes.io/description": description + " Generated from hack/policygen."}
+	}
+	if description != "" && name == policy.OperatorGuard {
+		meta.Annotations[v1alpha1.OperatorAnnotation] = policy.Identity{}.User()
 	}
 	return meta
 }

@@ -228,7 +228,7 @@ func (o *calendar) read(ctx context.Context) (found objects, failed bool, err er
 		if namespace == "" {
 			return found, false, nil
 		}
-		found, err = governingOnly(ctx, c, found, namespace)
+		found, err = o.governingOnly(ctx, c, found, namespace)
 		return found, false, err
 	}
 	found, err = readFiles(o.files, o.In)

@@ -24,6 +24,8 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/identity"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // Streams are where a command reads and writes.
@@ -40,6 +42,8 @@ type root struct {
 	zone       *time.Location
 	kubeconfig string
 	overrides  clientcmd.ConfigOverrides
+	// operatorNamespace is that of the operator, where the command line names it.
+	operatorNamespace string
 	// connect returns a client of the cluster; replaced in tests.
 	connect func() (client.Client, error)
 	// clock knows by how much the API server's clock is ahead of this machine's.
@@ -101,6 +105,8 @@ func (r *root) command() *cobra.Command {
 	flags := clientcmd.RecommendedConfigOverrideFlags("") // as kubectl has them
 	flags.ContextOverrideFlags.Namespace.LongName = ""    // for the commands that look at one: elsewhere it must not be taken in silence
 	clientcmd.BindOverrideFlags(&r.overrides, command.PersistentFlags(), flags)
+	command.PersistentFlags().StringVar(&r.operatorNamespace, "operator-namespace", "",
+		"namespace of Fonster's operator (default: as the installed policies name it, for whoever may read them; else "+policy.DefaultNamespace+")")
 	command.AddCommand(newCalendar(r), newStatus(r), newHeld(r), newPage(r), newClose(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r), newRetract(r),
 		newExplain(r), newCanI(r), newWait(r), newVersion(r),
 		newReport(r), newImport(r))
@@ -174,6 +180,17 @@ func (r *root) cluster() (client.Client, error) {
 		return nil, fmt.Errorf("connecting to %s: %w", config.Host, err)
 	}
 	return c, nil
+}
+
+// operator is who the policies of the cluster take for the operator. Who may not read that takes it for the one that is usual.
+func (r *root) operator(ctx context.Context, c client.Client) policy.Identity {
+	if r.operatorNamespace != "" {
+		return policy.Identity{Namespace: r.operatorNamespace}
+	}
+	if installed, err := identity.Installed(ctx, c); err == nil {
+		return installed
+	}
+	return policy.Identity{}
 }
 
 // writeJSON writes a value for tools and people: indented, and with letters as they are.

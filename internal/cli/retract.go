@@ -13,7 +13,6 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/history"
-	"fonster.dev/fonster/internal/policy"
 )
 
 // retract takes back what the page says was cancelled or moved.
@@ -43,7 +42,7 @@ func newRetract(r *root) *cobra.Command {
 window that was applied by mistake, say, and deleted again. The times that are still to come are not touched: delete or change the
 window for that.
 
-It changes the ConfigMap announced-NAME (of a freeze freeze-announced-NAME) in the namespace fonster-system.`,
+It changes the ConfigMap announced-NAME (of a freeze freeze-announced-NAME) in the namespace of the operator.`,
 		Example: `  kubectl delete mw test && kubectl window retract test
   kubectl window retract gemensamma-2026 --date 2026-12-12`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -115,12 +114,12 @@ func (o *retract) once(ctx context.Context, c client.Client) ([]history.Withdraw
 		return nil, forbidden(err, "windows and freezes", "a ClusterRoleBinding to fonster-editor")
 	}
 	stored := &corev1.ConfigMap{}
-	key := types.NamespacedName{Namespace: policy.OperatorNamespace, Name: history.ObjectName(prefix, o.name)}
+	key := types.NamespacedName{Namespace: o.operator(ctx, c).In(), Name: history.ObjectName(prefix, o.name)}
 	switch err := c.Get(ctx, key, stored); {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, forbidden(err, "what was announced", "the Role fonster-announcements in fonster-system")
+		return nil, forbidden(err, "what was announced", "the Role fonster-announcements in "+key.Namespace)
 	}
 	record := history.Parse(stored.Data)
 	if record == nil {

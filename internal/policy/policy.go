@@ -18,6 +18,12 @@ var Kinds = []string{Validating, ValidatingBinding, Mutating, MutatingBinding}
 // IsMutating says whether a kind needs the API MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962).
 func IsMutating(kind string) bool { return kind == Mutating || kind == MutatingBinding }
 
+// OperatorGuard is the policy that keeps the operator to what is its own. It tells, as an annotation, who that is.
+const OperatorGuard = "fonster-operator"
+
+// HoldBinding is the binding without which nothing new is held.
+const HoldBinding = "fonster-hold"
+
 // Installed are the hashes of the specs of this version's policies and bindings, by kind and name: see Digest.
 func Installed() map[string]map[string]string { return installed }
 
@@ -25,4 +31,4 @@ func Installed() map[string]map[string]string { return installed }
 func Holds(name string) bool { return slices.Contains(holding, name) }
 
 // holding are the names of the policies and bindings that it takes to hold.
-var holding = []string{"fonster-hold", "fonster-held", "fonster-held-keep"}
+var holding = []string{HoldBinding, "fonster-held", "fonster-held-keep"}

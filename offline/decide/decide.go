@@ -17,7 +17,6 @@ import (
 	"fonster.dev/fonster/internal/audit"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/policy"
 	"fonster.dev/fonster/offline/evaluate"
 )
 
@@ -135,7 +134,7 @@ func (w *World) DecideWith(r *Request, mayOverride *bool) (Decision, error) {
 	asked := r.Request
 	asked.Order = 1
 	namespace, _ := asked.Where()
-	if policy.Protected(namespace) {
+	if w.compiled.Operator.Protected(namespace) {
 		return Decision{Verdict: Allowed, Why: "nothing is governed in " + namespace}, nil
 	}
 	governing, auditing := w.compiled.Set.Of(r.Labels), w.compiled.Auditing(r.Labels)

@@ -102,7 +102,7 @@ func leaseLost(t *testing.T, replicas int, page *cluster.Page) {
 func TestOwnLease(t *testing.T) {
 	t.Cleanup(func() { // and no later leader waits for a minute
 		operator.Kill()
-		_, _ = shared.Kubectl("-n", policy.OperatorNamespace, "delete", "lease", "fonster")
+		_, _ = shared.Kubectl("-n", policy.DefaultNamespace, "delete", "lease", "fonster")
 		restartOperator(t)
 	})
 	start := func() {
@@ -117,7 +117,7 @@ func TestOwnLease(t *testing.T) {
 	start()
 	mw, h := heldIn(t, testName(t))
 	eventually(t, 20*time.Second, func() error { // it has the lease, and the one before has run out
-		if out, err := shared.Kubectl("-n", policy.OperatorNamespace, "get", "lease", "fonster", "-o", "jsonpath={.spec.holderIdentity}"); err != nil || out != "pod-1" {
+		if out, err := shared.Kubectl("-n", policy.DefaultNamespace, "get", "lease", "fonster", "-o", "jsonpath={.spec.holderIdentity}"); err != nil || out != "pod-1" {
 			return fmt.Errorf("the lease is of %s: %w", out, err)
 		}
 		return nil

@@ -176,9 +176,9 @@ func overrideNow(t *testing.T, o client.Object) {
 // undeploy does what make undeploy does.
 func undeploy(t *testing.T) (string, error) {
 	t.Helper()
-	command := exec.Command("hack/undeploy.sh")
+	command := exec.Command("make", "undeploy")
 	command.Dir = cluster.Root()
-	command.Env = append(command.Environ(), "KUBECONFIG="+shared.Kubeconfig, "PATH="+cluster.Root()+"/.local/bin:/usr/bin:/bin")
+	command.Env = append(command.Environ(), "KUBECONFIG="+shared.Kubeconfig)
 	out, err := command.CombinedOutput()
 	return string(out), err
 }
@@ -190,7 +190,7 @@ func deployed(t *testing.T) {
 	if out, err := shared.Kubectl("apply", "--server-side", "-k", cluster.Root()+"/config/manager"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: "fonster-controller-manager"}}
+	manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: policy.DefaultNamespace, Name: "fonster-controller-manager"}}
 	eventually(t, 30*time.Second, func() error {
 		get(t, manager)
 		if manager.Status.ReadyReplicas != 2 {
@@ -299,7 +299,7 @@ func TestUndeploy(t *testing.T) {
 		if err == nil || !strings.Contains(out, ns+"/web") {
 			t.Errorf("%v\n%s", err, out)
 		}
-		manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: "fonster-controller-manager"}}
+		manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: policy.DefaultNamespace, Name: "fonster-controller-manager"}}
 		if get(t, manager); *manager.Spec.Replicas != 2 {
 			t.Errorf("the operator does not run again: %d replicas", *manager.Spec.Replicas)
 		}
