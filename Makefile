@@ -33,7 +33,7 @@ build: go ## Build the operator, the page and the kubectl plugin into bin/.
 	@cp hack/kubectl_complete-window bin/
 
 .PHONY: test
-test: go chromium prometheus control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane and in a browser included.
+test: go chromium prometheus helm control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane and in a browser included.
 	@hack/test.sh
 
 .PHONY: test-unit
@@ -41,7 +41,7 @@ test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane.
 	@hack/test.sh ./api/... ./cmd/... ./controllers/... ./internal/...
 
 .PHONY: test-e2e
-test-e2e: go prometheus control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane.
+test-e2e: go prometheus helm control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane.
 	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh ./test/...
 
 .PHONY: soak
@@ -77,11 +77,12 @@ lint: $(TOOLS)/golangci-lint ## Run the linters: layering, clocks, API conventio
 	@$(TOOLS)/golangci-lint run ./...
 
 .PHONY: manifests
-manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the pages of rules and inputs.
+manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies, the chart, and the pages of rules and inputs.
 	@$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	@go run ./hack/crdtext config/crd/bases
 	@$(TOOLS)/controller-gen rbac:roleName=fonster-manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
 	@cd hack/policies && go run . $(CURDIR)
+	@go run ./hack/chart config charts/fonster
 
 .PHONY: generate
 generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code, the references, the page of commands, rules and the dashboard.
@@ -94,6 +95,19 @@ generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code, the
 .PHONY: verify
 verify: go ## Check that generated files, modules and formatting are up to date.
 	@hack/verify.sh
+
+.PHONY: helm
+helm: $(LOCAL)/bin/helm3 $(LOCAL)/bin/helm4 ## Build both versions of Helm, for the tests of the chart; some minutes the first time.
+
+$(LOCAL)/bin/helm%: hack/helm/v%/go.mod hack/helm/v%/go.sum | go
+	@mkdir -p $(LOCAL)/bin
+	@echo "building Helm $*; some minutes the first time"
+	@cd hack/helm/v$* && go build -o $@ helm.sh/helm/v$*/cmd/helm
+	@touch $@
+
+.PHONY: test-helm
+test-helm: go helm control-plane $(TOOLS)/gotestsum ## Run the tests of the chart, with Helm 3 and 4 on a real control plane.
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh ./test/helm
 
 ##@ Local cluster
 
@@ -120,21 +134,10 @@ VIEWERS ?= all
 install: kubectl ## Install CRDs, policies and RBAC into the cluster (VIEWERS=none: not everybody may read windows and freezes).
 	@VIEWERS=$(VIEWERS) hack/install.sh
 
-# Below Kubernetes 1.36 there are no mutating policies.
-knows-mutating = kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'
-
-delete-bindings = for kind in $$(kubectl api-resources --api-group=admissionregistration.k8s.io -o name | grep policybindings); do \
-	kubectl delete $$kind -l app.kubernetes.io/managed-by=fonster; done
-
 .PHONY: uninstall
-uninstall: undeploy ## Remove everything from the cluster: bindings and policies first, so that nothing stays gated, then Gates with their CRD.
-	@$(delete-bindings)
-	@! $(knows-mutating) || kubectl delete --ignore-not-found -k config/mutating
-	@kubectl delete --ignore-not-found -k config/policies
-	@sleep 2 # the API server rereads policies each second, and one of them keeps the CRDs
-	@kubectl delete --ignore-not-found -k config/crd
-	@kubectl label namespaces -l maintenance.fonster.dev/gated maintenance.fonster.dev/gated-
-	@for part in viewers rbac; do kubectl delete --ignore-not-found -k config/$$part; done
+uninstall: go kubectl ## Remove everything from the cluster: bindings and policies first, so that nothing stays gated, then the CRDs. Refused while rollouts are held.
+	@go run ./cmd/fonster remove --crds
+	@for part in manager page viewers rbac; do kubectl delete --ignore-not-found -k config/$$part; done
 
 .PHONY: deploy
 deploy: install ## Run the operator and the page in the cluster, from image IMG.
@@ -142,8 +145,9 @@ deploy: install ## Run the operator and the page in the cluster, from image IMG.
 		kubectl kustomize config/$$part | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side --force-conflicts -f -; done
 
 .PHONY: undeploy
-undeploy: kubectl ## Stop the operator and the page in the cluster; nothing is held any more, what refuses stays. Refused while rollouts are held.
-	@hack/undeploy.sh
+undeploy: go kubectl ## Stop the operator and the page in the cluster; nothing is held any more, what refuses stays. Refused while rollouts are held.
+	@go run ./cmd/fonster remove --keep-policies
+	@for part in manager page; do kubectl delete --ignore-not-found -k config/$$part; done
 
 .PHONY: docker-build
 docker-build: ## Build the image IMG, of operator and page.

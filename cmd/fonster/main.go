@@ -1,19 +1,78 @@
-// Command fonster is the operator.
+// Command fonster is the operator. Fonster remove takes it out of a cluster, and fonster check looks whether it is well installed.
 package main
 
 import (
+	"context"
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"fonster.dev/fonster/internal/checkup"
 	"fonster.dev/fonster/internal/operator"
+	"fonster.dev/fonster/internal/removal"
 )
 
 func main() {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "remove":
+			remove(os.Args[2:])
+			return
+		case "check":
+			check(os.Args[2:])
+			return
+		}
+	}
+	operate()
+}
+
+// remove takes Fonster out of the cluster of KUBECONFIG, or in which it runs.
+func remove(args []string) {
+	options := removal.Options{Out: os.Stdout}
+	flag.StringVar(&options.OperatorNamespace, "operator-namespace", "", "namespace of the operator (default: as the installed policies name it)")
+	flag.BoolVar(&options.KeepPolicies, "keep-policies", false, "only stop the operator, so that nothing is held any more; what refuses goes on refusing")
+	flag.BoolVar(&options.CRDs, "crds", false, "remove the CRDs too, and with them all windows and freezes, for good")
+	flag.DurationVar(&options.Patience, "patience", 10*time.Minute, "how long to wait for rollouts that have been let go and are not yet done")
+	once(args, func(ctx context.Context, config *rest.Config) error { return removal.Run(ctx, config, options) })
+}
+
+// check looks whether Fonster is well installed.
+func check(args []string) {
+	wait := flag.Duration("timeout", time.Minute, "how long all may take to be well")
+	once(args, func(ctx context.Context, config *rest.Config) error {
+		ctx, cancel := context.WithTimeout(ctx, *wait)
+		defer cancel()
+		return checkup.Run(ctx, config, os.Stdout)
+	})
+}
+
+// once does something for which a person or a script waits, and ends the process if it fails.
+func once(args []string, do func(context.Context, *rest.Config) error) {
+	_ = flag.CommandLine.Parse(args) // it ends the process itself
+	ctrl.SetLogger(logr.Discard())
+	config, err := ctrl.GetConfig()
+	if err == nil && flag.NArg() > 0 {
+		err = fmt.Errorf("%q: no argument is expected", flag.Arg(0))
+	}
+	if err == nil {
+		err = do(ctrl.SetupSignalHandler(), config)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// operate runs the operator.
+func operate() {
 	options := operator.Options{Now: time.Now}
 	flag.StringVar(&options.MetricsAddress, "metrics-bind-address", ":8443", "where metrics are served over HTTPS, to callers with the right to read them; 0 turns them off")
 	flag.StringVar(&options.MetricsCertDir, "metrics-cert-path", "", "folder with tls.crt and tls.key for the metrics (default: a self-signed certificate made at the start)")
