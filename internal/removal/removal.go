@@ -92,7 +92,7 @@ func (r *run) all(ctx context.Context) error {
 		err = r.unhold(ctx)
 	}
 	if err != nil {
-		return errors.Join(err, restore(ctx))
+		return errors.Join(err, restore(context.WithoutCancel(ctx))) // also where nobody waits any more
 	}
 	if r.KeepPolicies {
 		return nil

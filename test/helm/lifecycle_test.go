@@ -371,7 +371,7 @@ func pluginKnows(t *testing.T, c *cluster.Cluster, g *governed) {
 // remove uninstalls the release as Helm does, with what runs in pods run as a process: refused while something is held.
 func remove(t *testing.T, c *cluster.Cluster, h *helm, operator *cluster.Operator, closed, holds *governed) {
 	t.Helper()
-	args := []string{"remove", "--operator-namespace=" + namespace, "--patience=4m"}
+	args := []string{"remove", "--operator-namespace=" + namespace, "--patience=2m"}
 	if out, err := hook(t, c, h, "fonster-removal", args...); err == nil || !strings.Contains(out, "Deployment "+holds.name+"/web") {
 		t.Errorf("while something is held: %v\n%s", err, out)
 	}
