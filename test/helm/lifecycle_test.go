@@ -216,18 +216,57 @@ func (h *helm) must(t *testing.T, args ...string) string {
 	return out
 }
 
-// TestLifecycle installs the chart in a namespace of another name, where windows then govern; upgrades it, rolls it back and forth, while what
-// is closed stays closed and what is free stays free; and removes it, after which nothing is left but CRDs and what users wrote.
-func TestLifecycle(t *testing.T) {
-	c, err := cluster.StartPlain(fmt.Sprintf("fonster-helm-%d", os.Getpid()))
+// start starts a cluster without Fonster, for a test.
+func start(t *testing.T, name string) *cluster.Cluster {
+	t.Helper()
+	c, err := cluster.StartPlain(fmt.Sprintf("fonster-%s-%d", name, os.Getpid()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := c.Stop(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return c
+}
+
+// TestTakeOver: what make install has installed, the chart takes over, and what is closed stays closed meanwhile.
+func TestTakeOver(t *testing.T) {
+	c := start(t, "take-over")
+	if err := c.Install(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.StartOperator(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	closed, free := govern(t, c, "closed", v1alpha1.Deny), govern(t, c, "free", "")
+	eventually(t, 20*time.Second, func() error {
+		if closed.change(t.Context(), client.NewDryRunClient(c.Admin), "app:2") == nil {
+			return fmt.Errorf("%s is not closed yet", closed.name)
+		}
+		return nil
+	})
+	stop := probe(closed, free)
+	for _, h := range both(t) {
+		h.kubeconfig = c.Kubeconfig
+		h.must(t, "install", release+h.version, chart, "-n", c.Namespace, "--take-ownership", "--wait", "--timeout", "2m")
+		if out, err := c.Kubectl("get", "validatingadmissionpolicy", "fonster-gates", "-o", `jsonpath={.metadata.annotations.meta\.helm\.sh/release-name}`); err != nil || out != release+h.version {
+			t.Errorf("helm%s: the policies are of release %q: %v", h.version, out, err)
+		}
+		if out, err := c.Once(t.Context(), "fonster-controller-manager", "check"); err != nil {
+			t.Errorf("helm%s: %v\n%s", h.version, err, out)
+		}
+	}
+	if asked, wrong := stop(); len(wrong) > 0 || asked < 10 {
+		t.Errorf("asked %d times:\n%s", asked, strings.Join(wrong, "\n"))
+	}
+}
+
+// TestLifecycle installs the chart in a namespace of another name, where windows then govern; upgrades it, rolls it back and forth, while what
+// is closed stays closed and what is free stays free; and removes it, after which nothing is left but CRDs and what users wrote.
+func TestLifecycle(t *testing.T) {
+	c := start(t, "helm")
 	c.Namespace = namespace
 	for _, h := range both(t) {
 		h.kubeconfig = c.Kubeconfig
