@@ -24,6 +24,14 @@ help: ## Show this list.
 demo: build control-plane ## Everything from nothing: a cluster, the operator, and a walk through what it does.
 	@hack/demo/run.sh
 
+.PHONY: play
+play: build control-plane ## A cluster to play with: the operator, four municipalities, windows of this week, the page; and what to try.
+	@hack/play/run.sh up
+
+.PHONY: play-down
+play-down: ## End what 'make play' has started.
+	@hack/play/run.sh down
+
 ##@ Development
 
 .PHONY: build

@@ -17,18 +17,19 @@ run() {
   cat "$report.part" >>"$report"
 }
 
-# ours PACKAGE...: those of the main module. The monkey has a control plane of its own and keeps it busy, so it plays alone, last.
+# ours PACKAGE...: those of the main module. Whoever follows the documents and the monkey have control planes of their own, and the monkey
+# keeps its busy, so they go alone, last.
 ours() {
-  local packages monkey=
+  local packages alone=()
   mapfile -t packages < <(cd "$root" && go list "$@")
   for i in "${!packages[@]}"; do
-    if [[ ${packages[i]} == */test/monkey ]]; then
-      monkey=${packages[i]}
+    if [[ ${packages[i]} =~ /test/(docs|monkey)$ ]]; then
+      alone+=("${packages[i]}")
       unset "packages[i]"
     fi
   done
-  if ((${#packages[@]})) || [[ -z $monkey ]]; then run "$root" "${packages[@]}"; fi
-  if [[ $monkey ]]; then run "$root" "$monkey"; fi
+  if ((${#packages[@]})) || ! ((${#alone[@]})); then run "$root" "${packages[@]}"; fi
+  for package in "${alone[@]}"; do run "$root" "$package"; done
 }
 
 if [[ $# == 1 && -f $root/$1/go.mod ]]; then # a module
