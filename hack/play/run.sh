@@ -50,7 +50,7 @@ start() {
   echo $! >"$folder/$1.pid"
   for _ in $(seq 300); do
     if curl -fs -o /dev/null "http://127.0.0.1:$3/readyz"; then return; fi
-    ours "$(<"$folder/$1.pid")" "$1" || break
+    kill -0 "$(<"$folder/$1.pid")" 2>/dev/null || break
     sleep 0.1
   done
   tail -n 5 "$folder/$1.log" >&2
