@@ -81,7 +81,7 @@ func (s *session) document(t *testing.T, path string, prepare ...func(block)) {
 		}
 		for _, step := range b.steps() {
 			if err := s.follow(step); err != nil {
-				t.Fatalf("%s:%d: %s\n%v", path, b.line, strings.TrimSpace(step.command), err)
+				t.Errorf("%s:%d: %s\n%v", path, b.line, strings.TrimSpace(step.command), err)
 			}
 			ran++
 		}
