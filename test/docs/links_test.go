@@ -14,7 +14,7 @@ import (
 var (
 	links    = regexp.MustCompile(`\]\(([\w./#][^)\s]*)\)|src="([^"]+)"`)
 	headings = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	fenced   = regexp.MustCompile("(?ms)^```.*?^```$")
+	fenced   = regexp.MustCompile("(?ms)^```.*?\n```$")
 	marks    = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 

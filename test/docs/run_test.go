@@ -170,7 +170,7 @@ func TestInstalling(t *testing.T) {
 	})
 	root := cluster.Root()
 	s := &session{
-		folder: root, state: filepath.Join(t.TempDir(), "state"), names: strings.NewReplacer(), namesBack: strings.NewReplacer(),
+		folder: root, state: filepath.Join(t.TempDir(), "state"), names: strings.NewReplacer("~/", t.TempDir()+"/"), namesBack: strings.NewReplacer(),
 		environment: []string{"KUBECONFIG=" + c.Kubeconfig, "PATH=" + root + "/.local/bin:" + root + "/bin:" + os.Getenv("PATH")},
 	}
 	if out, err := s.run("make --no-print-directory build && kubectl create namespace osthammar && kubectl label namespace osthammar kommun=osthammar"); err != nil {
