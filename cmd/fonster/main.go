@@ -3,6 +3,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"fonster.dev/fonster/internal/operator"
+	"fonster.dev/fonster/internal/version"
 )
 
 func main() {
@@ -28,12 +30,18 @@ func main() {
 	flag.Func("exempt-users", "user names, separated by commas, that pass every gate, such as system:serviceaccount:databases:operator; may be repeated", names(&options.ExemptUsers))
 	flag.Func("exempt-groups", "the same for groups", names(&options.ExemptGroups))
 	flag.Func("leader-labels", "keys of labels, separated by commas, that a pod's own service account may change to mark its leader, besides those of well-known databases; may be repeated", names(&options.LeaderLabels))
+	told := flag.Bool("version", false, "show the version and end")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
+	if *told {
+		fmt.Println("fonster", version.Get())
+		return
+	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 	log := ctrl.Log.WithName("fonster")
 
+	log.Info("starting", "version", version.Get().String())
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		log.Error(err, "no cluster to talk to: set KUBECONFIG or --kubeconfig, or run in a pod")

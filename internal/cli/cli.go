@@ -24,6 +24,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/version"
 )
 
 // Streams are where a command reads and writes.
@@ -168,6 +169,7 @@ func (r *root) cluster() (client.Client, error) {
 	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme), rbacv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
+	config.UserAgent = version.UserAgent("kubectl-window")
 	config.Wrap(r.clock.listen(r.now))
 	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	if err != nil {

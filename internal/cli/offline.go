@@ -34,9 +34,8 @@ func (r *root) runOffline(c *cobra.Command, args []string) error {
 	path := ""
 	if self, err := os.Executable(); err == nil {
 		if self, err = filepath.EvalSymlinks(self); err == nil {
-			if beside := filepath.Join(filepath.Dir(self), offlineProgram); executable(beside) {
-				path = beside
-			}
+			// Looked up rather than asked for: on Windows a program has an ending.
+			path, _ = exec.LookPath(filepath.Join(filepath.Dir(self), offlineProgram))
 		}
 	}
 	if path == "" {
@@ -53,11 +52,6 @@ func (r *root) runOffline(c *cobra.Command, args []string) error {
 		return exitError(ended.ExitCode())
 	}
 	return err
-}
-
-func executable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && !info.IsDir() && info.Mode()&0o111 != 0
 }
 
 // exitError ends the plugin with the code of a program that it ran, which has said what is wrong.

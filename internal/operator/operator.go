@@ -34,6 +34,7 @@ import (
 	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/metrics"
 	"fonster.dev/fonster/internal/policy"
+	"fonster.dev/fonster/internal/version"
 	"fonster.dev/fonster/internal/workload"
 )
 
@@ -73,6 +74,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 		return snapshot(ctx, reader, source, overridden, state, options.Now())
 	}, options.Now)
 	config = rest.CopyConfig(config)
+	config.UserAgent = version.UserAgent("fonster")
 	config.QPS = -1 // priority and fairness of the API server is the limit; an edge must not queue here
 	config.Wrap(m.WrapTransport)
 	mutating, err := knowsMutating(config)

@@ -29,6 +29,7 @@ import (
 	"fonster.dev/fonster/internal/announce/web"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/policy"
+	"fonster.dev/fonster/internal/version"
 )
 
 // Options are the program's flags.
@@ -45,6 +46,8 @@ type Options struct {
 
 // Run serves the page until the context ends.
 func Run(ctx context.Context, config *rest.Config, options Options) error {
+	config = rest.CopyConfig(config)
+	config.UserAgent = version.UserAgent("fonster-page")
 	mgr, err := newManager(config, options)
 	if err != nil {
 		return err
