@@ -53,6 +53,10 @@ soak: go control-plane $(TOOLS)/gotestsum ## Play a namespace admin at random ag
 test-browser: go chromium $(TOOLS)/gotestsum ## Run the tests of the page in headless Chromium.
 	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh test/browser
 
+.PHONY: test-release
+test-release: go $(TOOLS)/gotestsum ## Release twice, in two folders, and compare; push the image to a registry in the test and pull it.
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh hack/release
+
 .PHONY: screenshots
 screenshots: go chromium ## Take the pictures of the page that the documents show.
 	@cd test/browser && go run ./screenshots $(CURDIR)/docs/images
@@ -146,8 +150,22 @@ undeploy: kubectl ## Stop the operator and the page in the cluster; nothing is h
 	@hack/undeploy.sh
 
 .PHONY: docker-build
-docker-build: ## Build the image IMG, of operator and page.
-	docker build -t $(IMG) .
+docker-build: ## Build the image IMG, of operator and page, with Docker, of the work tree as it is ('make release' needs none).
+	docker build -t $(IMG) --build-arg VERSION=$(VERSION) --build-arg COMMIT=$$(git rev-parse --short=12 HEAD 2>/dev/null) .
+
+##@ Release
+
+# The repository of the image, which install.yaml names with the version, and the URL of the folder that the plugin's archives will be in.
+IMAGE ?= fonster
+DOWNLOADS ?= https://fonster.dev/releases/VERSION
+
+.PHONY: release
+release: go ## Write dist/ of VERSION=v0.1.0: install.yaml, chart, image, plugin, SBOM, checksums, notes; without Docker (docs/release.md).
+	@go -C hack/release run . build -version "$(VERSION)" -root $(CURDIR) -output $(CURDIR)/dist -image "$(IMAGE)" -downloads "$(DOWNLOADS)"
+
+.PHONY: push
+push: go ## Push the image in dist/ to IMG=REGISTRY/REPOSITORY:TAG, all platforms, without Docker.
+	@go -C hack/release run . push $(CURDIR)/dist/image "$(IMG)"
 
 ##@ Tools
 

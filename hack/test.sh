@@ -38,6 +38,7 @@ elif (($#)); then
 else
   ours ./...
   for module in "$root"/offline/go.mod "$root"/test/*/go.mod; do run "${module%/go.mod}" ./...; done
+  run "$root/hack/release" -short ./... # what compiles every program twice is make test-release
 fi
 
 # A test counts where it ends, subtests included; a package that does not build, or ends without a word, is a failure too.
