@@ -32,11 +32,11 @@ func (r *release) compile(ctx context.Context) (string, error) {
 		if client {
 			packages = append(packages, clientPackages...)
 		}
-		if err := r.goBuild(ctx, p, ".", packages); err != nil {
+		if err := r.build(ctx, p, ".", packages); err != nil {
 			return "", err
 		}
 		if client {
-			if err := r.goBuild(ctx, p, "offline", offlinePackages); err != nil {
+			if err := r.build(ctx, p, "offline", offlinePackages); err != nil {
 				return "", err
 			}
 			count++

@@ -60,6 +60,8 @@ type release struct {
 	Time time.Time
 	// work has what was compiled, a folder for each platform.
 	work string
+	// build compiles packages of a module for a platform into binaries; tests that compile nothing put something else there.
+	build func(ctx context.Context, p platform, module string, packages []string) error
 	// digest is that of the image, once it is written; archives are the file names of the plugin's.
 	digest   string
 	archives map[platform]string
@@ -90,6 +92,7 @@ func prepare(ctx context.Context, o options) (*release, error) {
 	}
 	o.Downloads = strings.ReplaceAll(o.Downloads, "VERSION", o.Version)
 	r := &release{options: o}
+	r.build = r.goBuild
 	if r.Commit, err = r.git(ctx, "rev-parse", "HEAD"); err != nil {
 		return nil, fmt.Errorf("a release is of a commit, so it is built in a clone: %w", err)
 	}
