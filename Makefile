@@ -163,9 +163,8 @@ chromium:
 		{ echo "Chromium is missing, the tests of the page run in it: install the package chromium ('make test-unit test-e2e' do without)" >&2; exit 1; }
 
 .PHONY: prometheus
-prometheus:
-	@for command in prometheus promtool prometheus-alertmanager amtool; do command -v $$command >/dev/null || \
-		{ echo "$$command is missing, the tests of rules and dashboards run it: install the packages prometheus and prometheus-alertmanager ('make test-unit test-browser' do without)" >&2; exit 1; }; done
+prometheus: go ## Build Prometheus and Alertmanager for the tests, where they are not installed.
+	@hack/prometheus/build.sh
 
 .PHONY: kubectl
 kubectl:
