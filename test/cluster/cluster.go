@@ -283,12 +283,25 @@ type process struct {
 	ended   chan struct{}
 }
 
-var build = sync.OnceValues(func() (string, error) {
+// Build builds the programs, and returns the folder where they are, with a separator at its end. Several processes may build at a time:
+// the first builds, and the others find it done.
+var Build = sync.OnceValues(func() (string, error) {
 	folder := filepath.Join(Root(), ".local", "test-bin") + string(filepath.Separator)
-	command := exec.Command("go", "build", "-o", folder, "./cmd/fonster", "./cmd/fonster-page")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.Create(folder + ".lock")
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", err
+	}
+	command := exec.Command("go", "build", "-o", folder, "./cmd/...")
 	command.Dir = Root()
 	if out, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the operator and the page: %w\n%s", err, out)
+		return "", fmt.Errorf("building the programs: %w\n%s", err, out)
 	}
 	return folder, nil
 })
@@ -332,7 +345,7 @@ const PageServiceAccount = "fonster-page"
 
 // start starts a program as a ServiceAccount, and returns when it is ready.
 func (c *Cluster) start(ctx context.Context, program, account string, flags []string) (*process, error) {
-	folder, err := build()
+	folder, err := Build()
 	if err != nil {
 		return nil, err
 	}
