@@ -33,25 +33,35 @@ build: go ## Build the operator, the page and the kubectl plugin into bin/.
 	@cp hack/kubectl_complete-window bin/
 
 .PHONY: test
-test: go chromium prometheus control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane and in a browser included.
+SHARDS ?= 2
+export SHARDS
+test: go prometheus control-plane $(TOOLS)/gotestsum ## Run every test but soak; what they need is built, or installed. Error 3: nothing failed, and the last line says what did not run.
 	@hack/test.sh
 
 .PHONY: test-unit
-test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane.
-	@hack/test.sh ./api/... ./cmd/... ./controllers/... ./internal/...
+test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane, with the race detector.
+	@hack/test.sh unit
+
+.PHONY: test-model
+test-model: go $(TOOLS)/gotestsum ## Run the policies against the model, in MODEL_CASES random cases, and against the API server's limits.
+	@hack/test.sh model
 
 .PHONY: test-e2e
-test-e2e: go prometheus control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane.
-	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh ./test/...
+test-e2e: go prometheus control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane, in SHARDS parts side by side.
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh e2e
 
 .PHONY: soak
+soak: go chromium prometheus control-plane $(TOOLS)/gotestsum ## Run in full what is shorter in test-e2e: 50 kills, restarts; and take all pictures, into .local/soak.
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh soak
+
+.PHONY: monkey
 MONKEY_REQUESTS ?= 100000
-soak: go control-plane $(TOOLS)/gotestsum ## Play a namespace admin at random against closed namespaces, MONKEY_REQUESTS requests from MONKEY_SEED on (docs/monkey.md).
-	@MONKEY_REQUESTS=$(MONKEY_REQUESTS) TEST_TIMEOUT=$${TEST_TIMEOUT:-3h} GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-standard-verbose} hack/test.sh ./test/monkey
+monkey: go control-plane $(TOOLS)/gotestsum ## Play a namespace admin at random against closed namespaces, MONKEY_REQUESTS requests from MONKEY_SEED on (docs/monkey.md).
+	@MONKEY_REQUESTS=$(MONKEY_REQUESTS) TEST_TIMEOUT=$${TEST_TIMEOUT:-3h} GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-standard-verbose} hack/test.sh monkey
 
 .PHONY: test-browser
 test-browser: go chromium $(TOOLS)/gotestsum ## Run the tests of the page in headless Chromium.
-	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh test/browser
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh browser
 
 .PHONY: screenshots
 screenshots: go chromium ## Take the pictures of the page that the documents show.
@@ -159,8 +169,7 @@ go:
 
 .PHONY: chromium
 chromium:
-	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || \
-		{ echo "Chromium is missing, the tests of the page run in it: install the package chromium ('make test-unit test-e2e' do without)" >&2; exit 1; }
+	@hack/chromium.sh
 
 .PHONY: prometheus
 prometheus: go ## Build Prometheus and Alertmanager for the tests, where they are not installed.
