@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -82,7 +81,7 @@ func TestShards(t *testing.T) {
 			t.Errorf("of %d parts: %v", of, all)
 		}
 	}
-	for name := range maps.Keys(seconds) {
+	for name := range seconds {
 		if !slices.Contains(tests, name) {
 			t.Errorf("there is no test %s", name)
 		}
