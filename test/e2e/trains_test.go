@@ -426,10 +426,10 @@ func TestTrain(t *testing.T) {
 	tr.finish(5 * time.Minute)
 }
 
-// TestTrainKilled: the same with the operator killed 12 times, or 50 when soaking, at random instants, each of them before the train has
+// TestTrainKilled: the same with the operator killed 15 times, or 50 when soaking, at random instants, each of them before the train has
 // ended.
 func TestTrainKilled(t *testing.T) {
-	kills := 12
+	kills := 15
 	if soak {
 		kills = 50
 	}
