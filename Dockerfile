@@ -6,7 +6,9 @@ COPY api api
 COPY cmd cmd
 COPY controllers controllers
 COPY internal internal
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/ ./cmd/fonster ./cmd/fonster-page
+ARG VERSION
+ARG COMMIT
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X fonster.dev/fonster/internal/version.stampedVersion=$VERSION -X fonster.dev/fonster/internal/version.stampedCommit=$COMMIT" -o /out/ ./cmd/fonster ./cmd/fonster-page
 
 FROM gcr.io/distroless/static:nonroot
 COPY --from=build /out/ /

@@ -24,6 +24,14 @@ help: ## Show this list.
 demo: build control-plane ## Everything from nothing: a cluster, the operator, and a walk through what it does.
 	@hack/demo/run.sh
 
+.PHONY: play
+play: build control-plane ## A cluster to play with: the operator, four municipalities, windows of this week, the page; and what to try.
+	@hack/play/run.sh up
+
+.PHONY: play-down
+play-down: ## End what 'make play' has started.
+	@hack/play/run.sh down
+
 ##@ Development
 
 .PHONY: build
@@ -33,25 +41,39 @@ build: go ## Build the operator, the page and the kubectl plugin into bin/.
 	@cp hack/kubectl_complete-window bin/
 
 .PHONY: test
-test: go chromium prometheus control-plane $(TOOLS)/gotestsum ## Run every test, those on a real control plane and in a browser included.
+SHARDS ?= 2
+export SHARDS
+test: go prometheus helm control-plane $(TOOLS)/gotestsum ## Run every test but soak; what they need is built, or installed. Error 3: nothing failed, and the last line says what did not run.
 	@hack/test.sh
 
 .PHONY: test-unit
-test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane.
-	@hack/test.sh ./api/... ./cmd/... ./controllers/... ./internal/...
+test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane, with the race detector.
+	@hack/test.sh unit
+
+.PHONY: test-model
+test-model: go $(TOOLS)/gotestsum ## Run the policies against the model, in MODEL_CASES random cases, and against the API server's limits.
+	@hack/test.sh model
 
 .PHONY: test-e2e
-test-e2e: go prometheus control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane.
-	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh ./test/...
+test-e2e: go prometheus control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane, in SHARDS parts side by side.
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh e2e
 
 .PHONY: soak
 MONKEY_REQUESTS ?= 100000
-soak: go control-plane $(TOOLS)/gotestsum ## Play a namespace admin at random against closed namespaces, MONKEY_REQUESTS requests from MONKEY_SEED on (docs/monkey.md).
-	@MONKEY_REQUESTS=$(MONKEY_REQUESTS) TEST_TIMEOUT=$${TEST_TIMEOUT:-3h} GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-standard-verbose} hack/test.sh ./test/monkey
+soak: go chromium prometheus control-plane $(TOOLS)/gotestsum ## Run in full what is shorter in make test: 50 kills, restarts, MONKEY_REQUESTS of the monkey; and take all pictures, into .local/soak.
+	@MONKEY_REQUESTS=$(MONKEY_REQUESTS) TEST_TIMEOUT=$${TEST_TIMEOUT:-3h} GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh soak monkey
+
+.PHONY: monkey
+monkey: go control-plane $(TOOLS)/gotestsum ## Play a namespace admin at random against closed namespaces, MONKEY_REQUESTS requests from MONKEY_SEED on (docs/monkey.md).
+	@MONKEY_REQUESTS=$(MONKEY_REQUESTS) TEST_TIMEOUT=$${TEST_TIMEOUT:-3h} GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-standard-verbose} hack/test.sh monkey
 
 .PHONY: test-browser
 test-browser: go chromium $(TOOLS)/gotestsum ## Run the tests of the page in headless Chromium.
-	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh test/browser
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh browser
+
+.PHONY: test-release
+test-release: go $(TOOLS)/gotestsum ## Release twice, in two folders, and compare; push the image to a registry in the test and pull it.
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh hack/release
 
 .PHONY: screenshots
 screenshots: go chromium ## Take the pictures of the page that the documents show.
@@ -77,11 +99,12 @@ lint: $(TOOLS)/golangci-lint ## Run the linters: layering, clocks, API conventio
 	@$(TOOLS)/golangci-lint run ./...
 
 .PHONY: manifests
-manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies and the pages of rules and inputs.
+manifests: $(TOOLS)/controller-gen ## Generate CRDs, RBAC, policies, the chart, and the pages of rules and inputs.
 	@$(TOOLS)/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	@go run ./hack/crdtext config/crd/bases
 	@$(TOOLS)/controller-gen rbac:roleName=fonster-manager paths=./controllers/... output:rbac:artifacts:config=config/rbac
 	@cd hack/policies && go run . $(CURDIR)
+	@go run ./hack/chart config charts/fonster
 
 .PHONY: generate
 generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code, the references, the page of commands, rules and the dashboard.
@@ -94,6 +117,19 @@ generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Generate Go code, the
 .PHONY: verify
 verify: go ## Check that generated files, modules and formatting are up to date.
 	@hack/verify.sh
+
+.PHONY: helm
+helm: $(LOCAL)/bin/helm3 $(LOCAL)/bin/helm4 ## Build both versions of Helm, for the tests of the chart; some minutes the first time.
+
+$(LOCAL)/bin/helm%: hack/helm/v%/go.mod hack/helm/v%/go.sum | go
+	@mkdir -p $(LOCAL)/bin
+	@echo "building Helm $*; some minutes the first time"
+	@cd hack/helm/v$* && go build -o $@ helm.sh/helm/v$*/cmd/helm
+	@touch $@
+
+.PHONY: test-helm
+test-helm: go helm control-plane $(TOOLS)/gotestsum ## Run the tests of the chart, with Helm 3 and 4 on a real control plane.
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh ./test/helm
 
 ##@ Local cluster
 
@@ -120,21 +156,10 @@ VIEWERS ?= all
 install: kubectl ## Install CRDs, policies and RBAC into the cluster (VIEWERS=none: not everybody may read windows and freezes).
 	@VIEWERS=$(VIEWERS) hack/install.sh
 
-# Below Kubernetes 1.36 there are no mutating policies.
-knows-mutating = kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'
-
-delete-bindings = for kind in $$(kubectl api-resources --api-group=admissionregistration.k8s.io -o name | grep policybindings); do \
-	kubectl delete $$kind -l app.kubernetes.io/managed-by=fonster; done
-
 .PHONY: uninstall
-uninstall: undeploy ## Remove everything from the cluster: bindings and policies first, so that nothing stays gated, then Gates with their CRD.
-	@$(delete-bindings)
-	@! $(knows-mutating) || kubectl delete --ignore-not-found -k config/mutating
-	@kubectl delete --ignore-not-found -k config/policies
-	@sleep 2 # the API server rereads policies each second, and one of them keeps the CRDs
-	@kubectl delete --ignore-not-found -k config/crd
-	@kubectl label namespaces -l maintenance.fonster.dev/gated maintenance.fonster.dev/gated-
-	@for part in viewers rbac; do kubectl delete --ignore-not-found -k config/$$part; done
+uninstall: go kubectl ## Remove everything from the cluster: bindings and policies first, so that nothing stays gated, then the CRDs. Refused while rollouts are held.
+	@go run ./cmd/fonster remove --crds
+	@for part in manager page viewers rbac; do kubectl delete --ignore-not-found -k config/$$part; done
 
 .PHONY: deploy
 deploy: install ## Run the operator and the page in the cluster, from image IMG.
@@ -142,12 +167,27 @@ deploy: install ## Run the operator and the page in the cluster, from image IMG.
 		kubectl kustomize config/$$part | sed 's#image: fonster:latest#image: $(IMG)#' | kubectl apply --server-side --force-conflicts -f -; done
 
 .PHONY: undeploy
-undeploy: kubectl ## Stop the operator and the page in the cluster; nothing is held any more, what refuses stays. Refused while rollouts are held.
-	@hack/undeploy.sh
+undeploy: go kubectl ## Stop the operator and the page in the cluster; nothing is held any more, what refuses stays. Refused while rollouts are held.
+	@go run ./cmd/fonster remove --keep-policies
+	@for part in manager page; do kubectl delete --ignore-not-found -k config/$$part; done
 
 .PHONY: docker-build
-docker-build: ## Build the image IMG, of operator and page.
-	docker build -t $(IMG) .
+docker-build: ## Build the image IMG, of operator and page, with Docker, of the work tree as it is ('make release' needs none).
+	docker build -t $(IMG) --build-arg VERSION=$(VERSION) --build-arg COMMIT=$$(git rev-parse --short=12 HEAD 2>/dev/null) .
+
+##@ Release
+
+# The repository of the image, which install.yaml names with the version, and the URL of the folder that the plugin's archives will be in.
+IMAGE ?= fonster
+DOWNLOADS ?= https://fonster.dev/releases/VERSION
+
+.PHONY: release
+release: go ## Write dist/ of VERSION=v0.1.0: install.yaml, chart, image, plugin, SBOM, checksums, notes; without Docker (docs/release.md).
+	@go -C hack/release run . build -version "$(VERSION)" -root $(CURDIR) -output $(CURDIR)/dist -image "$(IMAGE)" -downloads "$(DOWNLOADS)"
+
+.PHONY: push
+push: go ## Push the image in dist/ to IMG=REGISTRY/REPOSITORY:TAG, all platforms, without Docker.
+	@go -C hack/release run . push $(CURDIR)/dist/image "$(IMG)"
 
 ##@ Tools
 
@@ -159,13 +199,11 @@ go:
 
 .PHONY: chromium
 chromium:
-	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || \
-		{ echo "Chromium is missing, the tests of the page run in it: install the package chromium ('make test-unit test-e2e' do without)" >&2; exit 1; }
+	@hack/chromium.sh
 
 .PHONY: prometheus
-prometheus:
-	@for command in prometheus promtool prometheus-alertmanager amtool; do command -v $$command >/dev/null || \
-		{ echo "$$command is missing, the tests of rules and dashboards run it: install the packages prometheus and prometheus-alertmanager ('make test-unit test-browser' do without)" >&2; exit 1; }; done
+prometheus: go ## Build Prometheus and Alertmanager for the tests, where they are not installed.
+	@hack/prometheus/build.sh
 
 .PHONY: kubectl
 kubectl:

@@ -46,7 +46,7 @@ if kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatinga
 fi
 # What another version has left is told, and not deleted: it may be what holds a rollout.
 left=$(comm -13 <(for part in "${parts[@]}"; do kubectl get -k "$part" -o name; done | sort) \
-  <(kubectl get "$kinds" -l app.kubernetes.io/managed-by=fonster -o name | sort))
+  <(for ours in maintenance.fonster.dev/part app.kubernetes.io/managed-by=fonster; do kubectl get "$kinds" -l "$ours" -o name; done | sort -u))
 if [[ -n $left ]]; then
   printf 'Not of this version, and left as it is (docs/upgrade.md tells what to do):\n%s\n' "$left" >&2
 fi

@@ -9,6 +9,13 @@ const (
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	// ManagedBy is the value of ManagedByLabel.
 	ManagedBy = "fonster"
+	// PartLabel marks the policies and bindings that are installed, whoever has installed them, with PartPolicy or PartBinding: others
+	// may write ManagedByLabel, as Helm does. What removes them, or tells what another version has left, selects by it.
+	PartLabel   = prefix + "part"
+	PartPolicy  = "policy"
+	PartBinding = "binding"
+	// OperatorAnnotation tells, on the policy that guards the operator, whom the policies take for it: the user name of its service account.
+	OperatorAnnotation = prefix + "operator"
 
 	// GateName is the name of the one Gate of a governed namespace.
 	GateName = "gate"

@@ -27,6 +27,9 @@ const (
 	// MaxSpentReasons is how many used-up reasons an object remembers.
 	MaxSpentReasons = 8
 
+	// MaxNotedWindows bounds the names of windows in an audit annotation, of which the API server cuts off what is over 10 KiB.
+	MaxNotedWindows = 32
+
 	// MaxExempt bounds each list of GateExempt, and MaxExemptName a name in it, in characters.
 	MaxExempt     = 32
 	MaxExemptName = 512

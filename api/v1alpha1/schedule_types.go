@@ -82,6 +82,7 @@ type Schedule struct {
 }
 
 // Exclusion takes time out of the schedules. It has the same forms, and wins over them.
+// +kubebuilder:validation:XValidation:rule="!has(self.reasons) || has(self.reason)",message="reasons are a reason in other languages: give reason too"
 type Exclusion struct {
 	Schedule `json:",inline"`
 
@@ -90,6 +91,12 @@ type Exclusion struct {
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[^\\\\P{Cc}\\\\n\\\\r\\\\t]')",message="must not contain control characters, but for line breaks and tabs"
 	Reason string `json:"reason,omitempty"`
+
+	// reasons are the reason in other languages, by BCP 47 tag, such as en: Boxing Day.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=8
+	// +kubebuilder:validation:XValidation:rule="self.all(tag, tag.matches('^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$'))",message="each key is the tag of a language, such as en"
+	Reasons map[string]Reason `json:"reasons,omitempty"`
 }
 
 // Occurrence is one opening, half-open: start belongs to it, end does not.

@@ -3,6 +3,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"fonster.dev/fonster/internal/pageserver"
+	"fonster.dev/fonster/internal/version"
 )
 
 func main() {
@@ -17,12 +19,18 @@ func main() {
 	flag.StringVar(&options.Address, "page-bind-address", ":8090", "where the page for people, its calendars and feeds are served")
 	flag.StringVar(&options.ProbeAddress, "health-probe-bind-address", ":8081", "where /healthz and /readyz are served")
 	options.Page.Bind(flag.CommandLine)
+	told := flag.Bool("version", false, "show the version and end")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
+	if *told {
+		fmt.Println("fonster-page", version.Get())
+		return
+	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 	log := ctrl.Log.WithName("fonster-page")
 
+	log.Info("starting", "version", version.Get().String())
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		log.Error(err, "no cluster to talk to: set KUBECONFIG or --kubeconfig, or run in a pod")

@@ -11,7 +11,6 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/policy"
 )
 
 // plan lists what to write: only what differs. Steps that close come before those that open, and before what is to be removed.
@@ -49,7 +48,7 @@ func newPlan(compiled *compile.Compiled, have live, exempt *v1alpha1.GateExempt,
 		current, trial := have.gates[ns.Name], have.trials[ns.Name]
 		labelled := ns.Labels[v1alpha1.GatedLabel] == "true"
 		var governing, auditing *gate.Governing
-		if !policy.Protected(ns.Name) {
+		if !compiled.Operator.Protected(ns.Name) {
 			governing, auditing = compiled.Set.Of(ns.Labels), compiled.Auditing(ns.Labels)
 		}
 		if auditing != nil {
@@ -63,7 +62,7 @@ func newPlan(compiled *compile.Compiled, have live, exempt *v1alpha1.GateExempt,
 		}
 		if governing == nil {
 			_, marked := ns.Labels[v1alpha1.GatedLabel]
-			marked = marked && auditing == nil && !policy.Protected(ns.Name) // nothing is ours to write there
+			marked = marked && auditing == nil && !compiled.Operator.Protected(ns.Name) // nothing is ours to write there
 			if current != nil || marked {
 				p.removing = append(p.removing, step{namespace: ns.Name, before: current, label: marked})
 			}

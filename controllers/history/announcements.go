@@ -24,7 +24,6 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/history"
-	"fonster.dev/fonster/internal/policy"
 )
 
 const (
@@ -148,7 +147,7 @@ func (r *Reconciler) ReconcileFreeze(ctx context.Context, req ctrl.Request) (ctr
 // not zero says when to try again.
 func (r *Reconciler) keep(ctx context.Context, k kind, name string, next func(client.Reader, *history.Record) (*history.Record, error)) (*history.Record, ctrl.Result, error) {
 	stored := &corev1.ConfigMap{}
-	key := types.NamespacedName{Namespace: policy.OperatorNamespace, Name: history.ObjectName(k.prefix, name)}
+	key := types.NamespacedName{Namespace: r.Source.Operator.In(), Name: history.ObjectName(k.prefix, name)}
 	if err := client.IgnoreNotFound(r.Client.Get(ctx, key, stored)); err != nil {
 		return nil, ctrl.Result{}, err
 	}
@@ -202,7 +201,7 @@ func (r *Reconciler) write(ctx context.Context, stored *corev1.ConfigMap, k kind
 	}
 	object := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: policy.OperatorNamespace, Name: history.ObjectName(k.prefix, name),
+			Namespace: r.Source.Operator.In(), Name: history.ObjectName(k.prefix, name),
 			Labels:      map[string]string{v1alpha1.AnnouncedLabel: "true", v1alpha1.ManagedByLabel: v1alpha1.ManagedBy},
 			Annotations: map[string]string{k.annotation: name},
 		},

@@ -59,7 +59,7 @@ func bring(t *testing.T, cached client.Client, live client.Reader, name string) 
 func get(t *testing.T, c client.Client, name string) *history.Record {
 	t.Helper()
 	stored := &corev1.ConfigMap{}
-	err := c.Get(t.Context(), types.NamespacedName{Namespace: policy.OperatorNamespace, Name: history.ObjectName(windows.prefix, name)}, stored)
+	err := c.Get(t.Context(), types.NamespacedName{Namespace: policy.DefaultNamespace, Name: history.ObjectName(windows.prefix, name)}, stored)
 	if client.IgnoreNotFound(err) != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestACacheThatIsBehind(t *testing.T) {
 			live := fakeClient(t, window("w", "2026-12-05"))
 			bring(t, live, live, "w")
 			stored := &corev1.ConfigMap{}
-			if err := live.Get(t.Context(), types.NamespacedName{Namespace: policy.OperatorNamespace, Name: "announced-w"}, stored); err != nil {
+			if err := live.Get(t.Context(), types.NamespacedName{Namespace: policy.DefaultNamespace, Name: "announced-w"}, stored); err != nil {
 				t.Fatal(err)
 			}
 			stored.ResourceVersion, stored.UID = "", "stored"
@@ -141,7 +141,7 @@ func TestACacheThatIsBehindOnFreezes(t *testing.T) {
 			live := fakeClient(t, append(tc.live, window("w", "2026-12-05"))...)
 			first, _ := bring(t, live, live, "w")
 			stored := &corev1.ConfigMap{}
-			if err := live.Get(t.Context(), types.NamespacedName{Namespace: policy.OperatorNamespace, Name: "announced-w"}, stored); err != nil {
+			if err := live.Get(t.Context(), types.NamespacedName{Namespace: policy.DefaultNamespace, Name: "announced-w"}, stored); err != nil {
 				t.Fatal(err)
 			}
 			stored.ResourceVersion = ""
@@ -186,7 +186,7 @@ func TestAnotherReplicaWasFirst(t *testing.T) {
 
 func TestARecordThatCannotBeRead(t *testing.T) {
 	broken := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: "announced-w", UID: "x", Labels: map[string]string{v1alpha1.AnnouncedLabel: "true"}, Annotations: map[string]string{v1alpha1.AnnouncedWindowAnnotation: "w"}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: policy.DefaultNamespace, Name: "announced-w", UID: "x", Labels: map[string]string{v1alpha1.AnnouncedLabel: "true"}, Annotations: map[string]string{v1alpha1.AnnouncedWindowAnnotation: "w"}},
 		Data:       map[string]string{"record.json": "{"},
 	}
 	c := fakeClient(t, broken.DeepCopy(), window("w", "2026-12-05"))
@@ -234,7 +234,7 @@ func TestFreeze(t *testing.T) {
 			t.Fatal(err)
 		}
 		stored := &corev1.ConfigMap{}
-		key := types.NamespacedName{Namespace: policy.OperatorNamespace, Name: history.ObjectName(freezes.prefix, "w")}
+		key := types.NamespacedName{Namespace: policy.DefaultNamespace, Name: history.ObjectName(freezes.prefix, "w")}
 		if err := client.IgnoreNotFound(c.Get(t.Context(), key, stored)); err != nil {
 			t.Fatal(err)
 		}

@@ -34,7 +34,6 @@ import (
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/override"
-	"fonster.dev/fonster/internal/policy"
 )
 
 const fieldManager = apply.FieldManager
@@ -150,7 +149,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request Request) (reconcile.
 	if object == nil {
 		return ctrl.Result{}, r.closeDeleted(ctx, request, compiled, now)
 	}
-	if policy.Protected(cmp.Or(object.Namespace, object.Name)) { // nothing is governed there, and nothing is ours to write
+	if compiled.Operator.Protected(cmp.Or(object.Namespace, object.Name)) { // nothing is governed there, and nothing is ours to write
 		return ctrl.Result{}, nil
 	}
 	g, err := governing(ctx, r.Client, object, compiled)
@@ -236,7 +235,7 @@ func governing(
 		}
 		namespace, namespaceLabels, objectLabels = o.Namespace, ns.Labels, o.Labels
 	}
-	if policy.Protected(namespace) {
+	if compiled.Operator.Protected(namespace) {
 		return g, nil
 	}
 	shorten := func(d time.Duration) {

@@ -147,7 +147,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result
 	}
 	r.overlay(windows.Items)
 	cached := fresh{r, map[types.UID]bool{}}
-	all, err := workload.List(ctx, cached, compiled.Set, now)
+	all, err := workload.List(ctx, cached, compiled, now)
 	if err != nil {
 		return ctrl.Result{}, err
 	}

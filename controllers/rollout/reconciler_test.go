@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,10 +129,13 @@ func TestReleaseWithoutPolicies(t *testing.T) {
 		Spec:       appsv1.DaemonSetSpec{UpdateStrategy: appsv1.DaemonSetUpdateStrategy{Type: appsv1.OnDeleteDaemonSetStrategyType}},
 		Status:     appsv1.DaemonSetStatus{DesiredNumberScheduled: 1},
 	}
+	var writing sync.Mutex // writers share it
 	var patches []string
 	r := releasing(t, interceptor.Funcs{
 		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, patch client.Patch, options ...client.PatchOption) error {
+			writing.Lock()
 			patches = append(patches, o.GetName())
+			writing.Unlock()
 			return c.Patch(ctx, o, patch, options...)
 		},
 	}, ns, d, s, ds, openWindow("w"))

@@ -17,6 +17,8 @@ const maxNamespaces = 5
 // sets of those. Once it is built, only what it remembers of selectors changes; that is for whoever holds the View's lock.
 type roster struct {
 	keys []string
+	// operator says which namespaces are never governed.
+	operator policy.Identity
 	// sets are the distinct sets of labels, by those labels as text; byName has that of each namespace that may be governed.
 	sets   map[string]*labelSet
 	byName map[string]*labelSet
@@ -39,9 +41,9 @@ type governed struct {
 	names, protected []string
 }
 
-func newRoster(keys []string) *roster {
+func newRoster(keys []string, operator policy.Identity) *roster {
 	return &roster{
-		keys: keys, sets: map[string]*labelSet{}, byName: map[string]*labelSet{},
+		keys: keys, operator: operator, sets: map[string]*labelSet{}, byName: map[string]*labelSet{},
 		protected: map[string]map[string]string{}, known: map[string]governed{},
 	}
 }
@@ -51,7 +53,7 @@ func (r *roster) covers(keys []string) bool { return slices.Equal(r.keys, keys) 
 
 // add takes a namespace in.
 func (r *roster) add(name string, labels map[string]string) {
-	if policy.Protected(name) {
+	if r.operator.Protected(name) {
 		r.protected[name] = labels
 		return
 	}

@@ -59,7 +59,7 @@ func (v *View) refresh(ctx context.Context, reader client.Reader, source *compil
 		return err
 	}
 	if v.all == nil || v.asOf.namespaces != asOf.namespaces || compiled != v.compiled && !v.all.covers(compiled.Set.Keys()) {
-		if v.all, err = call(ctx, reader, compiled.Set.Keys()); err != nil {
+		if v.all, err = call(ctx, reader, compiled); err != nil {
 			return err
 		}
 		v.overrule = newOverrules()
@@ -68,7 +68,7 @@ func (v *View) refresh(ctx context.Context, reader client.Reader, source *compil
 		v.overrule = newOverrules()
 	}
 	if compiled != v.compiled || v.asOf != asOf || !v.waiting.holds(now) {
-		all, err := workload.List(ctx, reader, compiled.Set, now)
+		all, err := workload.List(ctx, reader, compiled, now)
 		if err != nil {
 			return err
 		}
@@ -116,13 +116,13 @@ func (v *View) glance(target gate.Target, problems compile.Problems) glance {
 }
 
 // call reads the labels of all namespaces.
-func call(ctx context.Context, reader client.Reader, keys []string) (*roster, error) {
+func call(ctx context.Context, reader client.Reader, compiled *compile.Compiled) (*roster, error) {
 	var namespaces metav1.PartialObjectMetadataList
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("NamespaceList"))
 	if err := reader.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	all := newRoster(keys)
+	all := newRoster(compiled.Set.Keys(), compiled.Operator)
 	for i := range namespaces.Items {
 		all.add(namespaces.Items[i].Name, namespaces.Items[i].Labels)
 	}

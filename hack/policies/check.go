@@ -34,6 +34,9 @@ func check(p *policygen.Policies) error {
 					c.compile(&validating.MessageExpressionCondition{MessageExpression: v.MessageExpression}, false)
 				}
 			}
+			for _, a := range o.Spec.AuditAnnotations { // evaluated with nobody to ask for rights
+				c.compile(&validating.AuditAnnotationCondition{Key: a.Key, ValueExpression: a.ValueExpression}, false)
+			}
 		}
 		for _, o := range p.Mutating {
 			if minor < firstMutating {

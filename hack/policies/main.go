@@ -104,7 +104,7 @@ func documents[T any](objects []T) ([]byte, error) {
 func digests(p *policygen.Policies) ([]byte, error) {
 	all := map[string]map[string]string{}
 	add := func(kind, name string, spec any) error {
-		hash, err := policy.Digest(spec)
+		hash, err := policy.Digest(spec, policy.Identity{})
 		if all[kind] == nil {
 			all[kind] = map[string]string{}
 		}

@@ -15,9 +15,9 @@ import (
 // facts are definitions that come from Go: limits, identities and names, each said once.
 func facts() map[string]string {
 	all := map[string]string{
-		"controlPlaneUsers":       list(policy.ExemptUsers()),
-		"operatorUser":            quote(policy.OperatorUser),
-		"protectedNamespaces":     list(policy.ProtectedNamespaces),
+		"controlPlaneUsers":       list(policy.Identity{}.ExemptUsers()),
+		"operatorUser":            quote(policy.Identity{}.User()),
+		"protectedNamespaces":     list(policy.Identity{}.ProtectedNamespaces()),
 		"workloadLabels":          list(policy.WorkloadLabels),
 		"leaderLabels":            list(policy.LeaderLabels),
 		"believedAnnotations":     list(believed),
@@ -28,6 +28,7 @@ func facts() map[string]string {
 		"maxOverrideFreezes":      fmt.Sprint(v1alpha1.MaxOverrideFreezes),
 		"maxSelectorRequirements": fmt.Sprint(v1alpha1.MaxSelectorRequirements),
 		"maxSelectorValues":       fmt.Sprint(v1alpha1.MaxSelectorValues),
+		"maxNotedWindows":         fmt.Sprint(v1alpha1.MaxNotedWindows),
 		// A right to all windows needs no name. The API server lets one expression ask for two rights at most, but each variable is an
 		// expression of its own.
 		"mayOverride":       "mayOverrideAny",
@@ -57,6 +58,9 @@ type validation struct {
 	expression string
 	// message is what is told where tells fails; tells is empty where message says it all.
 	message, tells string
+	// note is the key of an audit annotation, and notes what it says, which names no right: the API server evaluates it with nobody to ask.
+	// An error in it refuses the request, whatever the binding does. Empty: none.
+	note, notes string
 }
 
 // validatingPolicy is a policy and its bindings, before the library has been put in.
@@ -134,8 +138,10 @@ func (p validatingPolicy) spec(l *library) (spec admissionv1.ValidatingAdmission
 	var texts []string
 	for _, check := range p.validations {
 		texts = append(texts, check.expression)
-		if check.tells != "" {
-			texts = append(texts, check.tells)
+		for _, text := range []string{check.tells, check.notes} {
+			if text != "" {
+				texts = append(texts, text)
+			}
 		}
 	}
 	v, err := l.variables(texts...)
@@ -156,6 +162,13 @@ func (p validatingPolicy) spec(l *library) (spec admissionv1.ValidatingAdmission
 			}
 		}
 		spec.Validations = append(spec.Validations, result)
+		if check.notes != "" {
+			note := admissionv1.AuditAnnotation{Key: check.note}
+			if note.ValueExpression, err = v.expression(check.notes); err != nil {
+				return spec, err
+			}
+			spec.AuditAnnotations = append(spec.AuditAnnotations, note)
+		}
 	}
 	for _, name := range v.names {
 		spec.Variables = append(spec.Variables, admissionv1.Variable{Name: name, Expression: v.exprs[name]})
@@ -281,9 +294,16 @@ func typeMeta(kind string) metav1.TypeMeta {
 }
 
 func objectMeta(name, description string) metav1.ObjectMeta {
-	meta := metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedBy}}
+	part := v1alpha1.PartBinding
+	if description != "" {
+		part = v1alpha1.PartPolicy
+	}
+	meta := metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.ManagedByLabel: v1alpha1.ManagedBy, v1alpha1.PartLabel: part}}
 	if description != "" {
 		meta.Annotations = map[string]string{"kubernetes.io/description": description + " Generated from hack/policygen."}
+	}
+	if description != "" && name == policy.OperatorGuard {
+		meta.Annotations[v1alpha1.OperatorAnnotation] = policy.Identity{}.User()
 	}
 	return meta
 }

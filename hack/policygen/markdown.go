@@ -164,11 +164,11 @@ Some programs need it where a window governs ` + "`Delete`" + `: those that take
 
 `)
 	fmt.Fprintf(&b, "Of the control plane, nobody but whom `--exempt-users` names passes %s, where nothing heals: the autoscaler would scale\nagainst a Deployment, and the garbage collector would leave a ReplicaSet or pod to a workload that it fits.\n\n", strings.Join(strictRules(), ", "))
-	for _, user := range policy.ExemptUsers() {
+	for _, user := range (policy.Identity{}).ExemptUsers() {
 		fmt.Fprintf(&b, "- `%s`\n", user)
 	}
 	fmt.Fprintf(&b, "- group `%s`\n\n## Where nothing is governed\n\n", policy.ExemptGroup)
-	for _, namespace := range policy.ProtectedNamespaces {
+	for _, namespace := range (policy.Identity{}).ProtectedNamespaces() {
 		fmt.Fprintf(&b, "- `%s`\n", namespace)
 	}
 	return b.String()

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // Policies are all that is installed: static, the same in every cluster.
@@ -84,6 +85,8 @@ func decisionDefinitions(m mode, own map[string]string) map[string]string {
 		"askedTargets":               "targetsBefore",
 		"maySet":                     "mayOverride",
 		"whichWindows":               "'any of the windows '",
+		"notedByFreezes":             "frozenDisruption in ruled ? frozenDisruption : ''",
+		"notedByWindows":             "outside[0] in ruled ? outside[0] : ''",
 		"labelsNote":                 "''",
 		"because":                    "''",
 	}
@@ -138,11 +141,15 @@ func decision(spared string) []validation {
 			expression: "attempted.size() == 0 || frozen.size() == 0 || overridden && mayPass" + inFreeze,
 			message:    "A change freeze is in force.",
 			tells:      "attempted.size() == 0 || frozen.size() == 0 ? '' : frozenMessage",
+			note:       policy.FreezesNote,
+			notes:      "attempted.size() == 0 || frozen.size() == 0 ? '' : freezesNote",
 		},
 		{
 			expression: "attempted.size() == 0 || " + outside,
 			message:    "Outside the maintenance windows.",
 			tells:      "attempted.size() == 0 || outside.size() == 0 ? '' : outsideMessage",
+			note:       policy.WindowsNote,
+			notes:      "attempted.size() == 0 || outside.size() == 0 || overridden ? '' : windowsNote",
 		},
 	}
 }

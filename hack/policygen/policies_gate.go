@@ -15,10 +15,11 @@ func (g *generator) namespaces() {
 		"because":      "request.operation == 'DELETE' ? '' : " + quote(" "+becauseOwner),
 		"overridden":   "setsOverride && overridable || standsOnObject",
 		"askedTargets": "wholeTargets.size() > 0 ? wholeTargets : targetsBefore", "maySet": "mayOverrideParts",
-		"whichWindows": "wholeTargets.size() > 0 ? 'any of the windows ' : 'windows that together govern everything in it, of '",
-		"frozenWhat":   "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject",
-		"outsideWhat":  "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject + ', by which windows select it,'",
-		"outsideEnd":   "namespaceDeleted ? inEmergency : ' Change its labels while everything is open, or change the window.'",
+		"whichWindows":   "wholeTargets.size() > 0 ? 'any of the windows ' : 'windows that together govern everything in it, of '",
+		"frozenWhat":     "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject",
+		"outsideWhat":    "namespaceDeleted ? 'Delete of ' + subject + because : 'Changing the labels of ' + subject + ', by which windows select it,'",
+		"notedByFreezes": "namespaceDeleted ? 'Delete' : ''", "notedByWindows": "namespaceDeleted ? 'Delete' : ''",
+		"outsideEnd": "namespaceDeleted ? inEmergency : ' Change its labels while everything is open, or change the window.'",
 	})
 	g.validating(validatingPolicy{
 		name: "fonster-namespaces", description: "Keeps a namespace from being deleted or relabelled while its gate is closed.",

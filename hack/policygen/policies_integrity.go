@@ -39,7 +39,7 @@ func (g *generator) statusMetadata() {
 // whose windows and freezes are gone, and the namespace controller what is in a namespace that is deleted.
 func (g *generator) gates() {
 	writers := []string{
-		policy.OperatorUser, "system:kube-controller-manager",
+		policy.Identity{}.User(), "system:kube-controller-manager",
 		"system:serviceaccount:kube-system:generic-garbage-collector", "system:serviceaccount:kube-system:namespace-controller",
 	}
 	g.validating(validatingPolicy{

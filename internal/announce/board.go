@@ -240,7 +240,10 @@ func (b *Board) addExcluded(mw *v1alpha1.MaintenanceWindow, s *Subject, real *sc
 		}
 		for _, r := range reasons {
 			if found, _ := r.Schedule.Within(o.Start, o.End, &budget); len(found) > 0 {
-				b.excluded = append(b.excluded, &Occurrence{Subject: s, Start: o.Start, End: o.End, LastBegin: o.End, State: Excluded, Reason: clean(r.Reason, maxTitle)})
+				b.excluded = append(b.excluded, &Occurrence{
+					Subject: s, Start: o.Start, End: o.End, LastBegin: o.End, State: Excluded,
+					Reason: clean(r.Reason, maxTitle), Reasons: cleanEach(r.Reasons, clean, maxTitle),
+				})
 				break
 			}
 		}
@@ -273,7 +276,7 @@ func (b *Board) addWithdrawn(kind Kind, records map[string]*history.Record) {
 				*still = *o
 			case still == nil && o.End.After(b.from):
 				if why := without[key{name, w.Start.Unix()}]; why != nil && kind == Window && o.State == Cancelled {
-					o.Reason = why.Reason
+					o.Reason, o.Reasons = why.Reason, why.Reasons
 					b.excluded = slices.DeleteFunc(b.excluded, func(o *Occurrence) bool { return o == why })
 				}
 				b.occurrences = append(b.occurrences, o)

@@ -106,8 +106,15 @@ type Occurrence struct {
 	EndedAt time.Time
 	// WithdrawnAt is when a cancelled, moved or early one was withdrawn.
 	WithdrawnAt time.Time
-	// Reason is why one that is excluded, or cancelled by an exclusion, is not there; may be empty.
-	Reason string
+	// Reason is why one that is excluded, or cancelled by an exclusion, is not there; may be empty. Reasons are the same in other languages,
+	// by BCP 47 tag.
+	Reason  string
+	Reasons map[string]string
+}
+
+// Why is Reason in a language, and whether it is in another, as nobody has written it in that one.
+func (o *Occurrence) Why(tag string) (reason string, other bool) {
+	return inLanguage(tag, o.Reason, o.Reasons)
 }
 
 // Stretch is a time that a freeze takes out of an occurrence. A zero Start or End lies beyond the occurrence.
@@ -120,10 +127,14 @@ type Stretch struct {
 
 // In is the reason in a language, and whether it is in another, as nobody has written it in that one.
 func (s Stretch) In(tag string) (reason string, other bool) {
-	if reason = s.Reasons[tag]; reason != "" {
-		return reason, false
+	return inLanguage(tag, s.Reason, s.Reasons)
+}
+
+func inLanguage(tag, reason string, others map[string]string) (in string, other bool) {
+	if in = others[tag]; in != "" {
+		return in, false
 	}
-	return s.Reason, true
+	return reason, true
 }
 
 // OpenAt tells whether the occurrence is open at t: of a window, whether the gate is.

@@ -210,7 +210,8 @@ func TestNext(t *testing.T) {
 func TestExcluded(t *testing.T) {
 	why := func(mw *v1alpha1.MaintenanceWindow) {
 		mw.Spec.Exclusions = []v1alpha1.Exclusion{
-			{Schedule: dates("00:00", "24:00", "2026-12-19"), Reason: "Julhandeln"}, {Schedule: dates("00:00", "24:00", "2026-11-21")},
+			{Schedule: dates("00:00", "24:00", "2026-12-19"), Reason: "Julhandeln", Reasons: map[string]v1alpha1.Reason{"en": "Christmas trade"}},
+			{Schedule: dates("00:00", "24:00", "2026-11-21")},
 			{Schedule: dates("08:00", "10:00", "2027-01-16"), Reason: "Frukost"},
 		}
 	}
@@ -227,7 +228,12 @@ func TestExcluded(t *testing.T) {
 	}}}
 	v = Draw(in, at(11, 1, 0, 0)).For("")
 	if len(v.Changes) != 1 || v.Changes[0].Occurrences[0].Reason != "Julhandeln" || len(v.Excluded) > 0 {
-		t.Errorf("%s, %s", briefGroups(v.Changes), brief(v.Excluded))
+		t.Fatalf("%s, %s", briefGroups(v.Changes), brief(v.Excluded))
+	}
+	for tag, want := range map[string]string{"en": "Christmas trade", "fi": "Julhandeln"} {
+		if why, other := v.Changes[0].Occurrences[0].Why(tag); why != want || other != (tag == "fi") {
+			t.Errorf("in %s: %q, %v", tag, why, other)
+		}
 	}
 }
 

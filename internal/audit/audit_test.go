@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // TestRead: events a line each, lists of them, and what is no log.
@@ -39,29 +40,42 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReason: what refuses is read from what people are told.
-func TestReason(t *testing.T) {
-	for message, want := range map[string]*By{
-		"Rollout of Deployment heby/web is outside its maintenance windows (nights, saturdays). Next opening: Sat 5 Dec 2026 09:00 CET, by saturdays.": {
-			"Rollout", []string{"nights", "saturdays"}, nil,
+// TestNotes: what closes a request is read from the notes of one policy about one Gate.
+func TestNotes(t *testing.T) {
+	window := func(gate string) string {
+		return `{"gate":"` + gate + `","disruption":"Rollout","names":["nights","saturdays"]}`
+	}
+	event := Event{Annotations: map[string]string{
+		"fonster-workloads-deny/windows":   window("gate") + ", " + window("audit"),
+		"fonster-workloads-deny/freezes":   `{"gate":"audit","disruption":"","names":["jul"]}`,
+		"fonster-workloads-deny/other":     "text",
+		"fonster-pods-deny/windows":        `{"gate":"audit","disruption":"Evict","names":[]}`,
+		"fonster-replicasets-deny/windows": "text",
+		"example.dev/windows":              "text",
+		"authorization.k8s.io/decision":    "allow",
+	}}
+	for name, want := range map[string][]Note{
+		"fonster-workloads-deny": {
+			{"fonster-workloads-deny", true, "audit", "", []string{"jul"}},
+			{"fonster-workloads-deny", false, "audit", "Rollout", []string{"nights", "saturdays"}},
 		},
-		"Evict of Pod heby/web-1 is outside its maintenance windows (). No coming opening is known.": {"Evict", nil, nil},
-		"Delete of Deployment heby/web is refused: change freeze jul is in force until Fri 1 Jan 2027 00:00 CET (Julfrys (alla): change freeze x is in force). No override passes it.": {
-			"Delete", nil, []string{"jul"},
-		},
-		"Rollout of Deployment heby/web is refused: change freeze a is in force (Stop). It ends when its ChangeFreeze is edited or deleted. So are b, c.d. It is outside the maintenance windows too (w). No override passes it.": {
-			"Rollout", nil, []string{"a", "b", "c.d"},
-		},
-		"Changing the labels of Namespace heby, by which windows select it, is outside its maintenance windows (w).": {"", []string{"w"}, nil},
-		"held is managed by Fonster and cannot be changed":                                                           nil,
+		"fonster-pods-deny":  {{"fonster-pods-deny", false, "audit", "Evict", []string{}}},
+		"fonster-namespaces": nil,
 	} {
-		by, known := Reason(message)
-		if known != (want != nil) {
-			t.Errorf("%s: read: %v", message, known)
-		} else if known {
-			if diff := cmp.Diff(*want, by); diff != "" {
-				t.Errorf("%s:\n%s", message, diff)
-			}
+		notes, err := event.Notes(name, "audit")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(want, notes, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+	if _, err := event.Notes("fonster-replicasets-deny", "audit"); err == nil || !strings.Contains(err.Error(), "fonster-replicasets-deny/windows") {
+		t.Errorf("%v", err)
+	}
+	for _, key := range []string{"fonster-workloads-deny/other", "example.dev/windows"} {
+		if _, is, err := ReadNote(key, "text"); is || err != nil {
+			t.Errorf("%s: %v, %v", key, is, err)
 		}
 	}
 }

@@ -3,9 +3,10 @@ package audit
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"fonster.dev/fonster/internal/policy"
 )
 
 // FailureAnnotation is where the API server writes what validations of policies have failed whose binding asks for Audit.
@@ -28,40 +29,49 @@ func Failures(value string) ([]Failure, error) {
 	return slices.DeleteFunc(all, func(f Failure) bool { return !strings.HasPrefix(f.Policy, "fonster-") }), nil
 }
 
-// By is what refuses a request, or would.
-type By struct {
-	// Disruption is what it does; empty for one that only changes labels.
-	Disruption string
-	// Windows and Freezes are their names.
-	Windows, Freezes []string
+// Note is what a policy says for programs of a request that something in a Gate closes, also of one that an override lets pass
+// (hack/policygen/cel/message.cel, docs/reference/audit.md).
+type Note struct {
+	// Policy is its name; Freezes says that Names are of change freezes, not of windows.
+	Policy  string `json:"-"`
+	Freezes bool   `json:"-"`
+	// Gate is the name of the Gate that it is of: that of what refuses, or that of what audits.
+	Gate string `json:"gate"`
+	// Disruption is what the request does; empty for one that only changes labels.
+	Disruption string `json:"disruption"`
+	// Names are of those that close it: of windows the first 32, and none where the Gate has no room for them.
+	Names []string `json:"names"`
 }
 
-// An audit event has nothing but the message of a policy (hack/policygen/cel/message.cel). A test on an API server holds the two together.
-var (
-	disrupts = regexp.MustCompile(`^(Rollout|ScaleDown|Delete|Evict) of `)
-	outside  = regexp.MustCompile(`is outside (?:its|the) maintenance windows(?: too)? \(([^)]*)\)`)
-	frozen   = regexp.MustCompile(`is refused: change freeze (\S+) is in force`)
-	frozen2  = regexp.MustCompile(`\)\. (?:It ends when its ChangeFreeze is edited or deleted\. )?So are ([a-z0-9., -]+)\.`)
-)
+// ReadNote reads the audit annotation of some key: notes of several Gates are there one after the other, between commas. False: it is another
+// annotation.
+func ReadNote(key, value string) ([]Note, bool, error) {
+	name, of, _ := strings.Cut(key, "/")
+	if !strings.HasPrefix(name, "fonster-") || of != policy.FreezesNote && of != policy.WindowsNote {
+		return nil, false, nil
+	}
+	var notes []Note
+	if err := json.Unmarshal([]byte("["+value+"]"), &notes); err != nil {
+		return nil, true, fmt.Errorf("annotation %s: %w", key, err)
+	}
+	for i := range notes {
+		notes[i].Policy, notes[i].Freezes = name, of == policy.FreezesNote
+	}
+	return notes, true, nil
+}
 
-// Reason reads the message of a refusal; false where it is another one.
-func Reason(message string) (By, bool) {
-	var by By
-	if m := disrupts.FindStringSubmatch(message); m != nil {
-		by.Disruption = m[1]
-	}
-	if m := frozen.FindStringSubmatch(message); m != nil {
-		by.Freezes = []string{m[1]}
-		if more := frozen2.FindStringSubmatch(message); more != nil {
-			by.Freezes = append(by.Freezes, strings.Split(more[1], ", ")...)
+// Notes are what a policy says in the annotations of an event about the Gate of some name.
+func (e *Event) Notes(name, gate string) (notes []Note, err error) {
+	for _, of := range []string{policy.FreezesNote, policy.WindowsNote} {
+		value, noted := e.Annotations[name+"/"+of]
+		if !noted {
+			continue
 		}
-		return by, true
-	}
-	if m := outside.FindStringSubmatch(message); m != nil {
-		if m[1] != "" {
-			by.Windows = strings.Split(m[1], ", ")
+		read, _, err := ReadNote(name+"/"+of, value)
+		if err != nil {
+			return nil, err
 		}
-		return by, true
+		notes = append(notes, read...)
 	}
-	return by, false
+	return slices.DeleteFunc(notes, func(n Note) bool { return n.Gate != gate }), nil
 }

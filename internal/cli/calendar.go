@@ -60,10 +60,10 @@ func (e entry) name() string { return e.Window + e.Freeze }
 type calendar struct {
 	*root
 	scope
+	format
 	files    []string
 	from, to string
 	audience string
-	output   string
 	// cluster tells the cluster from others, as far as the events' UIDs need it; empty of files.
 	cluster string
 }
@@ -99,7 +99,7 @@ It says what is wrong with any of them, and ends with exit code 1 then: a check 
 	f.StringVar(&o.from, "from", "", "first instant, as YYYY-MM-DD or RFC 3339 (default: now)")
 	f.StringVar(&o.to, "to", "", "first instant that is too late, as YYYY-MM-DD or RFC 3339 (default: 90 days after --from)")
 	f.StringVar(&o.audience, "audience", "", "only what this audience is shown")
-	f.StringVarP(&o.output, "output", "o", "text", "text, json or ics")
+	o.bindFormat(command, "ics")
 	return command
 }
 
@@ -110,8 +110,8 @@ func (o *calendar) validate() error {
 	if err := o.checkScope(); err != nil {
 		return err
 	}
-	if !slices.Contains([]string{"text", "json", "ics"}, o.output) {
-		return usagef("-o %s: want text, json or ics", o.output)
+	if err := o.checkFormat(); err != nil {
+		return err
 	}
 	_, _, err := o.span(time.UTC)
 	return err
@@ -155,7 +155,7 @@ func (o *calendar) execute(ctx context.Context) error {
 	}
 	var entries []entry
 	var empty []*schedule.Schedule
-	named := false
+	var named []string
 	together := found.compile().Set
 	made := map[string]time.Time{}
 	for _, s := range found.freezes {
@@ -164,7 +164,7 @@ func (o *calendar) execute(ctx context.Context) error {
 		}
 	}
 	for _, s := range found.windows {
-		named = named || slices.Contains(s.object.Spec.Audiences, o.audience)
+		named = append(named, s.object.Spec.Audiences...)
 		window, problems := compile.Window(s.object)
 		failed = o.report(s.where, "MaintenanceWindow", s.object.Name, problems) || failed
 		if window.Schedule != nil && problems.HasTarget() && o.shown(s.object.Spec.Audiences) {
@@ -177,7 +177,7 @@ func (o *calendar) execute(ctx context.Context) error {
 		}
 	}
 	for _, s := range found.freezes {
-		named = named || slices.Contains(s.object.Spec.Audiences, o.audience)
+		named = append(named, s.object.Spec.Audiences...)
 		freeze, problems := compile.Freeze(s.object)
 		failed = o.report(s.where, "ChangeFreeze", s.object.Name, problems) || failed
 		if freeze.Schedule != nil && problems.HasTarget() && o.shown(s.object.Spec.Audiences) {
@@ -192,8 +192,11 @@ func (o *calendar) execute(ctx context.Context) error {
 	slices.SortStableFunc(entries, func(a, b entry) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.name(), b.name()))
 	})
-	if o.audience != "" && !named {
-		fmt.Fprintf(o.Err, "warning: no window and no freeze names the audience %s: these are everybody's\n", o.audience)
+	if o.audience != "" && !slices.Contains(named, o.audience) {
+		slices.Sort(named)
+		others := strings.Join(slices.Compact(named), ", ")
+		fmt.Fprintf(o.Err, "warning: no window and no freeze names the audience %s%s: these are everybody's\n", o.audience,
+			choose(others != "", ", only "+others, ""))
 	}
 	if len(entries) == 0 && o.output == "text" {
 		if failed {
@@ -228,7 +231,7 @@ func (o *calendar) read(ctx context.Context) (found objects, failed bool, err er
 		if namespace == "" {
 			return found, false, nil
 		}
-		found, err = governingOnly(ctx, c, found, namespace)
+		found, err = o.governingOnly(ctx, c, found, namespace)
 		return found, false, err
 	}
 	found, err = readFiles(o.files, o.In)
@@ -373,16 +376,13 @@ func (o *calendar) between(s *schedule.Schedule) (list []listed, all bool) {
 }
 
 func (o *calendar) write(entries []entry) error {
-	switch o.output {
-	case "json":
-		if entries == nil {
-			entries = []entry{}
-		}
-		return writeJSON(o.Out, entries)
-	case "ics":
+	if o.output == "ics" {
 		return ical.Write(o.Out, ical.Calendar{Name: "Maintenance windows", Events: events(entries, o.cluster, o.now())})
 	}
-	return writeText(o.Out, entries)
+	if entries == nil {
+		entries = []entry{}
+	}
+	return o.root.write(o.format, entries, func() error { return writeText(o.Out, entries) })
 }
 
 func events(entries []entry, cluster string, now time.Time) []ical.Event {

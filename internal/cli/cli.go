@@ -24,6 +24,9 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
+	"fonster.dev/fonster/internal/identity"
+	"fonster.dev/fonster/internal/policy"
+	"fonster.dev/fonster/internal/version"
 )
 
 // Streams are where a command reads and writes.
@@ -40,6 +43,8 @@ type root struct {
 	zone       *time.Location
 	kubeconfig string
 	overrides  clientcmd.ConfigOverrides
+	// operatorNamespace is that of the operator, where the command line names it.
+	operatorNamespace string
 	// connect returns a client of the cluster; replaced in tests.
 	connect func() (client.Client, error)
 	// clock knows by how much the API server's clock is ahead of this machine's.
@@ -101,9 +106,16 @@ func (r *root) command() *cobra.Command {
 	flags := clientcmd.RecommendedConfigOverrideFlags("") // as kubectl has them
 	flags.ContextOverrideFlags.Namespace.LongName = ""    // for the commands that look at one: elsewhere it must not be taken in silence
 	clientcmd.BindOverrideFlags(&r.overrides, command.PersistentFlags(), flags)
+	command.PersistentFlags().StringVar(&r.operatorNamespace, "operator-namespace", "",
+		"namespace of Fonster's operator (default: as the installed policies name it, for whoever may read them; else "+policy.DefaultNamespace+")")
 	command.AddCommand(newCalendar(r), newStatus(r), newHeld(r), newPage(r), newClose(r), newOverride(r), newOverrides(r), newFreeze(r), newUnfreeze(r), newRetract(r),
 		newExplain(r), newCanI(r), newWait(r), newVersion(r),
 		newReport(r), newImport(r))
+	for _, c := range command.Commands() {
+		if c.ValidArgsFunction == nil {
+			c.ValidArgsFunction = cobra.NoFileCompletions // the shell would offer files
+		}
+	}
 	command.AddCommand(offline(r)...)
 	return command
 }
@@ -168,12 +180,24 @@ func (r *root) cluster() (client.Client, error) {
 	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme), rbacv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
+	config.UserAgent = version.UserAgent("kubectl-window")
 	config.Wrap(r.clock.listen(r.now))
 	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", config.Host, err)
 	}
 	return c, nil
+}
+
+// operator is who the policies of the cluster take for the operator. Who may not read that takes it for the one that is usual.
+func (r *root) operator(ctx context.Context, c client.Client) policy.Identity {
+	if r.operatorNamespace != "" {
+		return policy.Identity{Namespace: r.operatorNamespace}
+	}
+	if installed, err := identity.Installed(ctx, c); err == nil {
+		return installed
+	}
+	return policy.Identity{}
 }
 
 // writeJSON writes a value for tools and people: indented, and with letters as they are.

@@ -113,7 +113,7 @@ func TestBadInput(t *testing.T) {
 		"a file and a namespace":     {"", []string{"calendar", "-n", "heby", "-f", "-"}, 2, "-f is for files", false},
 		"both":                       {"", []string{"calendar", "--all", "-f", "-"}, 2, "-f is for files", false},
 		"no such file":               {"", []string{"calendar", "-f", "no-such.yaml"}, 1, "no-such.yaml", false},
-		"an unknown format":          {"", []string{"calendar", "-f", "-", "-o", "xml"}, 2, "want text, json or ics", false},
+		"an unknown format":          {"", []string{"calendar", "-f", "-", "-o", "xml"}, 2, "want text, json, yaml or ics", false},
 		"an unknown flag":            {"", []string{"calendar", "--form", "2021-05-01"}, 2, "unknown flag: --form", false},
 		"a date that does not exist": {"", []string{"calendar", "-f", "-", "--from", "2021-02-30"}, 2, "--from", false},
 		"an empty interval":          {"", []string{"calendar", "-f", "-", "--from", "2021-05-01", "--to", "2021-05-01"}, 2, "--from must be before --to", false},
@@ -258,7 +258,7 @@ func TestUsage(t *testing.T) {
 // TestOverrideNames: an object is named as kubectl takes it.
 func TestOverrideNames(t *testing.T) {
 	for _, name := range []string{"deploy/web", "deployment/web", "deployments/web", "deployments.apps/web", "deployment.v1.apps/web", "Deployment/web"} {
-		o := &overrideCommand{root: &root{}, reason: "x", output: "text", namespace: "heby"}
+		o := &overrideCommand{root: &root{}, reason: "x", format: format{output: "text"}, namespace: "heby"}
 		if err := o.complete(name); err != nil || o.target.Kind != "Deployment" || o.target.Name != "web" || o.target.Namespace != "heby" {
 			t.Errorf("%s: %v, %+v", name, err, o.target)
 		}
@@ -354,7 +354,7 @@ spec: {reason: Val, timeZone: Europe/Stockholm, namespaceSelector: {}`
 		"before and after": {window, []string{"--from", "2027-01-01"}, 0,
 			"nothing in this interval; the last before it: Sat 5 Dec 2026 09:00 CET; the next after it: Sun 12 Dec 2027 09:00 CET\n", ""},
 		"wrong, and nothing else": {strings.Replace(window, "2026-12-05", "2026-02-30", 1), nil, 1, "", "write an existing day as YYYY-MM-DD"},
-		"another audience":        {window, []string{"--audience", "nosuch"}, 0, "nothing in this interval\n", "warning: no window and no freeze names the audience nosuch"},
+		"another audience":        {window, []string{"--audience", "nosuch"}, 0, "nothing in this interval\n", "warning: no window and no freeze names the audience nosuch, only heby: these are everybody's\n"},
 	} {
 		code, stdout, stderr := execute(t, tc.manifests, nil, append([]string{"calendar", "-f", "-"}, tc.args...)...)
 		if code != tc.code || !strings.Contains(stdout, tc.want) || tc.want == "" && stdout != "" || !strings.Contains(stderr, tc.stderr) {
@@ -366,5 +366,83 @@ spec: {reason: Val, timeZone: Europe/Stockholm, namespaceSelector: {}`
 	}
 	if got := length(32*time.Hour + 26*time.Minute + 47245*time.Millisecond); got != "32h26m47s" {
 		t.Errorf("a length: %s", got)
+	}
+}
+
+// TestFormats: what tells something tells it as JSON and as YAML, and other formats are refused with those that there are.
+func TestFormats(t *testing.T) {
+	window := `
+apiVersion: maintenance.fonster.dev/v1alpha1
+kind: MaintenanceWindow
+metadata: {name: w}
+spec: {timeZone: Europe/Stockholm, namespaceSelector: {}, schedules: [{dates: ["2026-12-05"], startTime: "09:00", endTime: "20:00"}]}
+`
+	for name, tc := range map[string]struct {
+		line, stdin string
+		want        string
+	}{
+		"calendar": {"calendar -f - --from 2026-12-01 -o yaml", window, "- class: Planned\n"},
+		"report":   {"report --audit-log - -o yaml", trialEvent(1, "anna", "heby", "deployments", "web", 200, "|nights"), "  window: nights\n"},
+	} {
+		if code, stdout, stderr := execute(t, tc.stdin, nil, strings.Fields(tc.line)...); code != 0 || !strings.Contains(stdout, tc.want) {
+			t.Errorf("%s: exit %d, want %q in:\n%s%s", name, code, tc.want, stdout, stderr)
+		}
+	}
+	for line, want := range map[string]string{
+		"calendar -o wide":                           "-o wide: want text, json, yaml or ics",
+		"override deploy/web --reason x -o wide":     "-o wide: want text, json or yaml",
+		"retract w -o wide":                          "-o wide: want text, json or yaml",
+		"report --audit-log - -o name":               "-o name: want text, json or yaml",
+		"import -f - -l a=b -o text":                 "-o text: want yaml or json",
+		"status -o wide":                             "-o wide: want text, json, yaml or name",
+		"calendar --from 2026-12-02 --to 2026-12-01": "See 'kubectl window calendar --help'.",
+	} {
+		if code, _, stderr := execute(t, "", nil, strings.Fields(line)...); code != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d, want 2 with %q:\n%s", line, code, want, stderr)
+		}
+	}
+}
+
+// TestEveryCommand has an example, which is one of its own.
+func TestEveryCommand(t *testing.T) {
+	for _, c := range (&root{}).command().Commands() {
+		if c.IsAvailableCommand() && !strings.Contains(c.Example, "kubectl window "+c.Name()) {
+			t.Errorf("kubectl window %s has no example: %q", c.Name(), c.Example)
+		}
+	}
+}
+
+// TestCompletion: the shell is offered what there is, and files only where a file is meant.
+func TestCompletion(t *testing.T) {
+	objects := []client.Object{
+		&v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: "nights"}}, &v1alpha1.MaintenanceWindow{ObjectMeta: metav1.ObjectMeta{Name: "saturdays"}},
+		&v1alpha1.ChangeFreeze{ObjectMeta: metav1.ObjectMeta{Name: "jul"}},
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "heby", Name: "web"}},
+	}
+	const noFiles = ":4\n"
+	for line, want := range map[string]string{
+		"close|":                        "nights\nsaturdays\n" + noFiles,
+		"status|sat":                    "saturdays\n" + noFiles,
+		"held|nights|":                  "saturdays\n" + noFiles,
+		"retract|":                      "nights\nsaturdays\n" + noFiles,
+		"retract|--freeze|":             "jul\n" + noFiles,
+		"unfreeze|":                     "jul\n" + noFiles,
+		"explain|dep":                   "deployment/\n:6\n",
+		"explain|-n|heby|deploy/":       "deploy/web\n" + noFiles,
+		"override|-n|heby|deploy/w":     "deploy/web\n" + noFiles,
+		"wait|-n|heby|deploy/":          "deploy/web\n" + noFiles,
+		"can-i|sc":                      "scale-down\nscale\nscale-to-zero\n" + noFiles,
+		"can-i|-n|heby|rollout|deploy/": "deploy/web\n" + noFiles,
+		"calendar|-o|":                  "text\njson\nyaml\nics\n" + noFiles,
+		"held|-o|":                      "text\njson\nyaml\nname\n" + noFiles,
+		"override|-o|":                  "text\njson\nyaml\n" + noFiles,
+		"import|--enforcement|":         "Deny\nHold\nWarn\nAudit\n" + noFiles,
+		"overrides|":                    noFiles,
+		"calendar|-f|":                  ":0\n",
+	} {
+		_, stdout, stderr := execute(t, "", objects, append([]string{"__complete"}, strings.Split(line, "|")...)...)
+		if stdout != want {
+			t.Errorf("%s: %q, want %q\n%s", line, stdout, want, stderr)
+		}
 	}
 }

@@ -28,6 +28,9 @@ type freezeCommand struct {
 	dryRun      bool
 }
 
+// everyDisruption is what a freeze stops where nothing else is asked for.
+var everyDisruption = []string{string(v1alpha1.Rollout), string(v1alpha1.ScaleDown), string(v1alpha1.Delete), string(v1alpha1.Evict)}
+
 func newFreeze(r *root) *cobra.Command {
 	o := &freezeCommand{root: r}
 	command := &cobra.Command{
@@ -55,10 +58,11 @@ deleted. Without --namespaces it stops them everywhere.`,
 	flags := command.Flags()
 	flags.StringVar(&o.reason, "reason", "", "why; shown to whoever is refused")
 	flags.StringVar(&o.namespaces, "namespaces", "", "label selector of the namespaces, such as kommun=osthammar (default: all)")
-	flags.StringSliceVar(&o.disruptions, "disruptions", []string{"Rollout", "ScaleDown", "Delete", "Evict"}, "what to stop")
+	flags.StringSliceVar(&o.disruptions, "disruptions", everyDisruption, "what to stop")
 	flags.StringSliceVar(&o.audiences, "audiences", nil, "whose page shows it (default: everybody's)")
 	flags.BoolVar(&o.overridable, "overridable", false, "let an override pass it, for whoever has the verb override on it")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "ask the API server whether you may, and change nothing")
+	_ = command.RegisterFlagCompletionFunc("disruptions", cobra.FixedCompletions(everyDisruption, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	return command
 }
 

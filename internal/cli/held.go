@@ -112,7 +112,7 @@ func (r *root) heldReports(ctx context.Context, namespace string) (reports []hel
 	if namespace != "" {
 		reader = oneNamespace{c, namespace}
 	}
-	all, err := workload.List(ctx, reader, compiled.Set, now)
+	all, err := workload.List(ctx, reader, compiled, now)
 	if err != nil {
 		return nil, nil, forbiddenHeld(err)
 	}
@@ -162,7 +162,7 @@ func (r *root) heldByGates(ctx context.Context, c client.Client, namespace strin
 		reader = oneNamespace{c, namespace}
 	}
 	now := r.serverNow()
-	all, err := workload.List(ctx, reader, new(compile.Cache).Compile(nil, nil).Set, now)
+	all, err := workload.List(ctx, reader, new(compile.Cache).Compile(nil, nil), now)
 	if err != nil {
 		return nil, forbiddenHeld(err)
 	}

@@ -23,6 +23,9 @@ type importCommand struct {
 	everywhere                                bool
 }
 
+// enforcements are what a window may do outside its times.
+var enforcements = []string{string(v1alpha1.Deny), string(v1alpha1.Hold), string(v1alpha1.Warn), string(v1alpha1.Audit)}
+
 func newImport(r *root) *cobra.Command {
 	o := &importCommand{root: r}
 	command := &cobra.Command{
@@ -43,6 +46,9 @@ has no equal is said on stderr, with its line. Nothing is applied: read what it 
 	f.StringVar(&o.zone, "time-zone", "", "zone of times that have none, and to show those in UTC in (default: the calendar's)")
 	f.StringVar(&o.enforcement, "enforcement", "", "enforcement of the windows: Deny, Hold, Warn or Audit (default: left out, which is Deny)")
 	f.StringVarP(&o.output, "output", "o", "yaml", "yaml or json")
+	for flag, values := range map[string][]string{"output": {"yaml", "json"}, "enforcement": enforcements} {
+		_ = command.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	}
 	return command
 }
 
@@ -91,7 +97,7 @@ func (o *importCommand) validate() (*metav1.LabelSelector, error) {
 		return nil, usagef("no calendar tells which namespaces its windows govern: give -l KEY=VALUE, or --all-namespaces")
 	case o.output != "yaml" && o.output != "json":
 		return nil, usagef("-o %s: want yaml or json", o.output)
-	case o.enforcement != "" && !slices.Contains([]string{"Deny", "Hold", "Warn", "Audit"}, o.enforcement):
+	case o.enforcement != "" && !slices.Contains(enforcements, o.enforcement):
 		return nil, usagef("--enforcement %s: want Deny, Hold, Warn or Audit", o.enforcement)
 	case o.selector != "":
 		parsed, err := metav1.ParseToLabelSelector(o.selector)

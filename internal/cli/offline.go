@@ -15,17 +15,20 @@ const offlineProgram = "kubectl-window-offline"
 
 // offline are the commands that it has.
 func offline(r *root) []*cobra.Command {
-	command := func(use, short string) *cobra.Command {
-		c := &cobra.Command{Use: use, Short: short, DisableFlagParsing: true}
+	command := func(use, short, example string) *cobra.Command {
+		c := &cobra.Command{Use: use, Short: short, Example: example, DisableFlagParsing: true}
 		c.RunE = func(c *cobra.Command, args []string) error {
 			return r.runOffline(c, append([]string{c.Name()}, args...))
 		}
 		return c
 	}
 	return []*cobra.Command{
-		command("lint -f FILE|FOLDER|-", "Say what is wrong with windows and freezes before they are applied"),
-		command("test -f FILE|FOLDER TESTS...", "Decide cases against windows and freezes: at this instant, this change"),
-		command("replay --audit-log FILE -f WINDOWS", "Decide the requests of an audit log against windows that are not there yet"),
+		command("lint -f FILE|FOLDER|-", "Say what is wrong with windows and freezes before they are applied",
+			"  kubectl window lint -f config/samples\n  kubectl kustomize overlays/prod | kubectl window lint -f - -o json"),
+		command("test -f FILE|FOLDER TESTS...", "Decide cases against windows and freezes: at this instant, this change",
+			"  kubectl window test -f config/samples/hold -f config/samples/freezes.yaml -f config/samples/weekday-nights.yaml docs/examples/window-tests.yaml"),
+		command("replay --audit-log FILE -f WINDOWS", "Decide the requests of an audit log against windows that are not there yet",
+			"  kubectl window replay --audit-log audit.log -f windows.yaml\n  kubectl window replay --audit-log audit.log --objects objects.yaml -f windows/ --requests"),
 	}
 }
 
@@ -34,9 +37,8 @@ func (r *root) runOffline(c *cobra.Command, args []string) error {
 	path := ""
 	if self, err := os.Executable(); err == nil {
 		if self, err = filepath.EvalSymlinks(self); err == nil {
-			if beside := filepath.Join(filepath.Dir(self), offlineProgram); executable(beside) {
-				path = beside
-			}
+			// Looked up rather than asked for: on Windows a program has an ending.
+			path, _ = exec.LookPath(filepath.Join(filepath.Dir(self), offlineProgram))
 		}
 	}
 	if path == "" {
@@ -53,11 +55,6 @@ func (r *root) runOffline(c *cobra.Command, args []string) error {
 		return exitError(ended.ExitCode())
 	}
 	return err
-}
-
-func executable(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && !info.IsDir() && info.Mode()&0o111 != 0
 }
 
 // exitError ends the plugin with the code of a program that it ran, which has said what is wrong.

@@ -27,6 +27,7 @@ import (
 // overrideCommand sets or ends an emergency override.
 type overrideCommand struct {
 	*root
+	format
 	target    *metav1.PartialObjectMetadata
 	reason    string
 	notice    string
@@ -34,7 +35,6 @@ type overrideCommand struct {
 	dryRun    bool
 	end       bool
 	namespace string
-	output    string
 	// began is when the command began, in whole seconds.
 	began time.Time
 }
@@ -79,6 +79,9 @@ whoever changes something requires the ` + "`override`" + ` verb on that changef
   kubectl window override deploy/web -n osthammar --end`,
 		ValidArgsFunction: r.completeObject,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.checkFormat(); err != nil {
+				return err
+			}
 			if err := o.complete(strings.Join(args, "/")); err != nil {
 				return err
 			}
@@ -92,7 +95,7 @@ whoever changes something requires the ` + "`override`" + ` verb on that changef
 	flags.DurationVar(&o.length, "for", 0, "how long, such as 30m (default, and at most: as long as the windows allow)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "ask the API server whether you may, and change nothing")
 	flags.BoolVar(&o.end, "end", false, "end the override")
-	flags.StringVarP(&o.output, "output", "o", "text", "text or json")
+	o.bindFormat(command)
 	return command
 }
 
@@ -115,8 +118,6 @@ func (o *overrideCommand) complete(argument string) error {
 		return usagef("--reason is missing: say why, such as --reason \"INC-1234 disken full\"")
 	case o.length < 0:
 		return usagef("--for %s: must be positive", o.length)
-	case o.output != "text" && o.output != "json":
-		return usagef("-o %s: want text or json", o.output)
 	}
 	o.target = &metav1.PartialObjectMetadata{}
 	o.target.SetGroupVersionKind(gvk)
@@ -167,9 +168,9 @@ func (o *overrideCommand) execute(ctx context.Context) error {
 			list = []need{{Resource: windowsResource}}
 		}
 		fmt.Fprintf(o.Err, "error: %v\n%s", err, tellNeeds(ctx, c, list))
-		if o.output == "json" {
+		if slices.Contains([]string{"json", "yaml"}, o.output) {
 			refused := overridden{Object: override.ObjectName(o.target.Kind, o.target.Namespace, o.target.Name), Reason: o.reason, DryRun: o.dryRun, Governed: true, Refused: err.Error(), Needs: list}
-			return errors.Join(errReported, writeJSON(o.Out, refused))
+			return errors.Join(errReported, o.write(o.format, refused, nil))
 		}
 		return errReported
 	}
@@ -247,10 +248,11 @@ func (o *overrideCommand) report(list []need) error {
 	if !o.end && current.IsSpent() {
 		return fmt.Errorf("%s: the reason %q is used up: give another one", object, current.Reason)
 	}
-	if o.output == "json" {
-		return writeJSON(o.Out, result)
-	}
-	var err error
+	return o.write(o.format, result, func() error { return o.text(result, current, list) })
+}
+
+func (o *overrideCommand) text(result overridden, current override.Override, list []need) (err error) {
+	object := result.Object
 	switch {
 	case o.end:
 		_, err = fmt.Fprintf(o.Out, "%s: the override has ended%s\n", object, choose(o.dryRun, " (dry run)", ""))

@@ -24,7 +24,6 @@ import (
 	"fonster.dev/fonster/internal/announce/web"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/history"
-	"fonster.dev/fonster/internal/policy"
 )
 
 // page serves the page on one's own machine.
@@ -163,9 +162,10 @@ func (o *page) readCluster(ctx context.Context, in *announce.Input) error {
 		in.Freezes = append(in.Freezes, *s.object)
 	}
 	in.Work = announce.WorkOf(in.Windows)
+	namespace := o.operator(ctx, o.client).In()
 	for what, err := range map[string]error{
-		"what was moved or cancelled is not shown: you may not read the ConfigMaps of " + policy.OperatorNamespace: read.Records(ctx, o.client, in),
-		"whom namespaces concern is not known: you may not read Namespaces":                                        read.Namespaces(ctx, o.client, in),
+		"what was moved or cancelled is not shown: you may not read the ConfigMaps of " + namespace: read.Records(ctx, o.client, namespace, in),
+		"whom namespaces concern is not known: you may not read Namespaces":                         read.Namespaces(ctx, o.client, in),
 	} {
 		if err != nil && !apierrors.IsForbidden(err) {
 			return err

@@ -148,7 +148,7 @@ func TestPageBeforeApplying(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: "announced-w", Labels: map[string]string{v1alpha1.AnnouncedLabel: "true"}}, Data: data,
+		ObjectMeta: metav1.ObjectMeta{Namespace: policy.DefaultNamespace, Name: "announced-w", Labels: map[string]string{v1alpha1.AnnouncedLabel: "true"}}, Data: data,
 	}
 	connect := func() (client.Client, error) { return clusterWith(mw, other, stored) }
 	file := filepath.Join(t.TempDir(), "window.yaml")

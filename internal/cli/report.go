@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/audit"
 	"fonster.dev/fonster/internal/compile"
 )
@@ -19,9 +20,9 @@ import (
 // auditReport says what windows and freezes with enforcement Audit would have refused.
 type auditReport struct {
 	*root
-	logs   []string
-	by     []string
-	output string
+	format
+	logs []string
+	by   []string
 }
 
 // trialReport is the report, as JSON has it.
@@ -76,7 +77,8 @@ Without a log the API server counts them: apiserver_validating_admission_policy_
 	f := command.Flags()
 	f.StringSliceVar(&o.logs, "audit-log", nil, "audit log of an API server; - for standard input; may be repeated, once for each API server")
 	f.StringSliceVar(&o.by, "by", groupings, "what to count by: "+strings.Join(groupings, ", "))
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	o.bindFormat(command)
+	_ = command.RegisterFlagCompletionFunc("by", cobra.FixedCompletions(groupings, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	return command
 }
 
@@ -89,8 +91,8 @@ func (o *auditReport) execute() error {
 			return usagef("--by %s: want some of %s", by, strings.Join(groupings, ", "))
 		}
 	}
-	if o.output != "text" && o.output != "json" {
-		return usagef("-o %s: want text or json", o.output)
+	if err := o.checkFormat(); err != nil {
+		return err
 	}
 	g := trials{by: o.by, groups: map[trialGroup]*trialGroup{}}
 	for _, log := range o.logs {
@@ -102,10 +104,7 @@ func (o *auditReport) execute() error {
 		}
 	}
 	r := g.report()
-	if o.output == "json" {
-		return writeJSON(o.Out, r)
-	}
-	return o.write(r)
+	return o.write(o.format, r, func() error { return o.text(r) })
 }
 
 // trials gathers what would have been refused.
@@ -146,21 +145,19 @@ func (t *trials) add(e *audit.Event) error {
 	if strings.Contains(e.RequestURI, "dryRun=") {
 		r.DryRuns++
 	}
-	seen := map[trialGroup]bool{} // a request with several disruptions counts once in each group
-	for _, f := range failures {
-		by, _ := audit.Reason(f.Message)
-		for _, key := range t.keys(e, by) {
-			if !seen[key] {
-				seen[key] = true
-				t.count(key, e, f.Message, at)
-			}
-		}
+	keys, err := t.keys(e, failures)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		t.count(key, e, failures[0].Message, at) // the API server tells of the first
 	}
 	return nil
 }
 
-// keys are the groups of a refusal: one for each window or freeze.
-func (t *trials) keys(e *audit.Event, by audit.By) (keys []trialGroup) {
+// keys are the groups of a request, each once: one for each window or freeze that would refuse it. Where its policies noted none, as older
+// ones did, that is one without.
+func (t *trials) keys(e *audit.Event, failures []audit.Failure) (keys []trialGroup, err error) {
 	is := func(what, value string) string {
 		if slices.Contains(t.by, what) {
 			return value
@@ -169,22 +166,37 @@ func (t *trials) keys(e *audit.Event, by audit.By) (keys []trialGroup) {
 	}
 	rest := trialGroup{
 		Namespace: is("namespace", e.ObjectRef.Namespace), User: is("user", e.As().Username), Kind: is("kind", e.ObjectRef.Kind()),
-		Disruption: is("disruption", by.Disruption),
 	}
-	for _, w := range by.Windows {
-		key := rest
-		key.Window = is("window", w)
-		keys = append(keys, key)
+	add := func(key trialGroup) {
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
 	}
-	for _, f := range by.Freezes {
-		key := rest
-		key.Freeze = is("window", f)
-		keys = append(keys, key)
+	for _, f := range failures {
+		notes, err := e.Notes(f.Policy, v1alpha1.AuditGateName)
+		if err != nil {
+			return nil, err
+		}
+		for _, note := range notes {
+			key := rest
+			key.Disruption = is("disruption", note.Disruption)
+			if len(note.Names) == 0 {
+				add(key)
+			}
+			for _, name := range note.Names {
+				if note.Freezes {
+					key.Freeze = is("window", name)
+				} else {
+					key.Window = is("window", name)
+				}
+				add(key)
+			}
+		}
 	}
 	if len(keys) == 0 {
 		keys = []trialGroup{rest}
 	}
-	return keys
+	return keys, nil
 }
 
 func (t *trials) count(key trialGroup, e *audit.Event, message string, at time.Time) {
@@ -217,7 +229,7 @@ func (t *trials) report() trialReport {
 	return r
 }
 
-func (o *auditReport) write(r trialReport) error {
+func (o *auditReport) text(r trialReport) error {
 	if r.Requests == 0 {
 		_, err := fmt.Fprintln(o.Out, "No request in the log.")
 		return err

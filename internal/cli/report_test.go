@@ -7,38 +7,43 @@ import (
 	"testing"
 )
 
-// trialEvent is an event of an audit log of a request that a window with enforcement Audit would have refused.
-func trialEvent(second int, user, namespace, resource, name string, code int, messages ...string) string {
+// trialEvent is an event of an audit log of a request that a window with enforcement Audit would have refused, as the notes of the policy say:
+// FREEZES|WINDOWS, names between commas.
+func trialEvent(second int, user, namespace, resource, name string, code int, closedBy string) string {
 	type failure struct {
 		Message string   `json:"message"`
 		Policy  string   `json:"policy"`
 		Actions []string `json:"validationActions"`
 	}
 	var failures []failure
-	for _, m := range messages {
-		failures = append(failures, failure{m, "fonster-workloads-deny", []string{"Audit"}})
+	annotations := map[string]string{}
+	freezes, windows, _ := strings.Cut(closedBy, "|")
+	for of, names := range map[string]string{"freezes": freezes, "windows": windows} {
+		if names == "" {
+			continue
+		}
+		failures = append(failures, failure{"Closed by " + of + ".", "fonster-workloads-deny", []string{"Audit"}})
+		quoted := `"` + strings.ReplaceAll(names, ",", `","`) + `"`
+		annotations["fonster-workloads-deny/"+of] = `{"gate":"gate","disruption":"Rollout","names":["real"]}, {"gate":"audit","disruption":"Rollout","names":[` + quoted + `]}`
 	}
 	failures = append(failures, failure{"of somebody else's policy", "example", []string{"Audit"}})
 	note, _ := json.Marshal(failures)
+	annotations["validation.policy.admission.k8s.io/validation_failure"] = string(note)
 	event, _ := json.Marshal(map[string]any{
 		"kind": "Event", "apiVersion": "audit.k8s.io/v1", "stage": "ResponseComplete", "auditID": fmt.Sprint(second), "requestURI": "/apis/apps/v1/x",
 		"user": map[string]any{"username": user}, "objectRef": map[string]any{"resource": resource, "namespace": namespace, "name": name, "apiGroup": "apps"},
 		"responseStatus": map[string]any{"code": code}, "requestReceivedTimestamp": fmt.Sprintf("2026-12-01T12:00:%02d.123456Z", second),
-		"annotations": map[string]string{"validation.policy.admission.k8s.io/validation_failure": string(note)},
+		"annotations": annotations,
 	})
 	return string(event) + "\n"
 }
 
 // TestReport: what would have been refused is counted by window, namespace, user and kind; one request counts once in each.
 func TestReport(t *testing.T) {
-	outside := func(windows string) string {
-		return "Rollout of Deployment heby/web is outside its maintenance windows (" + windows + "). Next opening: x."
-	}
-	stopped := "Rollout of Deployment heby/web is refused: change freeze jul is in force (Julfrys). No override passes it."
-	log := trialEvent(1, "anna", "heby", "deployments", "web", 200, outside("nights")) +
-		trialEvent(2, "anna", "heby", "deployments", "api", 200, outside("nights, saturdays"), stopped) +
-		trialEvent(3, "ci", "tierp", "statefulsets", "db", 403, outside("nights")) +
-		trialEvent(4, "ci", "tierp", "statefulsets", "db", 200) +
+	log := trialEvent(1, "anna", "heby", "deployments", "web", 200, "|nights") +
+		trialEvent(2, "anna", "heby", "deployments", "api", 200, "jul|nights,saturdays") +
+		trialEvent(3, "ci", "tierp", "statefulsets", "db", 403, "|nights") +
+		trialEvent(4, "ci", "tierp", "statefulsets", "db", 200, "") +
 		`{"kind":"Event","stage":"RequestReceived","auditID":"5"}` + "\n" +
 		`{"kind":"Event","stage":"ResponseComplete","auditID":"6","responseStatus":{"code":200},"requestReceivedTimestamp":"2026-12-01T13:00:00.0Z"}` + "\n" + `{"kind":"Ev`
 	code, out, warnings := execute(t, log, nil, "report", "--audit-log", "-")

@@ -13,17 +13,16 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/history"
-	"fonster.dev/fonster/internal/policy"
 )
 
 // retract takes back what the page says was cancelled or moved.
 type retract struct {
 	*root
+	format
 	name   string
 	freeze bool
 	dates  []string
 	dryRun bool
-	output string
 }
 
 // retracted is one time that is told no more, as JSON has it.
@@ -43,15 +42,21 @@ func newRetract(r *root) *cobra.Command {
 window that was applied by mistake, say, and deleted again. The times that are still to come are not touched: delete or change the
 window for that.
 
-It changes the ConfigMap announced-NAME (of a freeze freeze-announced-NAME) in the namespace fonster-system.`,
+It changes the ConfigMap announced-NAME (of a freeze freeze-announced-NAME) in the namespace of the operator.`,
 		Example: `  kubectl delete mw test && kubectl window retract test
   kubectl window retract gemensamma-2026 --date 2026-12-12`,
+		ValidArgsFunction: func(c *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			if o.freeze {
+				return r.completeFreezes(c, args, begun)
+			}
+			return r.completeWindows(c, args, begun)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef("name one window, or with --freeze one freeze")
 			}
-			if o.output != "text" && o.output != "json" {
-				return usagef("-o %s: want text or json", o.output)
+			if err := o.checkFormat(); err != nil {
+				return err
 			}
 			for _, date := range o.dates {
 				if _, err := time.Parse(time.DateOnly, date); err != nil {
@@ -66,7 +71,7 @@ It changes the ConfigMap announced-NAME (of a freeze freeze-announced-NAME) in t
 	f.BoolVar(&o.freeze, "freeze", false, "NAME is a change freeze")
 	f.StringSliceVar(&o.dates, "date", nil, "only what was to begin on this day, as YYYY-MM-DD; may be repeated (default: everything)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be taken back, and change nothing")
-	f.StringVarP(&o.output, "output", "o", "text", "text or json")
+	o.bindFormat(command)
 	return command
 }
 
@@ -84,13 +89,14 @@ func (o *retract) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.output == "json" {
-		items := make([]retracted, len(list))
-		for i, w := range list {
-			items[i] = retracted{w.Start, w.End, w.MovedTo, w.Title}
-		}
-		return writeJSON(o.Out, items)
+	items := make([]retracted, len(list))
+	for i, w := range list {
+		items[i] = retracted{w.Start, w.End, w.MovedTo, w.Title}
 	}
+	return o.write(o.format, items, func() error { return o.text(list) })
+}
+
+func (o *retract) text(list []history.Withdrawn) (err error) {
 	if len(list) == 0 {
 		_, err = fmt.Fprintf(o.Out, "nothing is told of %s that could be taken back\n", o.name)
 		return err
@@ -115,12 +121,12 @@ func (o *retract) once(ctx context.Context, c client.Client) ([]history.Withdraw
 		return nil, forbidden(err, "windows and freezes", "a ClusterRoleBinding to fonster-editor")
 	}
 	stored := &corev1.ConfigMap{}
-	key := types.NamespacedName{Namespace: policy.OperatorNamespace, Name: history.ObjectName(prefix, o.name)}
+	key := types.NamespacedName{Namespace: o.operator(ctx, c).In(), Name: history.ObjectName(prefix, o.name)}
 	switch err := c.Get(ctx, key, stored); {
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		return nil, forbidden(err, "what was announced", "the Role fonster-announcements in fonster-system")
+		return nil, forbidden(err, "what was announced", "the Role fonster-announcements in "+key.Namespace)
 	}
 	record := history.Parse(stored.Data)
 	if record == nil {

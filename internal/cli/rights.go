@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/policy"
 )
 
 const (
@@ -170,7 +169,7 @@ func selects(selector *metav1.LabelSelector, objectLabels *labels.Set) (bool, er
 // governed reads what governs the command's object, from the Gate of its namespace.
 func (o *overrideCommand) governed(ctx context.Context, c client.Client) (governed, error) {
 	namespace := cmp.Or(o.target.Namespace, o.target.Name)
-	if policy.Protected(namespace) {
+	if o.operator(ctx, c).Protected(namespace) {
 		return governed{}, nil
 	}
 	g := &v1alpha1.Gate{}

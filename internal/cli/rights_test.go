@@ -172,7 +172,7 @@ func TestGoverned(t *testing.T) {
 		var got []string
 		r := &root{Streams: Streams{Out: io.Discard, Err: io.Discard}}
 		name, namespace, _ := strings.Cut(target, " -n ")
-		o := &overrideCommand{root: r, reason: "x", output: "text", namespace: namespace + choose(namespace == "", "default", "")}
+		o := &overrideCommand{root: r, reason: "x", format: format{output: "text"}, namespace: namespace + choose(namespace == "", "default", "")}
 		if err := o.complete(name); err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +268,7 @@ func TestHave(t *testing.T) {
 				return nil
 			},
 		})
-		o := &overrideCommand{root: &root{Streams: Streams{Out: io.Discard, Err: io.Discard}, now: func() time.Time { return now }}, reason: "x", output: "text"}
+		o := &overrideCommand{root: &root{Streams: Streams{Out: io.Discard, Err: io.Discard}, now: func() time.Time { return now }}, reason: "x", format: format{output: "text"}}
 		if err := o.complete("ns/heby"); err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,6 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/policy"
 )
 
 // status tells what is open now.
@@ -111,7 +110,7 @@ func (o *status) execute(ctx context.Context, namespace string, names []string) 
 	}
 	shown := found
 	if namespace != "" && len(names) == 0 && !unread {
-		if shown, err = governingOnly(ctx, c, found, namespace); err != nil {
+		if shown, err = o.governingOnly(ctx, c, found, namespace); err != nil {
 			return err
 		}
 	}
@@ -132,7 +131,7 @@ func (o *status) execute(ctx context.Context, namespace string, names []string) 
 }
 
 // governingOnly are those windows and freezes that govern a namespace; all, where the caller may not read its labels.
-func governingOnly(ctx context.Context, c client.Client, found objects, namespace string) (objects, error) {
+func (r *root) governingOnly(ctx context.Context, c client.Client, found objects, namespace string) (objects, error) {
 	ns := &metav1.PartialObjectMetadata{}
 	ns.SetGroupVersionKind(core("Namespace"))
 	err := c.Get(ctx, client.ObjectKey{Name: namespace}, ns)
@@ -145,7 +144,7 @@ func governingOnly(ctx context.Context, c client.Client, found objects, namespac
 		return objects{}, err
 	}
 	var some objects
-	if policy.Protected(namespace) {
+	if r.operator(ctx, c).Protected(namespace) {
 		return some, nil
 	}
 	g := found.compile().Set.Of(ns.Labels)

@@ -97,6 +97,8 @@ type subject struct {
 	within *metav1.PartialObjectMetadata
 	// gate is nil where nothing governs.
 	gate *v1alpha1.Gate
+	// operator is that of the cluster.
+	operator policy.Identity
 	// exempt says that the caller always passes, passes which freezes the caller may override.
 	exempt bool
 	passes []string
@@ -114,7 +116,7 @@ func (s *subject) String() string {
 
 // readSubject reads an object, its Gate, and whatever else of it the caller may read.
 func (r *root) readSubject(ctx context.Context, c client.Client, k kind, namespace, name string) (*subject, error) {
-	s := &subject{kind: k, namespace: namespace, name: name}
+	s := &subject{kind: k, namespace: namespace, name: name, operator: r.operator(ctx, c)}
 	isNamespace := k.Kind == "Namespace"
 	if isNamespace {
 		s.namespace = name
@@ -156,7 +158,7 @@ func (s *subject) read(ctx context.Context, c client.Client, gvk schema.GroupVer
 
 // readGate reads the Gate of the namespace; none where nothing governs.
 func (s *subject) readGate(ctx context.Context, c client.Client) error {
-	if policy.Protected(s.namespace) {
+	if s.operator.Protected(s.namespace) {
 		s.notes = append(s.notes, fmt.Sprintf("Namespace %s is never governed, whatever a window selects.", s.namespace))
 		return nil
 	}
@@ -200,7 +202,7 @@ func (s *subject) readCaller(ctx context.Context, c client.Client) error {
 	case err != nil:
 		return fmt.Errorf("asking the API server who you are: %w", err)
 	default:
-		s.exempt = exempt(s.gate, review.Status.UserInfo)
+		s.exempt = exempt(s.gate, s.operator, review.Status.UserInfo)
 	}
 	for _, f := range s.gate.Spec.Freezes {
 		if f.Overrides == nil || s.overriddenUntil(time.Time{}).IsZero() {
@@ -218,8 +220,8 @@ func (s *subject) readCaller(ctx context.Context, c client.Client) error {
 }
 
 // exempt says whether a user passes every gate, by exact names.
-func exempt(g *v1alpha1.Gate, user authenticationv1.UserInfo) bool {
-	users, groups := policy.ExemptUsers(), []string{policy.ExemptGroup}
+func exempt(g *v1alpha1.Gate, operator policy.Identity, user authenticationv1.UserInfo) bool {
+	users, groups := operator.ExemptUsers(), []string{policy.ExemptGroup}
 	if e := g.Spec.Exempt; e != nil {
 		users, groups = slices.Concat(users, e.Users), slices.Concat(groups, e.Groups)
 	}

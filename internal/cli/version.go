@@ -2,12 +2,12 @@ package cli
 
 import (
 	"fmt"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/version"
 )
 
 // versions are those of the plugin and of what is installed, as JSON has them.
@@ -38,7 +38,7 @@ func newVersion(r *root) *cobra.Command {
 				r.served(&v)
 			}
 			return r.write(f, v, func() error {
-				fmt.Fprintf(r.Out, "Plugin: %s%s, %s\n", v.Client, choose(v.Commit != "", " ("+v.Commit+")", ""), v.Go)
+				fmt.Fprintf(r.Out, "Plugin: %s\n", version.Get())
 				switch {
 				case local:
 				case v.Served == nil:
@@ -57,18 +57,8 @@ func newVersion(r *root) *cobra.Command {
 
 // built is what the plugin was built from.
 func built() versions {
-	v := versions{Client: "unknown", API: v1alpha1.GroupVersion.String()}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return v
-	}
-	v.Client, v.Go = info.Main.Version, info.GoVersion
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			v.Commit = s.Value[:min(len(s.Value), 12)]
-		}
-	}
-	return v
+	i := version.Get()
+	return versions{Client: i.Version, Commit: i.Commit, Go: i.Go, API: v1alpha1.GroupVersion.String()}
 }
 
 // served asks the cluster whether it serves Fonster's API.

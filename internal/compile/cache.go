@@ -11,6 +11,7 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // Compiled is all windows and freezes of a cluster, compiled.
@@ -24,6 +25,8 @@ type Compiled struct {
 	Freezes map[string]CompiledFreeze
 	// Pending says that some are still being worked out: until then they are as they were before, or shut where they are new.
 	Pending bool
+	// Operator says where nothing is governed.
+	Operator policy.Identity
 }
 
 // Names lists the objects of a kind, MaintenanceWindow or ChangeFreeze, in order.
@@ -57,6 +60,9 @@ type CompiledFreeze struct {
 // Cache compiles each version of an object once, and a whole set only when an object changed. The zero Cache is ready.
 // Safe for concurrent use.
 type Cache struct {
+	// Operator is that of the cluster.
+	Operator policy.Identity
+
 	// aside lets what has many entries be worked out by itself, one object at a time, while all else goes on.
 	aside bool
 
@@ -94,7 +100,7 @@ func (c *Cache) Compile(windows []v1alpha1.MaintenanceWindow, freezes []v1alpha1
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	wanted := map[version]bool{}
-	next := &Compiled{Windows: make(map[string]CompiledWindow, len(windows)), Freezes: make(map[string]CompiledFreeze, len(freezes))}
+	next := &Compiled{Operator: c.Operator, Windows: make(map[string]CompiledWindow, len(windows)), Freezes: make(map[string]CompiledFreeze, len(freezes))}
 	for i := range windows {
 		mw := &windows[i]
 		known, have := last.Windows[mw.Name]

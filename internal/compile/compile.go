@@ -126,6 +126,8 @@ func Always(cf *v1alpha1.ChangeFreeze) (gate.Freeze, Problems) {
 type ExclusionReason struct {
 	Schedule *schedule.Schedule
 	Reason   string
+	// Reasons are the reason in other languages, by BCP 47 tag.
+	Reasons map[string]v1alpha1.Reason
 }
 
 // Excluded is the schedule of a window without its exclusions, and the exclusions that have a reason; nil where none has one that can be
@@ -143,7 +145,7 @@ func Excluded(mw *v1alpha1.MaintenanceWindow) (whole *schedule.Schedule, reasons
 			continue
 		}
 		if parsed := parse([]schedule.Rule{rule(e.Schedule)}); parsed != nil {
-			reasons = append(reasons, ExclusionReason{parsed, e.Reason})
+			reasons = append(reasons, ExclusionReason{parsed, e.Reason, e.Reasons})
 		}
 	}
 	if len(reasons) == 0 {

@@ -10,12 +10,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/policy"
 )
 
 // Source reads the windows and freezes of a cluster, and compiles what has changed since the last time.
 type Source struct {
 	// Reader is the manager's cache; a read costs no request.
 	Reader client.Reader
+	// Operator is that of the cluster.
+	Operator policy.Identity
 
 	cache Cache
 	// reading lets one read at a time: whoever waits finds what it has read.
@@ -50,6 +53,7 @@ func (s *Source) Compiled(ctx context.Context) (*Compiled, error) {
 	if err := s.Reader.List(ctx, &freezes, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
+	s.cache.Operator = s.Operator
 	compiled := s.cache.Compile(windows.Items, freezes.Items)
 	s.mu.Lock()
 	defer s.mu.Unlock()

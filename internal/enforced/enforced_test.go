@@ -36,7 +36,7 @@ func cached(t *testing.T, policies ...client.Object) client.Reader {
 
 func digestOf(t *testing.T, o client.Object) client.Object {
 	t.Helper()
-	digested, err := Digest(o)
+	digested, err := Digest(policy.Identity{})(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ var changes = map[string]func(*admissionv1.ValidatingAdmissionPolicy){
 		p.Spec.MatchConstraints.ResourceRules = p.Spec.MatchConstraints.ResourceRules[1:]
 	},
 	"an expression, and a forged digest": func(p *admissionv1.ValidatingAdmissionPolicy) {
-		digested, _ := Digest(p.DeepCopy())
+		digested, _ := Digest(policy.Identity{})(p.DeepCopy())
 		p.Annotations = digested.(client.Object).GetAnnotations()
 		p.Spec.Validations[0].Expression = "true"
 	},
@@ -220,7 +220,7 @@ func TestDigestIsSmall(t *testing.T) {
 		}
 	}
 	other := &admissionv1.ValidatingWebhookConfiguration{}
-	if got, err := Digest(other); got != any(other) || err != nil {
+	if got, err := Digest(policy.Identity{})(other); got != any(other) || err != nil {
 		t.Errorf("%v, %v", got, err)
 	}
 }
@@ -291,4 +291,28 @@ func TestState(t *testing.T) {
 	}
 	s.Tell(Report{})
 	s.Tell(bad()) // nobody has read: it must not wait
+}
+
+// TestLive: what is read from the API server itself is judged as what a cache keeps; forged annotations hide nothing.
+func TestLive(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := admissionv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	b := fake.NewClientBuilder().WithScheme(scheme)
+	for kind, names := range policy.Installed() {
+		for name, hash := range names {
+			meta := metav1.ObjectMeta{Name: name, Annotations: map[string]string{digestKey: hash}}
+			switch kind {
+			case policy.Validating:
+				b.WithObjects(&admissionv1.ValidatingAdmissionPolicy{ObjectMeta: meta})
+			case policy.ValidatingBinding:
+				b.WithObjects(&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: meta})
+			}
+		}
+	}
+	missing, changed, err := Live(t.Context(), b.Build(), policy.Identity{}, false)
+	if want := len(policy.Installed()[policy.Validating]) + len(policy.Installed()[policy.ValidatingBinding]); err != nil || len(missing) > 0 || len(changed) != want {
+		t.Errorf("missing %v, %d changed, want %d: %v", missing, len(changed), want, err)
+	}
 }

@@ -25,9 +25,13 @@ const (
 	digested = -1
 )
 
-// Digest is a transform of a cache: of a policy or binding, which may be long, it keeps the name and a hash of the spec. The cache must
-// not select by labels: a policy whose label somebody takes off is in force all the same.
-func Digest(object any) (any, error) {
+// Digest makes a transform of a cache: of a policy or binding, which may be long, it keeps the name and a hash of the spec, as policies
+// that name this operator have it. The cache must not select by labels: a policy whose label somebody takes off is in force all the same.
+func Digest(operator policy.Identity) func(object any) (any, error) {
+	return func(object any) (any, error) { return digest(object, operator) }
+}
+
+func digest(object any, operator policy.Identity) (any, error) {
 	o, isObject := object.(client.Object)
 	if !isObject || o.GetGeneration() == digested {
 		return object, nil
@@ -46,7 +50,7 @@ func Digest(object any) (any, error) {
 	default:
 		return object, nil
 	}
-	hash, err := policy.Digest(spec)
+	hash, err := policy.Digest(spec, operator)
 	if err != nil {
 		return nil, err
 	}
@@ -139,4 +143,33 @@ func Kinds(knowsMutating bool) []client.Object {
 		kinds = append(kinds, &admissionv1.MutatingAdmissionPolicy{}, &admissionv1.MutatingAdmissionPolicyBinding{})
 	}
 	return kinds
+}
+
+// Live is Installed for whoever reads from the API server, and keeps no cache.
+func Live(ctx context.Context, reader client.Reader, operator policy.Identity, knowsMutating bool) (missing, changed []string, err error) {
+	return Installed(ctx, digesting{reader, operator}, knowsMutating)
+}
+
+// digesting reads what it lists as a cache with the transform Digest has it.
+type digesting struct {
+	client.Reader
+	operator policy.Identity
+}
+
+func (d digesting) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if err := d.Reader.List(ctx, list, options...); err != nil {
+		return err
+	}
+	var items []runtime.Object
+	err := meta.EachListItem(list, func(o runtime.Object) error {
+		kept, err := digest(o, d.operator)
+		if err == nil {
+			items = append(items, kept.(runtime.Object))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return meta.SetList(list, items)
 }

@@ -50,7 +50,7 @@ func freeze(name, team string) v1alpha1.ChangeFreeze {
 // TestCardinality: with 1,000 windows the number of series is what the reference says, whatever the number of rollouts; what is
 // deleted takes its series along; and a scrape costs so much for a series, and no more.
 func TestCardinality(t *testing.T) {
-	const perWindow, perNamespace, histogram, single = 19, 3, 1, 4
+	const perWindow, perNamespace, histogram, single = 19, 3, 1, 5
 	for _, tc := range []struct{ windows, rollouts int }{{1000, 0}, {1000, 5000}, {1, 5000}} {
 		s := many(tc.windows, tc.rollouts)
 		m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })
@@ -113,7 +113,7 @@ func TestDefinitions(t *testing.T) {
 			t.Errorf("%s: not with our prefix", f.GetName())
 		}
 	}
-	allowed := []string{"class", "enforcement", "freeze", "namespace", "outcome", "time_zone", "window"}
+	allowed := []string{"class", "commit", "enforcement", "freeze", "go_version", "namespace", "outcome", "time_zone", "version", "window"}
 	for _, d := range Definitions {
 		if got, want := served[d.Name], slices.Sorted(slices.Values(d.Labels)); !slices.Equal(got, want) {
 			t.Errorf("%s: served with labels %v, want %v", d.Name, got, want)

@@ -28,6 +28,7 @@ func define(kind, name, help string, labels ...string) *Definition {
 }
 
 var (
+	buildInfo         = define("gauge", "fonster_build_info", "What the operator was built from; always 1.", "version", "commit", "go_version")
 	windowInfo        = define("gauge", "fonster_window_info", "What the window is; always 1.", "window", "class", "enforcement", "time_zone")
 	windowReady       = define("gauge", "fonster_window_ready", "Whether the window could be read (1) or not (0); one that could not stays closed.", "window")
 	windowOpen        = define("gauge", "fonster_window_open", "Whether an occurrence of the window is in progress and no change freeze over all of it in force (1) or not (0); in the cutoff too, in which nothing new may begin.", "window")

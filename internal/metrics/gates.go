@@ -9,7 +9,6 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/policy"
 )
 
 // collectGates tells what the Gates of the cluster say, which is what is enforced, and for how long it has not been what windows
@@ -21,7 +20,7 @@ func (m *Metrics) collectGates(ch chan<- prometheus.Metric, s *Snapshot, now tim
 	wanted := map[*gate.Governing]*v1alpha1.Gate{}
 	keys := s.Compiled.Set.Keys()
 	for name, labels := range s.Namespaces {
-		if policy.Protected(name) {
+		if s.Compiled.Operator.Protected(name) {
 			continue
 		}
 		governing := s.Compiled.Set.Of(labels)

@@ -14,6 +14,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
+	"fonster.dev/fonster/internal/version"
 	"fonster.dev/fonster/internal/workload"
 )
 
@@ -78,6 +79,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	s, err := m.source(ctx)
+	built := version.Get()
+	gauge(ch, buildInfo, 1, built.Version, built.Commit, built.Go)
 	m.clockSkew.Collect(ch)
 	m.collectDelays(ch)
 	if err != nil {

@@ -210,7 +210,7 @@ func TestHeldOpens(t *testing.T) {
 			w := workload.Workload{Meta: workload.Metadata("Deployment"), Kind: "Deployment"}
 			w.Meta.Labels = labels{v1alpha1.HeldLabel: v1alpha1.HeldWaiting}
 			namespace := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Labels: l}}
-			w.Judge(namespace, compiled.Set, noon)
+			w.Judge(namespace, compiled, noon)
 			s.Held = append(s.Held, w)
 		}
 		m := New(func(context.Context) (*Snapshot, error) { return s, nil }, func() time.Time { return noon })

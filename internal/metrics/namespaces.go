@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/policy"
 )
 
 // kinds is a set of disruptions.
@@ -65,7 +64,7 @@ func areas(s *Snapshot, now time.Time) map[string]*area {
 func collectNamespaces(ch chan<- prometheus.Metric, s *Snapshot, now time.Time) {
 	all := areas(s, now)
 	for name, labels := range s.Namespaces {
-		if policy.Protected(name) {
+		if s.Compiled.Operator.Protected(name) {
 			continue
 		}
 		governed, open, stopped := false, map[kinds]bool{}, map[kinds]bool{}

@@ -31,9 +31,11 @@ import (
 	"fonster.dev/fonster/controllers/override"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
+	"fonster.dev/fonster/internal/identity"
 	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/metrics"
 	"fonster.dev/fonster/internal/policy"
+	"fonster.dev/fonster/internal/version"
 	"fonster.dev/fonster/internal/workload"
 )
 
@@ -65,21 +67,26 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	if err != nil {
 		return err
 	}
-	source := &compile.Source{}
+	config = rest.CopyConfig(config)
+	config.UserAgent = version.UserAgent("fonster")
+	config.QPS = -1 // priority and fairness of the API server is the limit; an edge must not queue here
+	own, err := identity.Own(ctx, config)
+	if err != nil {
+		return err
+	}
+	source := &compile.Source{Operator: own}
 	state := &enforced.State{}
 	var reader client.Reader
 	var overridden *override.Store
 	m := metrics.New(func(ctx context.Context) (*metrics.Snapshot, error) {
 		return snapshot(ctx, reader, source, overridden, state, options.Now())
 	}, options.Now)
-	config = rest.CopyConfig(config)
-	config.QPS = -1 // priority and fairness of the API server is the limit; an edge must not queue here
 	config.Wrap(m.WrapTransport)
 	mutating, err := knowsMutating(config)
 	if err != nil {
 		return err
 	}
-	mgr, err := newManager(config, options, mutating)
+	mgr, err := newManager(config, options, own, mutating)
 	if err != nil {
 		return err
 	}
@@ -92,7 +99,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	}
 	defer ctrlmetrics.Registry.Unregister(m)
 	lease := &leader.Lease{}
-	if err := addLease(mgr, lease, config, options); err != nil {
+	if err := addLease(mgr, lease, config, own.In(), options); err != nil {
 		return err
 	}
 	if err := controllers.Setup(mgr, controllers.Options{
@@ -106,7 +113,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	return mgr.Start(ctx)
 }
 
-func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manager, error) {
+func newManager(config *rest.Config, options Options, own policy.Identity, mutating bool) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		return nil, err
@@ -119,12 +126,12 @@ func newManager(config *rest.Config, options Options, mutating bool) (ctrl.Manag
 	byObject := map[client.Object]cache.ByObject{
 		namespaces: {Transform: onlyLabels},
 		&corev1.ConfigMap{}: {
-			Namespaces: map[string]cache.Config{policy.OperatorNamespace: {}},
+			Namespaces: map[string]cache.Config{own.In(): {}},
 			Label:      labels.SelectorFromSet(labels.Set{v1alpha1.AnnouncedLabel: "true"}),
 		},
 	}
 	for _, installed := range enforced.Kinds(mutating) {
-		byObject[installed] = cache.ByObject{Transform: enforced.Digest}
+		byObject[installed] = cache.ByObject{Transform: enforced.Digest(own)}
 	}
 	marked, err := labels.Parse(v1alpha1.HeldLabel)
 	if err != nil {
@@ -164,14 +171,14 @@ func knowsMutating(config *rest.Config) (bool, error) {
 }
 
 // addLease has the lease for what one replica alone does.
-func addLease(mgr ctrl.Manager, lease *leader.Lease, config *rest.Config, options Options) error {
-	identity := options.LeaderIdentity
-	if identity == "" {
+func addLease(mgr ctrl.Manager, lease *leader.Lease, config *rest.Config, namespace string, options Options) error {
+	replica := options.LeaderIdentity
+	if replica == "" {
 		host, err := os.Hostname()
 		if err != nil {
 			return fmt.Errorf("naming this replica: %w", err)
 		}
-		identity = host + "_" + string(uuid.NewUUID())
+		replica = host + "_" + string(uuid.NewUUID())
 	}
 	return mgr.Add(manager.RunnableFunc(func(ctx context.Context) error {
 		if !options.LeaderElect {
@@ -179,7 +186,7 @@ func addLease(mgr ctrl.Manager, lease *leader.Lease, config *rest.Config, option
 			return nil
 		}
 		return lease.Run(ctx, leader.Config{
-			Rest: config, Namespace: policy.OperatorNamespace, Name: "fonster", Identity: identity,
+			Rest: config, Namespace: namespace, Name: "fonster", Identity: replica,
 			Duration: options.LeaseDuration, RenewDeadline: options.RenewDeadline, RetryPeriod: options.RetryPeriod,
 		})
 	}))
@@ -261,7 +268,7 @@ func snapshot(
 	if err := reader.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
-	all, err := workload.List(ctx, reader, compiled.Set, now)
+	all, err := workload.List(ctx, reader, compiled, now)
 	if err != nil {
 		return nil, err
 	}

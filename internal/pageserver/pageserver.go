@@ -28,7 +28,8 @@ import (
 	"fonster.dev/fonster/internal/announce/read"
 	"fonster.dev/fonster/internal/announce/web"
 	"fonster.dev/fonster/internal/compile"
-	"fonster.dev/fonster/internal/policy"
+	"fonster.dev/fonster/internal/identity"
+	"fonster.dev/fonster/internal/version"
 )
 
 // Options are the program's flags.
@@ -45,7 +46,13 @@ type Options struct {
 
 // Run serves the page until the context ends.
 func Run(ctx context.Context, config *rest.Config, options Options) error {
-	mgr, err := newManager(config, options)
+	config = rest.CopyConfig(config)
+	config.UserAgent = version.UserAgent("fonster-page")
+	own, err := identity.Own(ctx, config)
+	if err != nil {
+		return err
+	}
+	mgr, err := newManager(config, options, own.In())
 	if err != nil {
 		return err
 	}
@@ -53,9 +60,9 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 	if err != nil {
 		return fmt.Errorf("the page: %w", err)
 	}
-	source := &compile.Source{Reader: mgr.GetClient()}
+	source := &compile.Source{Reader: mgr.GetClient(), Operator: own}
 	pages := web.New(func(ctx context.Context) (announce.Input, error) {
-		in, err := read.Everything(ctx, mgr.GetClient())
+		in, err := read.Everything(ctx, mgr.GetClient(), own.In())
 		if err != nil {
 			return in, err
 		}
@@ -75,7 +82,7 @@ func Run(ctx context.Context, config *rest.Config, options Options) error {
 }
 
 // newManager makes what keeps the caches, with no more in them than the page reads.
-func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
+func newManager(config *rest.Config, options Options, namespace string) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
@@ -87,7 +94,7 @@ func newManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 			ByObject: map[client.Object]cache.ByObject{
 				namespaces(): {Transform: onlyLabels},
 				&corev1.ConfigMap{}: {
-					Namespaces: map[string]cache.Config{policy.OperatorNamespace: {}},
+					Namespaces: map[string]cache.Config{namespace: {}},
 					Label:      labels.SelectorFromSet(labels.Set{v1alpha1.AnnouncedLabel: "true"}),
 				},
 			},

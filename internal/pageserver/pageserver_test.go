@@ -1,14 +1,21 @@
 package pageserver
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/version"
 )
 
 // TestWhenChanged: the page is drawn anew for what it shows, and not for every status write.
@@ -66,5 +73,22 @@ func TestWhenChanged(t *testing.T) {
 		if handler.OnDelete(tc.before); !changed {
 			t.Errorf("%s: a deleted object changes nothing", title)
 		}
+	}
+}
+
+// TestUserAgent: the API server is told which program asks, and its version. Its first question is enough: it gets no answer.
+func TestUserAgent(t *testing.T) {
+	var told atomic.Value
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		told.Store(request.UserAgent())
+		http.Error(w, "not today", http.StatusTeapot)
+	}))
+	defer server.Close()
+	if err := Run(t.Context(), &rest.Config{Host: server.URL}, Options{Address: "127.0.0.1:0", ProbeAddress: "0", Now: time.Now}); err == nil {
+		t.Error("it runs without a cluster")
+	}
+	want := fmt.Sprintf("fonster-page/%s (%s/%s)", version.Get().Version, runtime.GOOS, runtime.GOARCH)
+	if got := told.Load(); got != want {
+		t.Errorf("User-Agent %v, want %q", got, want)
 	}
 }

@@ -1,20 +1,56 @@
 package policy
 
-import "slices"
-
-// The operator's own place.
-const (
-	OperatorNamespace      = "fonster-system"
-	OperatorServiceAccount = "fonster-controller-manager"
-	// OperatorUser is the user name of the operator's service account.
-	OperatorUser = "system:serviceaccount:" + OperatorNamespace + ":" + OperatorServiceAccount
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
 )
 
+// The names of an installation that gives itself no others, as config/ has them.
+const (
+	DefaultNamespace      = "fonster-system"
+	DefaultServiceAccount = "fonster-controller-manager"
+)
+
+// serviceAccountPrefix begins the user names of service accounts.
+const serviceAccountPrefix = "system:serviceaccount:"
+
+// Identity is who the operator of an installation is, and where. The policies name it, as text that whoever installs them has put there:
+// to read it from a param would cost the API server something for each request. The zero Identity has the names of config/.
+type Identity struct {
+	// Namespace is the operator's own: records of what was announced, its Lease and its pods are there.
+	Namespace string
+	// ServiceAccount is the name of the one that it runs as.
+	ServiceAccount string
+}
+
+// IdentityOf is that of a service account, by its user name. It fails for any other user.
+func IdentityOf(user string) (Identity, error) {
+	namespace, account, found := strings.Cut(strings.TrimPrefix(user, serviceAccountPrefix), ":")
+	if !strings.HasPrefix(user, serviceAccountPrefix) || !found || namespace == "" || account == "" {
+		return Identity{}, fmt.Errorf("%q is no service account", user)
+	}
+	return Identity{Namespace: namespace, ServiceAccount: account}, nil
+}
+
+// In is the namespace of the operator, never empty.
+func (i Identity) In() string { return cmp.Or(i.Namespace, DefaultNamespace) }
+
+// User is the user name of the operator's service account.
+func (i Identity) User() string {
+	return serviceAccountPrefix + i.In() + ":" + cmp.Or(i.ServiceAccount, DefaultServiceAccount)
+}
+
 // ProtectedNamespaces are never governed, whatever a selector says: a closed gate there could stop the cluster from healing itself.
-var ProtectedNamespaces = []string{"kube-system", "kube-public", "kube-node-lease", OperatorNamespace}
+func (i Identity) ProtectedNamespaces() []string {
+	return []string{"kube-system", "kube-public", "kube-node-lease", i.In()}
+}
 
 // Protected says whether a namespace is one of them.
-func Protected(namespace string) bool { return slices.Contains(ProtectedNamespaces, namespace) }
+func (i Identity) Protected(namespace string) bool {
+	return slices.Contains(i.ProtectedNamespaces(), namespace)
+}
 
 // controllers are the service accounts that kube-controller-manager uses with --use-service-account-credentials, as far as
 // they delete or change pods, workloads or what belongs to them.
@@ -27,8 +63,8 @@ var controllers = []string{
 
 // ExemptUsers lists the control plane's own identities, which always pass, by exact name. A prefix would not do: whoever may
 // create a service account in kube-system would pass. system:masters does not pass.
-func ExemptUsers() []string {
-	users := []string{"system:kube-controller-manager", "system:kube-scheduler", "system:apiserver", OperatorUser}
+func (i Identity) ExemptUsers() []string {
+	users := []string{"system:kube-controller-manager", "system:kube-scheduler", "system:apiserver", i.User()}
 	for _, name := range controllers {
 		users = append(users, "system:serviceaccount:kube-system:"+name)
 	}

@@ -18,6 +18,18 @@ var Kinds = []string{Validating, ValidatingBinding, Mutating, MutatingBinding}
 // IsMutating says whether a kind needs the API MutatingAdmissionPolicy v1 (Kubernetes 1.36, KEP-3962).
 func IsMutating(kind string) bool { return kind == Mutating || kind == MutatingBinding }
 
+// The keys of audit annotations, each after the name of its policy and a slash: what closes a request, by freezes and by windows.
+const (
+	FreezesNote = "freezes"
+	WindowsNote = "windows"
+)
+
+// OperatorGuard is the policy that keeps the operator to what is its own. It tells, as an annotation, who that is.
+const OperatorGuard = "fonster-operator"
+
+// HoldBinding is the binding without which nothing new is held.
+const HoldBinding = "fonster-hold"
+
 // Installed are the hashes of the specs of this version's policies and bindings, by kind and name: see Digest.
 func Installed() map[string]map[string]string { return installed }
 
@@ -25,4 +37,4 @@ func Installed() map[string]map[string]string { return installed }
 func Holds(name string) bool { return slices.Contains(holding, name) }
 
 // holding are the names of the policies and bindings that it takes to hold.
-var holding = []string{"fonster-hold", "fonster-held", "fonster-held-keep"}
+var holding = []string{HoldBinding, "fonster-held", "fonster-held-keep"}

@@ -16,7 +16,6 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/override"
-	"fonster.dev/fonster/internal/policy"
 	"fonster.dev/fonster/internal/rollout"
 	"fonster.dev/fonster/internal/schedule"
 )
@@ -40,7 +39,7 @@ type Workload struct {
 }
 
 // List reads every held or released workload and judges it. The reader is a cache that holds nothing else, or the API itself.
-func List(ctx context.Context, reader client.Reader, set *gate.Set, now time.Time) ([]Workload, error) {
+func List(ctx context.Context, reader client.Reader, compiled *compile.Compiled, now time.Time) ([]Workload, error) {
 	var all []Workload
 	for _, kind := range Kinds {
 		list := &metav1.PartialObjectMetadataList{}
@@ -67,13 +66,13 @@ func List(ctx context.Context, reader client.Reader, set *gate.Set, now time.Tim
 		byName[namespaces.Items[i].Name] = &namespaces.Items[i]
 	}
 	for i := range all {
-		all[i].Judge(byName[all[i].Meta.Namespace], set, now)
+		all[i].Judge(byName[all[i].Meta.Namespace], compiled, now)
 	}
 	return all, nil
 }
 
 // Judge works out what the marks of a workload mean at now, in its namespace.
-func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, set *gate.Set, now time.Time) {
+func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, compiled *compile.Compiled, now time.Time) {
 	labels, annotations := w.Meta.Labels, w.Meta.Annotations
 	w.Object = rollout.Object{Key: override.ObjectName(w.Kind, w.Meta.Namespace, w.Meta.Name), Namespace: w.Meta.Namespace}
 	w.Released, w.LetGo = labels[v1alpha1.HeldLabel] != v1alpha1.HeldWaiting, labels[v1alpha1.HeldLabel] == v1alpha1.HeldLetGo
@@ -87,8 +86,8 @@ func (w *Workload) Judge(namespace *metav1.PartialObjectMetadata, set *gate.Set,
 		namespaceLabels = namespace.Labels
 		w.Overridden = w.Overridden || override.Parse(namespace).Stands(now)
 	}
-	if !policy.Protected(w.Meta.Namespace) {
-		w.Verdict = set.Verdict(namespaceLabels, labels, gate.Rollout, now)
+	if !compiled.Operator.Protected(w.Meta.Namespace) {
+		w.Verdict = compiled.Set.Verdict(namespaceLabels, labels, gate.Rollout, now)
 	}
 	w.Windows, w.Open, w.Accepting, w.Frozen = w.Verdict.Windows, w.Verdict.Open, w.Verdict.Accepting, w.Verdict.Freeze != ""
 }

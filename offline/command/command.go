@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fonster.dev/fonster/internal/version"
 	"fonster.dev/fonster/offline/decide"
 	"fonster.dev/fonster/offline/lint"
 	"fonster.dev/fonster/offline/manifest"
@@ -43,6 +44,7 @@ func Run(ctx context.Context, args []string, streams Streams, now func() time.Ti
 	r := &root{streams, now}
 	command := &cobra.Command{
 		Use: "kubectl-window-offline", Short: "What kubectl window does without a cluster", SilenceUsage: true, SilenceErrors: true,
+		Version:     version.Get().String(),
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl window"},
 	}
 	command.CompletionOptions.HiddenDefaultCmd = true

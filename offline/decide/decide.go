@@ -17,7 +17,6 @@ import (
 	"fonster.dev/fonster/internal/audit"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
-	"fonster.dev/fonster/internal/policy"
 	"fonster.dev/fonster/offline/evaluate"
 )
 
@@ -109,7 +108,7 @@ func (w *World) Disruptions(r *Request) ([]v1alpha1.Disruption, error) {
 		}
 		asked.NamespaceObject = namespaceObject(namespace, r.Labels, true)
 		result, err := w.evaluate(&asked)
-		return slices.ContainsFunc(result.Denials, func(d evaluate.Denial) bool { _, is := audit.Reason(d.Message); return is }), err
+		return len(result.Notes) > 0, err
 	}
 	if any, err := refused(all...); err != nil || !any {
 		return nil, err
@@ -135,7 +134,7 @@ func (w *World) DecideWith(r *Request, mayOverride *bool) (Decision, error) {
 	asked := r.Request
 	asked.Order = 1
 	namespace, _ := asked.Where()
-	if policy.Protected(namespace) {
+	if w.compiled.Operator.Protected(namespace) {
 		return Decision{Verdict: Allowed, Why: "nothing is governed in " + namespace}, nil
 	}
 	governing, auditing := w.compiled.Set.Of(r.Labels), w.compiled.Auditing(r.Labels)
@@ -179,9 +178,9 @@ func (w *World) answer(asked *evaluate.Request, r *Request, governing *gate.Gove
 	isHeld := result.Object != nil && result.Object.GetLabels()[v1alpha1.HeldLabel] == v1alpha1.HeldWaiting
 	switch {
 	case len(result.Denials) > 0:
-		return said(Refused, result.Denials), nil
+		return said(Refused, result.Denials, result.Notes), nil
 	case isHeld:
-		d := said(Held, result.Warnings)
+		d := said(Held, result.Warnings, result.Notes)
 		if len(d.Windows) == 0 {
 			d.Windows = w.governs(r, v1alpha1.Rollout, governing)
 		}
@@ -190,9 +189,9 @@ func (w *World) answer(asked *evaluate.Request, r *Request, governing *gate.Gove
 		}
 		return d, nil
 	case len(result.Warnings) > 0:
-		return said(Warned, result.Warnings), nil
+		return said(Warned, result.Warnings, result.Notes), nil
 	case len(result.Audited) > 0:
-		return said(Audited, result.Audited), nil
+		return said(Audited, result.Audited, result.Notes), nil
 	}
 	return Decision{Verdict: Allowed}, nil
 }
@@ -277,15 +276,31 @@ func windowsOf(r *Request, d v1alpha1.Disruption, governing *gate.Governing) (li
 	return list
 }
 
-// said is a verdict with what the API server says, and whom that names.
-func said(v Verdict, list []evaluate.Denial) Decision {
+// said is a verdict with what the API server says first, and with the windows and freezes that its policies note. Of a freeze that refuses
+// people are told alone.
+func said(v Verdict, list []evaluate.Denial, notes []audit.Note) Decision {
 	d := Decision{Verdict: v}
-	for _, s := range list {
-		if d.Why == "" {
+	of := v1alpha1.GateName
+	if v == Audited {
+		of = v1alpha1.AuditGateName
+	}
+	for i, s := range list {
+		if i == 0 {
 			d.Why = s.Message
 		}
-		by, _ := audit.Reason(s.Message)
-		d.Windows, d.Freezes = append(d.Windows, by.Windows...), append(d.Freezes, by.Freezes...)
+		by := func(freezes bool) (names []string) {
+			for _, n := range notes {
+				if n.Policy == s.Policy && n.Gate == of && n.Freezes == freezes {
+					names = append(names, n.Names...)
+				}
+			}
+			return names
+		}
+		frozen := by(true)
+		d.Freezes = append(d.Freezes, frozen...)
+		if v != Refused || len(frozen) == 0 {
+			d.Windows = append(d.Windows, by(false)...)
+		}
 	}
 	slices.Sort(d.Windows)
 	slices.Sort(d.Freezes)

@@ -88,7 +88,7 @@ func compileValidating(v *version.Version, p *admissionv1.ValidatingAdmissionPol
 	withoutRights := c.options
 	withoutRights.HasAuthorizer = false
 	validator := validating.NewValidator(
-		c.conditions("validation", conditions, c.options), matcher, c.conditions("audit annotation", annotations, c.options),
+		c.conditions("validation", conditions, c.options), matcher, c.conditions("audit annotation", annotations, withoutRights),
 		c.conditions("message", messages, withoutRights), p.Spec.FailurePolicy, nil)
 	return validator, c.errors
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/internal/audit"
 )
 
 // Request is one request as it comes to admission.
@@ -58,6 +59,8 @@ type Result struct {
 	Warnings []Denial
 	// Audited are the refusals that are only recorded.
 	Audited []Denial
+	// Notes are what policies say for programs of what closes the request, of Gates that audit too.
+	Notes []audit.Note
 	// Errors are what went wrong in the evaluation of policies; some of them refuse, some nobody would notice.
 	Errors []string
 	// Object is the object after the mutations; nil for a deletion.

@@ -345,6 +345,11 @@ func (w watched) Validate(ctx context.Context, resource schema.GroupVersionResou
 	namespace *corev1.Namespace, budget int64, rights authorizer.UnconditionalAuthorizer,
 ) validating.ValidateResult {
 	result := w.Validator.Validate(ctx, resource, attributes, param, namespace, budget, rights)
+	for _, a := range result.AuditAnnotations {
+		if a.Error != "" { // which refuses the request, whatever the binding does
+			w.result.Errors = append(w.result.Errors, a.Key+": "+a.Error)
+		}
+	}
 	for _, d := range result.Decisions {
 		if d.Evaluation == validating.EvalError || strings.HasPrefix(d.Message, fellBack) {
 			w.result.Errors = append(w.result.Errors, d.Message)
@@ -360,6 +365,14 @@ type audited struct {
 }
 
 func (a audited) AddAnnotation(key, value string) error {
+	notes, is, err := audit.ReadNote(key, value)
+	if err != nil {
+		a.result.Errors = append(a.result.Errors, err.Error())
+	}
+	if is {
+		a.result.Notes = append(a.result.Notes, notes...)
+		return err
+	}
 	if key != audit.FailureAnnotation {
 		return nil
 	}

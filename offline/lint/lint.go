@@ -235,13 +235,13 @@ func narrow(t gate.Target) bool {
 // target tells of a selector that selects everything, or nothing that may ever be governed.
 func (l *linter) target(d *manifest.Document, t gate.Target) {
 	if len(t.Namespaces) == 0 {
-		l.add(d, Note, "spec.namespaceSelector: is empty, so it governs every namespace but %s", strings.Join(policy.ProtectedNamespaces, ", "))
+		l.add(d, Note, "spec.namespaceSelector: is empty, so it governs every namespace but %s", strings.Join(policy.Identity{}.ProtectedNamespaces(), ", "))
 	}
 	for _, r := range t.Namespaces {
 		if r.Key != "kubernetes.io/metadata.name" || r.Operator != gate.In {
 			continue
 		}
-		never := slices.DeleteFunc(slices.Clone(r.Values), func(name string) bool { return !policy.Protected(name) })
+		never := slices.DeleteFunc(slices.Clone(r.Values), func(name string) bool { return !policy.Identity{}.Protected(name) })
 		switch {
 		case len(never) == len(r.Values):
 			l.add(d, Note, "spec.namespaceSelector: selects %s alone, where nothing is ever governed", strings.Join(never, ", "))

@@ -102,7 +102,7 @@ func BenchmarkTurn(b *testing.B) {
 // of some rounds.
 func bareWrites(b *testing.B, c *cluster.Cluster, n int) time.Duration {
 	b.Helper()
-	operator, err := c.As(policy.OperatorUser)
+	operator, err := c.As(policy.Identity{}.User())
 	if err != nil {
 		b.Fatal(err)
 	}

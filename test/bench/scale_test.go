@@ -88,7 +88,7 @@ func measureScale(b *testing.B, windows int) scale {
 	since(&s.all, func() bool { return statusWritten(b, c) == windows })
 	s.startCPU = cpuSeconds(b, operator.PID())
 	since(&s.records, func() bool {
-		return len(metadataOf(b, c, corev1.SchemeGroupVersion.WithKind("ConfigMapList"), client.InNamespace(policy.OperatorNamespace))) >= windows
+		return len(metadataOf(b, c, corev1.SchemeGroupVersion.WithKind("ConfigMapList"), client.InNamespace(policy.DefaultNamespace))) >= windows
 	})
 	page, err := c.StartPage(b.Context())
 	if err != nil {

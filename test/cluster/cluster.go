@@ -45,6 +45,8 @@ type Cluster struct {
 	Config     *rest.Config
 	// Admin is a client with every right.
 	Admin client.Client
+	// Namespace is that in which Fonster is installed.
+	Namespace string
 
 	root     string
 	folder   string
@@ -77,7 +79,7 @@ func StartPlain(name string, environment ...string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Name: name, root: Root(), folder: folder, Kubeconfig: filepath.Join(folder, "kubeconfig")}
+	c := &Cluster{Name: name, Namespace: policy.DefaultNamespace, root: Root(), folder: folder, Kubeconfig: filepath.Join(folder, "kubeconfig")}
 	up := exec.Command(filepath.Join(c.root, "hack/controlplane/cluster.sh"), "up", name)
 	up.Env = append(append(os.Environ(), "KUBECONFIG_OUT="+c.Kubeconfig), environment...)
 	if output, err := up.CombinedOutput(); err != nil {
@@ -283,12 +285,25 @@ type process struct {
 	ended   chan struct{}
 }
 
-var build = sync.OnceValues(func() (string, error) {
+// Build builds the programs, and returns the folder where they are, with a separator at its end. Several processes may build at a time:
+// the first builds, and the others find it done.
+var Build = sync.OnceValues(func() (string, error) {
 	folder := filepath.Join(Root(), ".local", "test-bin") + string(filepath.Separator)
-	command := exec.Command("go", "build", "-o", folder, "./cmd/fonster", "./cmd/fonster-page")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.Create(folder + ".lock")
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", err
+	}
+	command := exec.Command("go", "build", "-o", folder, "./cmd/...")
 	command.Dir = Root()
 	if out, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the operator and the page: %w\n%s", err, out)
+		return "", fmt.Errorf("building the programs: %w\n%s", err, out)
 	}
 	return folder, nil
 })
@@ -299,7 +314,7 @@ func (c *Cluster) StartOperator(ctx context.Context, flags ...string) (*Operator
 	if err != nil {
 		return nil, err
 	}
-	started, err := c.start(ctx, "fonster", policy.OperatorServiceAccount, append([]string{
+	started, err := c.start(ctx, "fonster", policy.DefaultServiceAccount, append([]string{
 		"--metrics-bind-address=" + addresses[0],
 		// A dead leader is not waited for long; one on a loaded machine must not lose its lease.
 		"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=5s", "--leader-elect-retry-period=500ms",
@@ -330,18 +345,40 @@ func (c *Cluster) StartPage(ctx context.Context, flags ...string) (*Page, error)
 // PageServiceAccount is the identity of the page.
 const PageServiceAccount = "fonster-page"
 
+// Once runs the operator's program as a ServiceAccount until it ends, with arguments such as remove, and returns what it printed.
+func (c *Cluster) Once(ctx context.Context, account string, args ...string) (string, error) {
+	folder, err := Build()
+	if err != nil {
+		return "", err
+	}
+	kubeconfig, err := c.kubeconfigOf(ctx, account)
+	if err != nil {
+		return "", err
+	}
+	command := exec.CommandContext(ctx, folder+"fonster", args...)
+	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// kubeconfigOf writes a kubeconfig of a ServiceAccount of the installation.
+func (c *Cluster) kubeconfigOf(ctx context.Context, account string) (string, error) {
+	token, err := c.ServiceAccountToken(ctx, c.Namespace, account)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(c.folder, "of-"+account+".kubeconfig")
+	return path, clientcmd.WriteToFile(kubeconfigWithToken(c.Config, token), path)
+}
+
 // start starts a program as a ServiceAccount, and returns when it is ready.
 func (c *Cluster) start(ctx context.Context, program, account string, flags []string) (*process, error) {
-	folder, err := build()
+	folder, err := Build()
 	if err != nil {
 		return nil, err
 	}
-	token, err := c.ServiceAccountToken(ctx, policy.OperatorNamespace, account)
+	kubeconfig, err := c.kubeconfigOf(ctx, account)
 	if err != nil {
-		return nil, err
-	}
-	kubeconfig := filepath.Join(c.folder, program+".kubeconfig")
-	if err := clientcmd.WriteToFile(kubeconfigWithToken(c.Config, token), kubeconfig); err != nil {
 		return nil, err
 	}
 	addresses, err := freeAddresses(1)

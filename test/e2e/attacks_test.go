@@ -582,8 +582,8 @@ func TestControlPlaneSetsNoOverride(t *testing.T) {
 		return nil
 	})
 	unset("copied by the Deployment controller")
-	for i, user := range append(policy.ExemptUsers(), "system:node:n1") {
-		if user == policy.OperatorUser {
+	for i, user := range append((policy.Identity{}).ExemptUsers(), "system:node:n1") {
+		if user == (policy.Identity{}).User() {
 			continue
 		}
 		c := as(t, user)

@@ -46,8 +46,14 @@ func recordedEvents(t *testing.T, user string) (events []audit.Event) {
 	return events
 }
 
+// recordedFailure is what the API server recorded of a policy that something that audits makes fail, with what the policy notes of it.
+type recordedFailure struct {
+	audit.Failure
+	notes []audit.Note
+}
+
 // failures are what the API server recorded of an event.
-func failures(t *testing.T, e audit.Event) []audit.Failure {
+func failures(t *testing.T, e audit.Event) (all []recordedFailure) {
 	t.Helper()
 	note, noted := e.Annotations[audit.FailureAnnotation]
 	if !noted {
@@ -57,13 +63,20 @@ func failures(t *testing.T, e audit.Event) []audit.Failure {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return list
+	for _, f := range list {
+		notes, err := e.Notes(f.Policy, v1alpha1.AuditGateName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, recordedFailure{f, notes})
+	}
+	return all
 }
 
 // wantRecorded holds the audit log against the attempts of the matrix: each that is not harmless is recorded as what a window would refuse
 // and no other; and what is recorded is what a refusal says.
 func wantRecorded(t *testing.T) {
-	byUser := map[string][]audit.Failure{}
+	byUser := map[string][]recordedFailure{}
 	for _, e := range recordedEvents(t, "") {
 		user := e.As().Username
 		if strings.HasPrefix(user, "system:serviceaccount:rules-audit:") { // an attempt by a pod's own account
@@ -88,8 +101,8 @@ func wantRecorded(t *testing.T) {
 			continue
 		}
 		wantSaid(t, recorded[0].Message, slices.Concat(a.says, closedSays("rules-audit")[:4])...)
-		if by, read := audit.Reason(recorded[0].Message); !read || !slices.Equal(by.Windows, []string{"rules-audit"}) {
-			t.Errorf("%s: read as %+v", title, by)
+		if notes := recorded[0].notes; len(notes) != 1 || notes[0].Freezes || !slices.Equal(notes[0].Names, []string{"rules-audit"}) {
+			t.Errorf("%s: noted as %+v", title, notes)
 		}
 		if !strings.HasSuffix(recorded[0].Binding, "-audit") || !slices.Equal(recorded[0].Actions, []string{"Audit"}) {
 			t.Errorf("%s: recorded by %+v", title, recorded[0])
@@ -113,7 +126,7 @@ func TestAuditSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	warnings.take()
-	recorded := func(what string, is func(audit.By) bool) {
+	recorded := func(what string, freezes bool) {
 		t.Helper()
 		eventually(t, 10*time.Second, func() error {
 			n := len(recordedEvents(t, user))
@@ -122,7 +135,9 @@ func TestAuditSilent(t *testing.T) {
 			}
 			for _, e := range recordedEvents(t, user)[n:] {
 				for _, f := range failures(t, e) {
-					if by, _ := audit.Reason(f.Message); is(by) {
+					if slices.ContainsFunc(f.notes, func(n audit.Note) bool {
+						return n.Freezes == freezes && n.Disruption == "Rollout" && slices.Equal(n.Names, []string{ns})
+					}) {
 						return nil
 					}
 				}
@@ -130,9 +145,9 @@ func TestAuditSilent(t *testing.T) {
 			return fmt.Errorf("%s is not recorded", what)
 		})
 	}
-	recorded("the window", func(by audit.By) bool { return slices.Equal(by.Windows, []string{ns}) })
+	recorded("the window", false)
 	freeze(t, ns, ns, nil, func(cf *v1alpha1.ChangeFreeze) { cf.Spec.Enforcement = v1alpha1.Audit })
-	recorded("the freeze", func(by audit.By) bool { return slices.Equal(by.Freezes, []string{ns}) })
+	recorded("the freeze", true)
 	wantPassed(t, c.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, client.DryRunAll))
 	if said := warnings.take(); len(said) > 0 {
 		t.Errorf("it says: %v", said)
@@ -155,6 +170,14 @@ func TestAuditSilent(t *testing.T) {
 		}
 		wantSaid(t, err.Error(), "maintenance windows ("+ns+"-real).")
 		return nil
+	})
+	eventually(t, 5*time.Second, func() error { // a refusal is noted too; the log is written after the answer
+		events := recordedEvents(t, user)
+		notes, err := events[len(events)-1].Notes("fonster-workloads-deny", v1alpha1.GateName)
+		if err == nil && (len(notes) != 1 || notes[0].Freezes || !slices.Equal(notes[0].Names, []string{ns + "-real"})) {
+			err = fmt.Errorf("the refusal is noted as %+v", notes)
+		}
+		return err
 	})
 
 	var out bytes.Buffer

@@ -275,7 +275,7 @@ func TestNoRightToBindings(t *testing.T) {
 		"validatingadmissionpolicies", "validatingadmissionpolicybindings", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings",
 	} {
 		for _, verb := range []string{"create", "update", "patch", "delete", "deletecollection"} {
-			out, err := shared.Kubectl("auth", "can-i", verb, resource+".admissionregistration.k8s.io", "--as="+policy.OperatorUser)
+			out, err := shared.Kubectl("auth", "can-i", verb, resource+".admissionregistration.k8s.io", "--as="+policy.Identity{}.User())
 			if !strings.HasSuffix("\n"+strings.TrimSpace(out), "\nno") { // after a warning
 				t.Errorf("kubectl auth can-i %s %s: %v %s", verb, resource, err, out)
 			}

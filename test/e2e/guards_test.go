@@ -122,7 +122,7 @@ func TestReservedKeys(t *testing.T) {
 	s := newStatefulSet(0)(ns).(*appsv1.StatefulSet)
 	name(s, "db")
 	create(t, s)
-	own := as(t, policy.OperatorUser)
+	own := as(t, policy.Identity{}.User())
 	dry := client.NewDryRunClient(shared.Admin)
 	const prefix = "maintenance.fonster.dev/"
 	for _, patch := range []string{
@@ -211,7 +211,7 @@ func TestStatusGuard(t *testing.T) {
 					continue
 				}
 				wantRefused(t, patch(shared.Admin, o, p), "The metadata of "+kindOf(t, o)+" "+o.GetName()+" cannot be changed through its status; update the "+kindOf(t, o)+" itself")
-				for _, user := range []string{"system:kube-controller-manager", policy.OperatorUser} {
+				for _, user := range []string{"system:kube-controller-manager", (policy.Identity{}).User()} {
 					wantPassed(t, patch(as(t, user), o, p))
 				}
 				wantPassed(t, patch(as(t, "system:node:n1", "system:nodes"), o, p))

@@ -196,20 +196,19 @@ func TestHold(t *testing.T) {
 					}
 					wantHeld(t, h)
 				}
-				time.Sleep(1100 * time.Millisecond)
-				for _, h := range all { // the status of a rollout that has just been held may still follow
-					version := ""
-					for i := range 4 {
+				version := map[string]string{}
+				for i := range 4 { // the status of a rollout that has just been held may still follow
+					time.Sleep(1100 * time.Millisecond)
+					for _, h := range all {
 						if out, err := write(h.manifest("app:2", h.strategies()[strategy])); err != nil {
 							t.Fatalf("%v\n%s", err, out)
 						}
 						wantHeld(t, h)
-						if i > 0 && h.object.GetResourceVersion() != version {
+						if i > 0 && h.object.GetResourceVersion() != version[h.kind] {
 							content, _ := json.Marshal(h.object)
 							t.Errorf("%s is written again and again: %s", h.resource(), content)
 						}
-						version = h.object.GetResourceVersion()
-						time.Sleep(1100 * time.Millisecond)
+						version[h.kind] = h.object.GetResourceVersion()
 					}
 				}
 				if after := podUIDs(t, ns); !slices.Equal(before, after) {

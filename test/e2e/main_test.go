@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,6 +40,14 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	flag.Parse()
+	if listing() {
+		return m.Run()
+	}
+	if err := chooseShard(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	folder, err := os.MkdirTemp("", "fonster-audit")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -80,6 +89,9 @@ func restartOperator(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// soak is whether the long tests run in full, as make soak has it: FONSTER_SOAK.
+var soak = os.Getenv("FONSTER_SOAK") != ""
 
 // testName makes a name of the test's own.
 func testName(t *testing.T) string {
@@ -197,7 +209,7 @@ func gated(t *testing.T, name string, namespaces *metav1.LabelSelector) {
 		}
 		for i := range list.Items {
 			ns := &list.Items[i]
-			if policy.Protected(ns.Name) || ns.DeletionTimestamp != nil {
+			if (policy.Identity{}).Protected(ns.Name) || ns.DeletionTimestamp != nil {
 				continue
 			}
 			var gates v1alpha1.GateList // of what audits the second one tells

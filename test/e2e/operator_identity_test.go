@@ -22,7 +22,7 @@ import (
 // thief is a client with a token of the operator's own service account.
 func thief(t *testing.T) client.Client {
 	t.Helper()
-	token, err := shared.ServiceAccountToken(t.Context(), policy.OperatorNamespace, policy.OperatorServiceAccount)
+	token, err := shared.ServiceAccountToken(t.Context(), policy.DefaultNamespace, policy.DefaultServiceAccount)
 	wantPassed(t, err)
 	config := rest.AnonymousClientConfig(shared.Config)
 	config.BearerToken = token

@@ -33,7 +33,7 @@ import (
 // everybody may read, by the binding that a platform team may leave out.
 func TestPageMayOnlyRead(t *testing.T) {
 	lists := func(account, namespace string) []string {
-		out, err := shared.Kubectl("auth", "can-i", "--list", "-n", namespace, "--as", "system:serviceaccount:"+policy.OperatorNamespace+":"+account)
+		out, err := shared.Kubectl("auth", "can-i", "--list", "-n", namespace, "--as", "system:serviceaccount:"+policy.DefaultNamespace+":"+account)
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
@@ -44,7 +44,7 @@ func TestPageMayOnlyRead(t *testing.T) {
 		return lines
 	}
 	announced := []string{"changefreezes.maintenance.fonster.dev [] [] [get list watch]", "maintenancewindows.maintenance.fonster.dev [] [] [get list watch]"}
-	for namespace, more := range map[string][]string{"default": nil, policy.OperatorNamespace: {"configmaps [] [] [get list watch]"}} {
+	for namespace, more := range map[string][]string{"default": nil, policy.DefaultNamespace: {"configmaps [] [] [get list watch]"}} {
 		anybody := slices.DeleteFunc(lists("anybody", namespace), func(line string) bool { return slices.Contains(announced, line) })
 		may := slices.DeleteFunc(lists(cluster.PageServiceAccount, namespace), func(line string) bool { return slices.Contains(anybody, line) })
 		slices.Sort(may)
@@ -59,7 +59,7 @@ func TestPageMayOnlyRead(t *testing.T) {
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
 	mw := window(t, ns, ns, nextYear())
-	token, err := shared.ServiceAccountToken(t.Context(), policy.OperatorNamespace, cluster.PageServiceAccount)
+	token, err := shared.ServiceAccountToken(t.Context(), policy.DefaultNamespace, cluster.PageServiceAccount)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,15 +73,15 @@ func TestPageMayOnlyRead(t *testing.T) {
 		"labelling a namespace": c.Patch(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, mergePatch(`{"metadata":{"labels":{"x":"y"}}}`)),
 		"a rollout":             setImage(t.Context(), c, d, "app:2"),
 		"reading workloads":     c.List(t.Context(), &appsv1.DeploymentList{}),
-		"reading secrets":       c.List(t.Context(), &corev1.SecretList{}, client.InNamespace(policy.OperatorNamespace)),
-		"reading pods":          c.List(t.Context(), &corev1.PodList{}, client.InNamespace(policy.OperatorNamespace)),
+		"reading secrets":       c.List(t.Context(), &corev1.SecretList{}, client.InNamespace(policy.DefaultNamespace)),
+		"reading pods":          c.List(t.Context(), &corev1.PodList{}, client.InNamespace(policy.DefaultNamespace)),
 		"reading others' maps":  c.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(ns)),
 		"reading Gates":         c.List(t.Context(), &v1alpha1.GateList{}),
 		"reading roles":         c.List(t.Context(), &rbacv1.ClusterRoleList{}),
 		"writing a window":      c.Patch(t.Context(), mw.DeepCopy(), mergePatch(`{"spec":{"title":"x"}}`)),
 		"writing its status":    c.Status().Patch(t.Context(), mw.DeepCopy(), mergePatch(`{"status":{"overrides":[]}}`)),
 		"writing a record": c.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
-			Namespace: policy.OperatorNamespace, Name: ns, Labels: map[string]string{v1alpha1.AnnouncedLabel: "true"},
+			Namespace: policy.DefaultNamespace, Name: ns, Labels: map[string]string{v1alpha1.AnnouncedLabel: "true"},
 		}}),
 	} {
 		if !apierrors.IsForbidden(err) {

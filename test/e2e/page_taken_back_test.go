@@ -121,7 +121,7 @@ func TestRetract(t *testing.T) {
 		mw.Spec.Title, mw.Spec.Audiences = title, []string{"mistaken"}
 		mw.Spec.Schedules = append(mw.Spec.Schedules, between(dropped, dropped.Add(time.Hour)))
 	})
-	key := client.ObjectKey{Namespace: policy.OperatorNamespace, Name: "announced-" + ns}
+	key := client.ObjectKey{Namespace: policy.DefaultNamespace, Name: "announced-" + ns}
 	t.Cleanup(func() {
 		_ = shared.Admin.Delete(context.Background(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}})
 	})
@@ -141,7 +141,7 @@ func TestRetract(t *testing.T) {
 		return nil
 	})
 	wantCancelled(t, "refused", "mistaken", ns, 1, dropped)
-	create(t, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: user},
+	create(t, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: policy.DefaultNamespace, Name: user},
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "fonster-announcements"},
 		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: user}}})
 	retract := func(says string, args ...string) {

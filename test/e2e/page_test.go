@@ -140,7 +140,7 @@ func TestAnnouncedRecord(t *testing.T) {
 		})
 	}
 	want(map[string]string{in(3): "upcoming", in(6): "upcoming", in(100): "upcoming"})
-	key := client.ObjectKey{Namespace: policy.OperatorNamespace, Name: "announced-" + ns}
+	key := client.ObjectKey{Namespace: policy.DefaultNamespace, Name: "announced-" + ns}
 	eventually(t, 5*time.Second, func() error { return shared.Admin.Get(t.Context(), key, &corev1.ConfigMap{}) })
 	t.Cleanup(func() {
 		stored := &corev1.ConfigMap{}

@@ -122,7 +122,7 @@ func freeAddress(t *testing.T) string {
 func start(t *testing.T, folder, program string, args ...string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
-		t.Fatalf("%s is missing: install the packages prometheus and prometheus-alertmanager", program)
+		t.Fatalf("%s is missing: install the packages prometheus and prometheus-alertmanager, or run make test-e2e, which builds them", program)
 	}
 	command := exec.Command(program, args...)
 	log, err := os.Create(filepath.Join(folder, program+".log"))

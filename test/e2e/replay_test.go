@@ -49,9 +49,14 @@ func TestReplay(t *testing.T) {
 	govern("replay-frozen", always())
 	windows = append(windows, freeze(t, "replay-frozen", "replay-frozen", nil))
 	anna, ci := as(t, "anna"), as(t, "ci")
-	for _, ns := range replayed {
-		disturb(t, ns, anna, ci)
-	}
+	t.Run("requests", func(t *testing.T) {
+		for _, ns := range replayed {
+			t.Run(ns, func(t *testing.T) {
+				t.Parallel()
+				disturb(t, ns, anna, ci)
+			})
+		}
+	})
 	log := recordedLog(t, replayed)
 	folder := t.TempDir()
 	if to := os.Getenv("FONSTER_RECORD"); to != "" {

@@ -176,9 +176,9 @@ func overrideNow(t *testing.T, o client.Object) {
 // undeploy does what make undeploy does.
 func undeploy(t *testing.T) (string, error) {
 	t.Helper()
-	command := exec.Command("hack/undeploy.sh")
+	command := exec.Command("make", "undeploy")
 	command.Dir = cluster.Root()
-	command.Env = append(command.Environ(), "KUBECONFIG="+shared.Kubeconfig, "PATH="+cluster.Root()+"/.local/bin:/usr/bin:/bin")
+	command.Env = append(command.Environ(), "KUBECONFIG="+shared.Kubeconfig)
 	out, err := command.CombinedOutput()
 	return string(out), err
 }
@@ -190,7 +190,7 @@ func deployed(t *testing.T) {
 	if out, err := shared.Kubectl("apply", "--server-side", "-k", cluster.Root()+"/config/manager"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: "fonster-controller-manager"}}
+	manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: policy.DefaultNamespace, Name: "fonster-controller-manager"}}
 	eventually(t, 30*time.Second, func() error {
 		get(t, manager)
 		if manager.Status.ReadyReplicas != 2 {
@@ -299,7 +299,7 @@ func TestUndeploy(t *testing.T) {
 		if err == nil || !strings.Contains(out, ns+"/web") {
 			t.Errorf("%v\n%s", err, out)
 		}
-		manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: policy.OperatorNamespace, Name: "fonster-controller-manager"}}
+		manager := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: policy.DefaultNamespace, Name: "fonster-controller-manager"}}
 		if get(t, manager); *manager.Spec.Replicas != 2 {
 			t.Errorf("the operator does not run again: %d replicas", *manager.Spec.Replicas)
 		}
@@ -512,9 +512,12 @@ func wantClosedEarly(t *testing.T, mw *v1alpha1.MaintenanceWindow, released int3
 // plugin runs kubectl window, as the administrator.
 func plugin(t *testing.T, args ...string) string {
 	t.Helper()
-	command := exec.Command("go", append([]string{"run", "./cmd/kubectl-window"}, args...)...)
-	command.Dir = cluster.Root()
-	command.Env = append(command.Environ(), "KUBECONFIG="+shared.Kubeconfig, "CGO_ENABLED=0")
+	folder, err := cluster.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(folder+"kubectl-window", args...)
+	command.Env = append(command.Environ(), "KUBECONFIG="+shared.Kubeconfig)
 	out, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("kubectl window %v: %v\n%s", args, err, out)
@@ -571,29 +574,6 @@ func TestHeldCommand(t *testing.T) {
 	wantHeld(t, all[0])
 	for _, h := range all[1:] { // undone: what runs is the template again
 		wantPlain(t, h, "app:1")
-	}
-}
-
-// TestHoldNotSupported: without the API MutatingAdmissionPolicy the window says so, and refuses.
-func TestHoldNotSupported(t *testing.T) {
-	before := shared
-	t.Cleanup(func() { shared = before })
-	c, err := cluster.Start(fmt.Sprintf("fonster-old-%d", time.Now().UnixNano()%1e9),
-		"API_SERVER_ARGS=runtime-config=admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false disable-admission-plugins=MutatingAdmissionPolicy")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Stop() })
-	shared = c
-	if _, err := c.StartOperator(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	namespace(t, "old")
-	d := deployment(t, "old", "web", 1)
-	mw := window(t, "old", "old", nextYear(), hold)
-	wantRefused(t, setImage(t.Context(), c.Admin, d, "app:2"), "Rollout of Deployment old/web", "Next opening")
-	if s := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHoldSupported); s == nil || s.Status != metav1.ConditionFalse || s.Reason != v1alpha1.ReasonHoldNotSupported {
-		t.Errorf("condition HoldSupported: %+v", s)
 	}
 }
 

@@ -410,17 +410,30 @@ func (l *ledger) replay(t *testing.T) (most, marks int, order []string) {
 	return most, marks, order
 }
 
-// TestTrain: 225 workloads changed outside the window roll out when it opens, a few at a time and in order, and are then as a
+// longTrain is a train of 225 workloads when soaking, and else of a third as many: of every kind, and with both priorities.
+func longTrain() trainSize {
+	if soak {
+		return trainSize{200, 20, 5}
+	}
+	return trainSize{60, 8, 4}
+}
+
+// TestTrain: many workloads changed outside the window roll out when it opens, a few at a time and in order, and are then as a
 // plain rollout would have left them.
 func TestTrain(t *testing.T) {
-	tr := newTrain(t, trainSize{200, 20, 5}, 10)
+	tr := newTrain(t, longTrain(), 10)
 	tr.open()
 	tr.finish(5 * time.Minute)
 }
 
-// TestTrainKilled: the same with the operator killed 50 times at random instants, each of them before the train has ended.
+// TestTrainKilled: the same with the operator killed 15 times, or 50 when soaking, at random instants, each of them before the train has
+// ended.
 func TestTrainKilled(t *testing.T) {
-	tr := newTrain(t, trainSize{200, 20, 5}, 1) // one after another, so that it lasts longer than the kills
+	kills := 15
+	if soak {
+		kills = 50
+	}
+	tr := newTrain(t, longTrain(), 1) // one after another, so that it lasts longer than the kills
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -436,7 +449,6 @@ func TestTrainKilled(t *testing.T) {
 	restart()
 	time.Sleep(10 * time.Second)
 	tr.open()
-	const kills = 50
 	var left []int // how many were not done, at each kill
 	for len(left) < kills {
 		// From before it leads until well into a plan: a dead leader's lease runs out after two seconds.
@@ -498,9 +510,13 @@ func keepRunning(t *testing.T) {
 	}()
 }
 
-// TestTrainAPIServerRestarts: the same with the API server killed and started again in the middle, twice.
+// TestTrainAPIServerRestarts: the same with the API server killed and started again in the middle, when soaking twice.
 func TestTrainAPIServerRestarts(t *testing.T) {
-	tr := newTrain(t, trainSize{60, 10, 3}, 4)
+	size, restarts := trainSize{40, 6, 3}, 1
+	if soak {
+		size, restarts = trainSize{60, 10, 3}, 2
+	}
+	tr := newTrain(t, size, 4)
 	t.Cleanup(func() { // for the tests that follow: what has just started refuses what it cannot judge yet
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "admitted"}}
 		for range 90 {
@@ -512,7 +528,7 @@ func TestTrainAPIServerRestarts(t *testing.T) {
 	})
 	keepRunning(t)
 	tr.open()
-	for range 2 {
+	for range restarts {
 		time.Sleep(3 * time.Second)
 		var waiting appsv1.DeploymentList
 		if err := shared.Admin.List(t.Context(), &waiting, client.InNamespace(tr.ns), client.MatchingLabels{v1alpha1.HeldLabel: v1alpha1.HeldWaiting}); err != nil {

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -98,6 +99,20 @@ func TestWithoutMutatingPolicies(t *testing.T) {
 	}
 	wantRefused(t, setImage(t.Context(), deployer, d, "app:3"), "Rollout of Deployment")
 	unaidedLengths(t, ns, d)
+	unaidedHold(t)
+}
+
+// unaidedHold: a window that would hold says that it cannot, and refuses.
+func unaidedHold(t *testing.T) {
+	t.Helper()
+	const ns = "old-hold"
+	namespace(t, ns)
+	d := deployment(t, ns, "web", 1)
+	mw := window(t, ns, ns, nextYear(), hold)
+	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment old-hold/web", "Next opening")
+	if s := meta.FindStatusCondition(mw.Status.Conditions, v1alpha1.ConditionHoldSupported); s == nil || s.Status != metav1.ConditionFalse || s.Reason != v1alpha1.ReasonHoldNotSupported {
+		t.Errorf("condition HoldSupported: %+v", s)
+	}
 }
 
 // unaidedLengths: as long as is asked for, and never longer than the windows allow.

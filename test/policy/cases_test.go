@@ -135,9 +135,31 @@ func (a attempt) checkAudited(t *testing.T, version string) {
 		t.Errorf("recorded %v, though it does %v", result.Audited, *a.Does)
 	}
 	for _, f := range result.Audited {
-		if by, read := audit.Reason(f.Message); !read || !slices.Contains(by.Windows, "night") || a.User == "" && by.Disruption != "" && !slices.Contains(*a.Does, v1alpha1.Disruption(by.Disruption)) {
-			t.Errorf("%s: read as %+v", f.Message, by)
+		i := slices.IndexFunc(result.Notes, func(n audit.Note) bool { return n.Policy == f.Policy })
+		if i < 0 {
+			t.Errorf("%s: not noted: %+v", f.Message, result.Notes)
+			continue
 		}
+		if n := result.Notes[i]; n.Gate != v1alpha1.AuditGateName || n.Freezes || !slices.Contains(n.Names, "night") ||
+			a.User == "" && n.Disruption != "" && !slices.Contains(*a.Does, v1alpha1.Disruption(n.Disruption)) {
+			t.Errorf("%s: noted as %+v", f.Message, n)
+		}
+	}
+}
+
+// wantNoted: what people are told of windows and freezes, the policy notes for programs.
+func wantNoted(t *testing.T, d evaluate.Denial, notes []audit.Note) {
+	t.Helper()
+	freezes := strings.Contains(d.Message, "refused: change freeze ")
+	if !freezes && !strings.Contains(d.Message, "outside its maintenance windows (") {
+		return // it is about something else
+	}
+	if !slices.ContainsFunc(notes, func(n audit.Note) bool {
+		return n.Policy == d.Policy && n.Freezes == freezes && n.Gate == v1alpha1.GateName && !slices.ContainsFunc(n.Names, func(name string) bool {
+			return !strings.Contains(d.Message, name)
+		})
+	}) {
+		t.Errorf("%s: %s: noted as %+v", d.Policy, d.Message, notes)
 	}
 }
 
@@ -172,6 +194,13 @@ func (a attempt) check(t *testing.T, version string, gate json.RawMessage, user 
 	result := server(t, version).Evaluate(&r)
 	if len(result.Errors) > 0 {
 		t.Errorf("errors: %s", strings.Join(result.Errors, "; "))
+	}
+	for _, d := range slices.Concat(result.Denials, result.Warnings) {
+		wantNoted(t, d, result.Notes)
+	}
+	// What somebody may do for a right that others do not have is noted all the same: who notes can ask for none.
+	if harmless := a.Does != nil && len(*a.Does) == 0 && a.User == ""; harmless && len(result.Notes) > 0 {
+		t.Errorf("noted, though harmless: %+v", result.Notes)
 	}
 	got, said := "allow", ""
 	switch held := result.Object != nil && result.Object.GetLabels()[v1alpha1.HeldLabel] == v1alpha1.HeldWaiting; {

@@ -52,6 +52,7 @@ func TestCost(t *testing.T) {
 			t.Parallel()
 			c := newMeter(t, policy.Spec.ParamKind != nil, policy.Spec.Variables, policy.Spec.MatchConditions)
 			c.validations(t, policy.Spec.Validations)
+			c.annotations(policy.Spec.AuditAnnotations)
 			c.measure(t, policy.Spec.MatchConstraints, requests)
 		})
 	}
@@ -71,6 +72,7 @@ type meter struct {
 	options             plugincel.OptionalVariableDeclarations
 	matching            plugincel.ConditionEvaluator
 	conditions, message plugincel.ConditionEvaluator
+	notes               plugincel.ConditionEvaluator
 	patches             []plugincel.MutatingEvaluator
 }
 
@@ -114,6 +116,17 @@ func (m *meter) validations(t *testing.T, validations []admissionv1.Validation) 
 	m.message = m.compiler.CompileCondition(messages, withoutRights, environment.NewExpressions)
 }
 
+// annotations are evaluated with nobody to ask for rights, and within a limit of their own.
+func (m *meter) annotations(annotations []admissionv1.AuditAnnotation) {
+	notes := make([]plugincel.ExpressionAccessor, len(annotations))
+	for i, a := range annotations {
+		notes[i] = &validating.AuditAnnotationCondition{Key: a.Key, ValueExpression: a.ValueExpression}
+	}
+	withoutRights := m.options
+	withoutRights.HasAuthorizer = false
+	m.notes = m.compiler.CompileCondition(notes, withoutRights, environment.NewExpressions)
+}
+
 func (m *meter) mutations(t *testing.T, mutations []admissionv1.Mutation) {
 	t.Helper()
 	options := m.options
@@ -130,7 +143,7 @@ func (m *meter) measure(t *testing.T, match *admissionv1.MatchResources, request
 	if m.options.HasParams {
 		gates = largestGates()
 	}
-	var most, mostMatching float64
+	var most, mostMatching, mostNoting float64
 	mostRights := 0
 	visited := false
 	for _, r := range requests {
@@ -147,8 +160,9 @@ func (m *meter) measure(t *testing.T, match *admissionv1.MatchResources, request
 				title := fmt.Sprintf("%s %s/%s, %s, by who has a right on %s", r.Operation, r.Resource, r.Subresource, name, rights)
 				asked := &asked{of: rights, rights: map[string]bool{}}
 				in := input{attributes: attributes, bindings: plugincel.OptionalVariableBindings{Authorizer: asked, VersionedParams: gate}}
-				matching, all := m.cost(t, title, in)
+				matching, noting, all := m.cost(t, title, in)
 				most, mostMatching, mostRights = max(most, all), max(mostMatching, matching), max(mostRights, len(asked.rights))
+				mostNoting = max(mostNoting, noting)
 				if all > share+float64(len(asked.rights))*oneRight {
 					t.Errorf("%s uses %.0f %% of the limit, and asks for %d rights", title, 100*all, len(asked.rights))
 				}
@@ -158,8 +172,11 @@ func (m *meter) measure(t *testing.T, match *admissionv1.MatchResources, request
 	if !visited {
 		t.Error("no request is large enough for it: none is made")
 	}
-	t.Logf("match conditions at most %.0f %% of their limit, the rest %.0f %%; at most %d rights are asked for", 100*mostMatching,
-		100*most, mostRights)
+	t.Logf("match conditions at most %.0f %% of their limit, audit annotations %.0f %% of theirs, the rest %.0f %%; at most %d rights are asked for",
+		100*mostMatching, 100*mostNoting, 100*most, mostRights)
+	if mostNoting > share {
+		t.Errorf("the audit annotations use %.0f %% of their limit", 100*mostNoting)
+	}
 	if mostMatching > share {
 		t.Errorf("the match conditions use %.0f %% of their limit", 100*mostMatching)
 	}
@@ -173,8 +190,8 @@ type input struct {
 	bindings   plugincel.OptionalVariableBindings
 }
 
-// cost says what parts of their limits the match conditions and all the rest use.
-func (m *meter) cost(t *testing.T, title string, in input) (matching, rest float64) {
+// cost says what parts of their limits the match conditions, the audit annotations and all the rest use.
+func (m *meter) cost(t *testing.T, title string, in input) (matching, noting, rest float64) {
 	t.Helper()
 	spent := func(budget, remaining int64, err error) float64 {
 		if err != nil {
@@ -199,13 +216,14 @@ func (m *meter) cost(t *testing.T, title string, in input) (matching, rest float
 	}
 	matching = of(m.matching, in.bindings, celconfig.RuntimeCELCostBudgetMatchConditions, false)
 	if !matches {
-		return matching, 0
+		return matching, 0, 0
 	}
 	if m.conditions != nil {
 		rest = of(m.conditions, in.bindings, celconfig.RuntimeCELCostBudget, false)
 		withoutRights := in.bindings
 		withoutRights.Authorizer = nil
 		rest += of(m.message, withoutRights, celconfig.RuntimeCELCostBudget, true)
+		noting = of(m.notes, withoutRights, celconfig.RuntimeCELCostBudget, false)
 	}
 	for _, p := range m.patches {
 		ctx := m.compiler.CreateContext(context.Background())
@@ -215,7 +233,7 @@ func (m *meter) cost(t *testing.T, title string, in input) (matching, rest float
 		}
 		rest += spent(celconfig.RuntimeCELCostBudget, remaining, err)
 	}
-	return matching, rest
+	return matching, noting, rest
 }
 
 // rightsFor are those that a request may be asked for: only who sets an override, or acts under one, is asked.

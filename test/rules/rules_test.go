@@ -17,7 +17,7 @@ import (
 func tool(t *testing.T, name string, args ...string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Fatalf("%s is missing: install the packages prometheus and prometheus-alertmanager", name)
+		t.Fatalf("%s is missing: install the packages prometheus and prometheus-alertmanager, or run make test-e2e, which builds them", name)
 	}
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
 		t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)

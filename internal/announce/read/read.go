@@ -13,13 +13,12 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/announce"
 	"fonster.dev/fonster/internal/history"
-	"fonster.dev/fonster/internal/policy"
 )
 
 // Everything reads everything that the announcements are drawn from, but what it is compiled to. Objects are not copied: they are not to
 // be changed.
-func Everything(ctx context.Context, reader client.Reader) (in announce.Input, err error) {
-	err = errors.Join(Objects(ctx, reader, &in), Records(ctx, reader, &in), Namespaces(ctx, reader, &in))
+func Everything(ctx context.Context, reader client.Reader, operatorNamespace string) (in announce.Input, err error) {
+	err = errors.Join(Objects(ctx, reader, &in), Records(ctx, reader, operatorNamespace, &in), Namespaces(ctx, reader, &in))
 	return in, err
 }
 
@@ -37,10 +36,10 @@ func Objects(ctx context.Context, reader client.Reader, in *announce.Input) erro
 	return nil
 }
 
-// Records reads what was announced before, which the operator keeps.
-func Records(ctx context.Context, reader client.Reader, in *announce.Input) error {
+// Records reads what was announced before, which the operator keeps in its namespace.
+func Records(ctx context.Context, reader client.Reader, operatorNamespace string, in *announce.Input) error {
 	var stored corev1.ConfigMapList
-	if err := reader.List(ctx, &stored, client.InNamespace(policy.OperatorNamespace), client.MatchingLabels{v1alpha1.AnnouncedLabel: "true"}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := reader.List(ctx, &stored, client.InNamespace(operatorNamespace), client.MatchingLabels{v1alpha1.AnnouncedLabel: "true"}, client.UnsafeDisableDeepCopy); err != nil {
 		return err
 	}
 	in.Records, in.FreezeRecords = make(map[string]*history.Record, len(stored.Items)), map[string]*history.Record{}

@@ -357,12 +357,16 @@ type dataExcluded struct {
 	End      string `json:"end"`
 	TimeZone string `json:"timeZone"`
 	Reason   string `json:"reason"`
+	// Reasons are in other languages, by BCP 47 tag.
+	Reasons map[string]string `json:"reasons,omitempty"`
 }
 
 type dataStretch struct {
 	Start  string `json:"start,omitempty"`
 	End    string `json:"end,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	// Reasons are in other languages, by BCP 47 tag.
+	Reasons map[string]string `json:"reasons,omitempty"`
 }
 
 const dataVersion = 1
@@ -386,7 +390,7 @@ func data(audience Audience, v *announce.View) []byte {
 	}
 	d.Truncated = left > 0
 	for _, o := range v.Excluded[:min(len(v.Excluded), maxExcluded)] {
-		d.Excluded = append(d.Excluded, dataExcluded{o.Name, o.Title, stamp(o.Start), stamp(o.End), o.Zone.String(), o.Reason})
+		d.Excluded = append(d.Excluded, dataExcluded{o.Name, o.Title, stamp(o.Start), stamp(o.End), o.Zone.String(), o.Reason, o.Reasons})
 	}
 	body, _ := json.Marshal(d)
 	return append(body, '\n')
@@ -415,7 +419,7 @@ func dataOf(o *announce.Occurrence, cluster string, now time.Time) dataOccurrenc
 	}
 	frozen := o.FrozenFrom(now.Add(-announce.Behind))
 	for _, f := range frozen[:min(len(frozen), maxFrozen)] {
-		e.Frozen = append(e.Frozen, dataStretch{stamp(f.Start), stamp(f.End), f.Reason})
+		e.Frozen = append(e.Frozen, dataStretch{stamp(f.Start), stamp(f.End), f.Reason, f.Reasons})
 	}
 	return e
 }

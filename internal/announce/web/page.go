@@ -393,7 +393,7 @@ func (w *writer) status(o *announce.Occurrence) sentence {
 		return plain(w.l.Text("frozenPlain"))
 	case announce.Cancelled:
 		if o.Reason != "" {
-			return w.say("cancelledWhy", w.text(o.Reason, true))
+			return w.say("cancelledWhy", w.text(o.Why(w.l.Tag)))
 		}
 		return plain(w.l.Text("cancelled"))
 	case announce.Moved:
@@ -404,7 +404,7 @@ func (w *writer) status(o *announce.Occurrence) sentence {
 		}
 		return plain(w.l.Text("endedEarly"))
 	case announce.Excluded:
-		return w.say("excluded", w.text(o.Reason, true))
+		return w.say("excluded", w.text(o.Why(w.l.Tag)))
 	}
 	return nil
 }

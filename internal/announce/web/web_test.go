@@ -553,6 +553,37 @@ func TestReasonsInSentences(t *testing.T) {
 				t.Errorf("%s does not say %s:\n%s", path, says, body)
 			}
 		}
+		var document struct{ Occurrences []dataOccurrence }
+		if err := json.Unmarshal(s.do(t, http.MethodGet, "/windows.json").Body.Bytes(), &document); err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(document.Occurrences, func(o dataOccurrence) bool { return o.Kind == announce.Window })
+		if frozen := document.Occurrences[i].Frozen; len(frozen) != 1 || frozen[0].Reason != "Lunch" || frozen[0].Reasons["en"] != string(reasons["en"]) {
+			t.Errorf("the data has %+v of %v", frozen, reasons)
+		}
+	}
+}
+
+// TestExclusionReasons: why a day is missing is told in the page's language, and the data has every language.
+func TestExclusionReasons(t *testing.T) {
+	fair := window("w", "Fönster", "2026-05-09", "2026-05-16")
+	fair.Spec.Exclusions = []v1alpha1.Exclusion{{
+		Schedule: v1alpha1.Schedule{Dates: []string{"2026-05-16"}, StartTime: new("00:00"), EndTime: new("24:00")},
+		Reason:   "Marknad", Reasons: map[string]v1alpha1.Reason{"en": "Market day"},
+	}}
+	s := newSite(at(5, 2, 13, 30), fair)
+	s.options.Language = "sv"
+	for path, says := range map[string]string{"/en/": "Market day", "/sv/": "Marknad"} {
+		if body := s.do(t, http.MethodGet, path).Body.String(); !strings.Contains(body, says) {
+			t.Errorf("%s does not say %s:\n%s", path, says, body)
+		}
+	}
+	var document struct{ Excluded []dataExcluded }
+	if err := json.Unmarshal(s.do(t, http.MethodGet, "/windows.json").Body.Bytes(), &document); err != nil {
+		t.Fatal(err)
+	}
+	if len(document.Excluded) != 1 || document.Excluded[0].Reason != "Marknad" || document.Excluded[0].Reasons["en"] != "Market day" {
+		t.Errorf("the data has %+v", document.Excluded)
 	}
 }
 

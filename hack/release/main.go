@@ -1,0 +1,81 @@
+// Command release writes the artefacts of a release, without Docker, and pushes its image.
+//
+//	go run . build -version v0.1.0 -output ../../dist
+//	go run . push ../../dist/image registry.example.se/fonster:v0.1.0
+//
+// Two builds of one commit are the same byte for byte, in whatever folder: docs/release.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+)
+
+const usage = `usage: release build -version v0.1.0 [flags]   write the artefacts
+       release push LAYOUT REGISTRY/REPO:TAG    push the image of an OCI layout`
+
+// errUsage is a command line that says nothing that can be done.
+var errUsage = errors.New(usage)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:])
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errUsage
+	}
+	switch args[0] {
+	case "build":
+		return build(ctx, args[1:])
+	case "push":
+		if len(args) != 3 {
+			return errUsage
+		}
+		pushed, err := push(ctx, args[1], args[2])
+		if err == nil {
+			fmt.Println(pushed)
+		}
+		return err
+	}
+	return errUsage
+}
+
+func build(ctx context.Context, args []string) error {
+	var o options
+	flags := flag.NewFlagSet("release build", flag.ContinueOnError)
+	flags.StringVar(&o.Version, "version", "", "version of the release, such as v0.1.0")
+	flags.StringVar(&o.Root, "root", filepath.Join("..", ".."), "folder of the repository")
+	flags.StringVar(&o.Output, "output", filepath.Join("..", "..", "dist"), "folder to write; what is there goes")
+	flags.StringVar(&o.Image, "image", "fonster", "repository of the image, without a tag: install.yaml names it with the version")
+	flags.StringVar(&o.Downloads, "downloads", "https://fonster.dev/releases/VERSION", "URL of the folder that the archives will be in; VERSION is put in its place")
+	if err := flags.Parse(args); err != nil {
+		return flag.ErrHelp
+	}
+	if flags.NArg() > 0 {
+		return errUsage
+	}
+	o.Servers, o.Clients = servers, clients
+	r, err := prepare(ctx, o)
+	if err != nil {
+		return err
+	}
+	if r.Dirty {
+		fmt.Fprintln(os.Stderr, "release: the work tree is dirty: what is built is not commit", r.Commit[:12]+", and says so")
+	}
+	return r.write(ctx, os.Stdout)
+}
