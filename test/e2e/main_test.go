@@ -283,7 +283,7 @@ func deployment(t *testing.T, namespace, name string, replicas int32, change ...
 		c(d)
 	}
 	create(t, d)
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, 90*time.Second, func() error {
 		if err := shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(d), d); err != nil {
 			return err
 		}
