@@ -36,7 +36,7 @@ type contender struct {
 // evaluation. The API server's CPU and the median time count, once the operator has done what new windows ask of it. The contenders take
 // turns. With -short there are few rounds, and no bounds.
 func BenchmarkChange(b *testing.B) {
-	sizes, rounds := []int{1, 10, 1000}, 20
+	sizes, rounds := []int{1, 10, 1000}, 60
 	if testing.Short() {
 		sizes, rounds = []int{1, 10}, 4
 	}
