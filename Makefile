@@ -48,7 +48,7 @@ test: go prometheus helm control-plane $(TOOLS)/gotestsum ## Run every test but 
 
 .PHONY: test-unit
 test-unit: go $(TOOLS)/gotestsum ## Run the tests that need no control plane, with the race detector.
-	@hack/test.sh unit
+	@RACE=1 hack/test.sh unit
 
 .PHONY: test-model
 test-model: go $(TOOLS)/gotestsum ## Run the policies against the model, in MODEL_CASES random cases, and against the API server's limits.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests of tiers, or go test over packages:
 #
-#   unit      what needs no control plane, the cases of each rule in the API server's own evaluator too; with the race detector where
-#             there is a C compiler, which that needs
+#   unit      what needs no control plane; where RACE is set with the race detector, if there is a C compiler, which that needs, and with
+#             the cases of each rule in the API server's own evaluator. Everything is compiled once more for it
 #   model     the policies in that evaluator against the model, in MODEL_CASES random cases, and against the API server's limits
 #   e2e       what needs one, and the rules of Prometheus; in SHARDS parts side by side, each with a control plane of its own; of the tests
 #             whose names RUN matches, or all
@@ -33,15 +33,17 @@ run() {
 
 unit() {
   local packages cgo=0 race=()
-  if command -v "$(go env CC)" >/dev/null; then
-    cgo=1 race=(-race)
-  else
-    echo "unit: without the race detector, which needs a C compiler: install the package gcc"
+  if [[ ${RACE:-} ]]; then
+    if command -v "$(go env CC)" >/dev/null; then
+      cgo=1 race=(-race)
+    else
+      echo "unit: without the race detector, which needs a C compiler: install the package gcc"
+    fi
   fi
   mapfile -t packages < <(cd "$root" && go list ./... | grep -vE '/test/(e2e|monkey|rules|bench|docs|helm)$')
   CGO_ENABLED=$cgo run "$root" "${race[@]}" "${packages[@]}"
   for module in offline test/dashboard; do CGO_ENABLED=$cgo run "$root/$module" "${race[@]}" ./...; done
-  MODEL_CASES=2000 CGO_ENABLED=$cgo run "$root/test/policy" "${race[@]}" -run '^Test(Cases|Compile|Model)$' ./...
+  if [[ ${RACE:-} ]]; then MODEL_CASES=2000 CGO_ENABLED=$cgo run "$root/test/policy" "${race[@]}" -run '^Test(Cases|Compile|Model)$' ./...; fi # else by model
   run "$root/hack/release" -short ./... # what compiles every program twice is make test-release
 }
 
