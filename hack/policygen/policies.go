@@ -115,14 +115,14 @@ func (g *generator) decide(d domain, m mode) {
 		own["overridden"] = "setsOverride && overridable || standsOnObject || standsOnNamespace"
 	}
 	if d.AnnotatesWorkload && m.action == admissionv1.Deny {
-		rules = joined(append(rules, written(admissionv1.Create)))
+		rules = append(rules, written(admissionv1.Create))
 		condition = "setsOverride || request.operation != 'CREATE' && (" + condition + ")"
 		validations = append(validations, settingOverride)
 	}
 	g.validating(validatingPolicy{
 		name:        "fonster-" + d.Name + "-" + m.name,
 		description: "Holds disruptive requests to " + d.Name + " against the Gate of their namespace.",
-		gate:        m.gate, action: m.action, audited: m.action == admissionv1.Deny, rules: rules,
+		gate:        m.gate, action: m.action, audited: m.action == admissionv1.Deny, rules: joined(rules),
 		condition: "(" + condition + ") && " + d.notExempt(),
 		own:       own, validations: append(validations, decision(d.argo())...),
 	})
@@ -288,7 +288,7 @@ func (d domain) kinds() string {
 	return "{" + strings.Join(entries, ", ") + "}"
 }
 
-// resourceRules lists, for operations and a group, the resources that some rule watches.
+// resourceRules lists, for each operation and group, the resources that some rule watches.
 func (d domain) resourceRules() []admissionv1.NamedRuleWithOperations {
 	var rules []admissionv1.NamedRuleWithOperations
 	for _, operation := range d.operations() {
@@ -305,7 +305,7 @@ func (d domain) resourceRules() []admissionv1.NamedRuleWithOperations {
 			}
 		}
 	}
-	return joined(rules)
+	return rules
 }
 
 // joined makes one of the rules that are about the same resources: the API server holds each request against each rule.

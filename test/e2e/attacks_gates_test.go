@@ -113,31 +113,29 @@ func plantGates(t *testing.T, admin, owner client.Client, ns, free string, like 
 // guarded wants the refusal of the policy that keeps Gates.
 func guarded(t *testing.T, what string, err error) {
 	t.Helper()
-	if !apierrors.IsForbidden(err) {
-		t.Errorf("%s: want a refusal (403), got: %v", what, err)
-		return
-	}
-	wantSaid(t, err.Error(), "the operator writes the Gate")
+	wantKind(t, what, err, apierrors.IsForbidden, "the operator writes the Gate")
 }
 
 // misnamed wants the refusal of the kind, which knows no such Gate: the API server asks it before the policy.
 func misnamed(t *testing.T, what string, err error) {
 	t.Helper()
-	if !apierrors.IsInvalid(err) {
-		t.Errorf("%s: want it to be invalid (422), got: %v", what, err)
-		return
-	}
-	wantSaid(t, err.Error(), "a namespace has one Gate")
+	wantKind(t, what, err, apierrors.IsInvalid, "a namespace has one Gate")
 }
 
 // withoutRight wants that somebody has no right to it at all.
 func withoutRight(t *testing.T, what string, err error) {
 	t.Helper()
-	if !apierrors.IsForbidden(err) {
-		t.Errorf("%s: want a refusal (403), got: %v", what, err)
+	wantKind(t, what, err, apierrors.IsForbidden, "gates.maintenance.fonster.dev", "cannot")
+}
+
+// wantKind wants an error of a kind that says all of the texts.
+func wantKind(t *testing.T, what string, err error, is func(error) bool, texts ...string) {
+	t.Helper()
+	if !is(err) {
+		t.Errorf("%s: want a refusal of another kind, got: %v", what, err)
 		return
 	}
-	wantSaid(t, err.Error(), "gates.maintenance.fonster.dev", "cannot")
+	wantSaid(t, err.Error(), texts...)
 }
 
 // gatesIn are the Gates of a namespace by their names.
