@@ -2,7 +2,6 @@ package policygen
 
 import (
 	"fmt"
-	"path"
 	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -72,9 +71,8 @@ type validatingPolicy struct {
 	// audited binds it a second time, to the Gates of what audits: there it refuses nothing, and the API server records what it would.
 	audited bool
 	rules   []admissionv1.NamedRuleWithOperations
-	// marks are the labels of objects by which bindings select, before the request or after it: one binding for each, as the
-	// requirements of one selector must all be met. Objects selects in the policy itself.
-	marks       []string
+	// mark is the label of objects by which the binding selects, before the request or after it. Objects selects in the policy itself.
+	mark        string
 	objects     *metav1.LabelSelector
 	condition   string
 	own         map[string]string
@@ -97,22 +95,12 @@ func (g *generator) validating(p validatingPolicy) {
 	binding := admissionv1.ValidatingAdmissionPolicyBindingSpec{
 		PolicyName: p.name, ParamRef: ofGate(p.gate), ValidationActions: []admissionv1.ValidationAction{p.action},
 	}
-	for i, mark := range append([]string{""}, p.marks...) {
-		b := binding.DeepCopy()
-		name := p.name
-		switch {
-		case mark == "" && len(p.marks) > 0:
-			continue
-		case mark != "":
-			b.MatchResources = withDefaults(&admissionv1.MatchResources{ObjectSelector: labelled(mark)})
-		}
-		if i > 1 {
-			name = "fonster-" + path.Base(mark)
-		}
-		g.policies.ValidatingBindings = append(g.policies.ValidatingBindings, &admissionv1.ValidatingAdmissionPolicyBinding{
-			TypeMeta: typeMeta(policy.ValidatingBinding), ObjectMeta: objectMeta(name, ""), Spec: *b,
-		})
+	if p.mark != "" {
+		binding.MatchResources = withDefaults(&admissionv1.MatchResources{ObjectSelector: labelled(p.mark)})
 	}
+	g.policies.ValidatingBindings = append(g.policies.ValidatingBindings, &admissionv1.ValidatingAdmissionPolicyBinding{
+		TypeMeta: typeMeta(policy.ValidatingBinding), ObjectMeta: objectMeta(p.name, ""), Spec: binding,
+	})
 	if p.audited {
 		binding.ParamRef, binding.ValidationActions = ofGate(v1alpha1.AuditsLabel), []admissionv1.ValidationAction{admissionv1.Audit}
 		g.policies.ValidatingBindings = append(g.policies.ValidatingBindings, &admissionv1.ValidatingAdmissionPolicyBinding{

@@ -46,18 +46,6 @@ func (g *generator) holding() {
 		condition: "concernsHeld", own: held, patches: []string{"heldPatches"}, reinvoked: true,
 	})
 	g.validating(validatingPolicy{
-		name: "fonster-held", description: "Only the operator and its policies say that an object is held.", action: admissionv1.Deny,
-		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update), ofNamespaces(admissionv1.Create, admissionv1.Update)},
-		marks:     []string{v1alpha1.HeldLabel, v1alpha1.HeldSinceLabel, v1alpha1.HeldPartitionLabel},
-		condition: "!byOperator && heldLabels.exists(k, changesLabel(k))",
-		own:       map[string]string{"kinds": "{}"},
-		validations: []validation{{
-			expression: "heldByPolicies",
-			message:    "The labels of what is held are managed by Fonster and cannot be changed; leave them out when you copy an object.",
-			tells:      "heldLabelsChanged.join(', ') + ' of ' + subject + ' is managed by Fonster and cannot be changed; leave it out when you copy the object.'",
-		}},
-	})
-	g.validating(validatingPolicy{
 		name: "fonster-holds-warn", description: "Tells whoever changes what is held until when it is.", gate: v1alpha1.RefusesLabel, action: admissionv1.Warn,
 		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update)},
 		objects:   labelled(v1alpha1.HeldLabel),
@@ -82,25 +70,6 @@ func (g *generator) overrides() {
 		own:     map[string]string{"labelsKnown": "request.resource.resource != 'namespaces'"},
 		patches: []string{"governs ? overrideNotes : []", "governs ? overrideEnd : []"},
 	})
-	g.validating(validatingPolicy{
-		name: "fonster-overrides", description: "Who set an override, until when it stands and what is used up, are as they are.", action: admissionv1.Deny,
-		rules: both, marks: []string{v1alpha1.OverriddenLabel}, condition: "concernsOverrides", own: map[string]string{"kinds": "{}"},
-		validations: []validation{
-			{
-				expression: "forgedNotes.size() == 0",
-				message:    "The notes of an override are managed by Fonster and cannot be changed; leave them out when you copy an object.",
-				tells:      "forgedNotes.join(', ') + ' of ' + subject + ' is managed by Fonster and cannot be changed; leave it out when you copy the object.'",
-			},
-			{
-				expression: "!setsOverride || signed",
-				message:    "An override that says until when it stands must say who sets it and carry the label maintenance.fonster.dev/overridden=true: use kubectl window override.",
-			},
-			{ // where nothing governs, no Gate bounds the end
-				expression: "!setsOverride || newUntil == '' || now.size() > 0 && newUntil <= longestEnd",
-				message:    "An override stands for 24 hours at most.",
-			},
-		},
-	})
 }
 
 // advice warns of what passes and is probably not meant.
@@ -108,7 +77,7 @@ func (g *generator) advice() {
 	g.validating(validatingPolicy{
 		name: "fonster-reasons", description: "Warns of a reason of an override that is used up.", action: admissionv1.Warn,
 		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update), ofNamespaces(admissionv1.Update)},
-		marks:     []string{v1alpha1.OverrideSpentLabel},
+		mark:      v1alpha1.OverrideSpentLabel,
 		condition: "annotationsChanged && reasonUsedUp",
 		validations: []validation{{
 			expression: "false",

@@ -12,7 +12,7 @@ func (g *generator) integrity() {
 	g.statusMetadata()
 	g.gates()
 	g.selectors()
-	g.operator()
+	g.marks()
 	g.crds()
 }
 
@@ -35,8 +35,8 @@ func (g *generator) statusMetadata() {
 	})
 }
 
-// gates keeps everybody but the operator from writing Gates, and the label of Namespaces that have one. The garbage collector removes the Gate
-// whose windows and freezes are gone, and the namespace controller what is in a namespace that is deleted.
+// gates keeps everybody but the operator from writing Gates. The garbage collector removes the Gate whose windows and freezes are gone, and
+// the namespace controller what is in a namespace that is deleted.
 func (g *generator) gates() {
 	writers := []string{
 		policy.Identity{}.User(), "system:kube-controller-manager",
@@ -48,15 +48,6 @@ func (g *generator) gates() {
 		validations: []validation{{
 			expression: "request.userInfo.username in " + list(writers),
 			message:    "A Gate is compiled from MaintenanceWindows and ChangeFreezes: change those, the operator writes the Gate.",
-		}},
-	})
-	g.validating(validatingPolicy{
-		name: "fonster-gated", description: "Only the operator says which Namespaces have a Gate.", action: admissionv1.Deny,
-		rules: []admissionv1.NamedRuleWithOperations{ofNamespaces(admissionv1.Update)}, marks: []string{v1alpha1.GatedLabel},
-		condition: "gatedChanged && !byOperator",
-		validations: []validation{{
-			expression: "false",
-			message:    "The label " + v1alpha1.GatedLabel + " of a Namespace is managed by Fonster and cannot be changed; leave it as it is.",
 		}},
 	})
 }
@@ -91,21 +82,38 @@ func (g *generator) selectors() {
 	})
 }
 
-// operator keeps the operator to what it does. Its rights let it patch every workload of the cluster, and whoever has its token has them
-// too. It is asked of nothing but what the operator may patch, and lets everybody else pass before it looks at anything.
-func (g *generator) operator() {
+// marks keeps the marks and notes of Fonster on workloads and Namespaces: the operator and its mutating policies alone write them, and the
+// operator nothing else. Its rights let it patch every workload of the cluster, and whoever has its token has them too. One policy, as it
+// is asked of every change of a workload, wherever: which of them the operator makes, no selector can tell.
+func (g *generator) marks() {
+	others := func(expression, message, tells string) validation {
+		return validation{expression: "byOperator || " + expression, message: message, tells: tells}
+	}
 	keeps := func(allowed, what string) validation {
 		const says = "The operator of Fonster writes its own marks and notes, and never "
 		return validation{
-			expression: allowed, message: says + what + ".",
-			tells: "request.kind.kind + ' ' + oldObject.metadata.name + ': ' + " + quote(says+what+"."),
+			expression: "!byOperator || " + allowed, message: says + what + ".",
+			tells: "!byOperator ? '' : request.kind.kind + ' ' + oldObject.metadata.name + ': ' + " + quote(says+what+"."),
 		}
 	}
 	g.validating(validatingPolicy{
-		name: "fonster-operator", description: "Keeps the operator to its own marks and notes, whoever has its token.", action: admissionv1.Deny,
-		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update), ofNamespaces(admissionv1.Update)},
-		condition: "byOperator",
+		name: policy.OperatorGuard, description: "Only the operator writes the marks and notes of Fonster, and nothing else, whoever has its token.",
+		action: admissionv1.Deny, own: map[string]string{"kinds": "{}"},
+		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update), ofNamespaces(admissionv1.Create, admissionv1.Update)},
+		condition: "byOperator ? oldObject != null : (oldObject == null || labelsChanged || annotationsChanged) && (changesHeld || changesMarked || changesGated)",
 		validations: []validation{
+			others("!changesHeld || heldByPolicies",
+				"The labels of what is held are managed by Fonster and cannot be changed; leave them out when you copy an object.",
+				"!changesHeld ? '' : heldLabelsChanged.join(', ') + ' of ' + subject + ' is managed by Fonster and cannot be changed; leave it out when you copy the object.'"),
+			others("!changesMarked || forgedNotes.size() == 0",
+				"The notes of an override are managed by Fonster and cannot be changed; leave them out when you copy an object.",
+				"!changesMarked ? '' : forgedNotes.join(', ') + ' of ' + subject + ' is managed by Fonster and cannot be changed; leave it out when you copy the object.'"),
+			others("!changesMarked || !setsOverride || signed",
+				"An override that says until when it stands must say who sets it and carry the label maintenance.fonster.dev/overridden=true: use kubectl window override.", ""),
+			// Where nothing governs, no Gate bounds the end.
+			others("!changesMarked || !setsOverride || newUntil == '' || now.size() > 0 && newUntil <= longestEnd", "An override stands for 24 hours at most.", ""),
+			others("!changesGated", "The label "+v1alpha1.GatedLabel+" of a Namespace is managed by Fonster and cannot be changed; leave it as it is.", ""),
+
 			keeps("!inProtected", "anything in a namespace where nothing is governed"),
 			keeps("!labelsChanged || newLabels.all(k, ownLabel(k)) && oldLabels.all(k, k in newLabels || ownLabel(k))", "other labels"),
 			// Of annotations there may be so many that each expression looks through them once.

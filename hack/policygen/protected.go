@@ -1,5 +1,7 @@
 package policygen
 
+import "fonster.dev/fonster/internal/policy"
+
 // Protection keeps the gates themselves: what must not be written around the rules.
 type Protection struct {
 	// Name is unique; a test of that name must exist.
@@ -25,7 +27,7 @@ var Integrity = []Protection{
 		How: "refused while anything is closed for it",
 	},
 	{
-		Name: "gated-label", Policy: "fonster-gated", What: "the label `gated` of a Namespace is changed, which says that it has a Gate",
+		Name: "gated-label", Policy: policy.OperatorGuard, What: "the label `gated` of a Namespace is changed, which says that it has a Gate",
 		How: "refused to everybody but the operator",
 	},
 	{
@@ -34,11 +36,11 @@ var Integrity = []Protection{
 		How:  "refused to everybody but the control plane and the operator: metadata is changed through the resource itself, where the other rules see it",
 	},
 	{
-		Name: "held-labels", Policy: "fonster-held", What: "the labels `held`, `held-since`, `held-partition` are written",
+		Name: "held-labels", Policy: policy.OperatorGuard, What: "the labels `held`, `held-since`, `held-partition` are written",
 		How: "restored on what is held, and refused elsewhere, to everybody but the operator; at creation too",
 	},
 	{
-		Name: "override-notes", Policy: "fonster-overrides", What: "`override-until`, `override-by`, `override-from`, `override-spent` are written",
+		Name: "override-notes", Policy: policy.OperatorGuard, What: "`override-until`, `override-by`, `override-from`, `override-spent` are written",
 		How: "put back as they were, whoever but the operator writes them, where a gate governs and on what has the label `overridden`, at creation too; elsewhere they mean nothing, as nothing stands without the label; where the API server has no mutating policies, refused on what has the label; who sets an override may name an earlier end",
 	},
 	{
@@ -50,7 +52,7 @@ var Integrity = []Protection{
 		How: "refused",
 	},
 	{
-		Name: "operator", Policy: "fonster-operator", What: "the operator changes a workload or Namespace",
+		Name: "operator", Policy: policy.OperatorGuard, What: "the operator changes a workload or Namespace",
 		How: "refused but for its own marks and notes: of workloads the labels `held`, `held-since`, `held-partition`, where `held` is set already, and then `paused`, `partition` or `type` too; of Namespaces the label `gated`; " +
 			"the end of an override, never its beginning; nothing in the namespaces where nothing is governed. Never a pod template, replicas, owners, finalizers or other labels",
 	},

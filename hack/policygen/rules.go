@@ -47,8 +47,8 @@ type RuleSet struct {
 // RuleSets is the table.
 var RuleSets = []RuleSet{workloads, replicas, creations, pods, scales, autoscalers, evictions}
 
-// domain is what one policy looks at: fonster-NAME-deny and fonster-NAME-warn. They are few, as the API server holds every policy against
-// every request of any kind.
+// domain is what one policy looks at: fonster-NAME-deny and fonster-NAME-warn. There are two, as the API server holds every policy against
+// every request of any kind, and its type checker each expression against every kind that the policy looks at.
 type domain struct {
 	Name string
 	Sets []RuleSet
@@ -70,12 +70,9 @@ var domains = []domain{
 		AnnotatesWorkload: true,
 	},
 	{
-		Name: "controllers", Sets: []RuleSet{replicas, creations, scales, autoscalers},
-		LabelsKnown: "tellsOwnLabels && !ofWorkload", Relabelled: "tellsOwnLabels && governedByOthers && !ownedByWorkload",
-	},
-	{
-		Name: "pods", Sets: []RuleSet{pods, evictions},
-		LabelsKnown: "request.?subResource.orValue('') != 'eviction'", Relabelled: "governedByOthers", Touches: "touchesPod",
+		Name: "replicas", Sets: []RuleSet{replicas, creations, scales, autoscalers, pods, evictions},
+		LabelsKnown: "isPod ? request.?subResource.orValue('') != 'eviction' : tellsOwnLabels && !ofWorkload",
+		Relabelled:  "governedByOthers && (isPod || tellsOwnLabels && !ownedByWorkload)", Touches: "(!isPod || touchesPod)",
 	},
 }
 

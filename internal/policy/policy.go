@@ -24,7 +24,8 @@ const (
 	WindowsNote = "windows"
 )
 
-// OperatorGuard is the policy that keeps the operator to what is its own. It tells, as an annotation, who that is.
+// OperatorGuard is the policy that lets the operator alone write marks and notes of Fonster, and keeps it to them. It tells, as an
+// annotation, who that is.
 const OperatorGuard = "fonster-operator"
 
 // HoldBinding is the binding without which nothing new is held.
@@ -37,4 +38,4 @@ func Installed() map[string]map[string]string { return installed }
 func Holds(name string) bool { return slices.Contains(holding, name) }
 
 // holding are the names of the policies and bindings that it takes to hold.
-var holding = []string{HoldBinding, "fonster-held", "fonster-held-keep"}
+var holding = []string{HoldBinding, "fonster-held-keep"}
