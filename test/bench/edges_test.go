@@ -44,7 +44,7 @@ func BenchmarkNewWindow(b *testing.B) {
 			w.Spec.Schedules = []v1alpha1.Schedule{{Dates: []string{"2099-05-13"}, StartTime: new("09:00"), EndTime: new("20:00")}}
 			begin := time.Now()
 			create(b, c, w)
-			for rollout(b.Context(), c, name, 2) == nil {
+			for rollout(b.Context(), c, name, 2, client.DryRunAll) == nil {
 				if time.Since(begin) > 30*time.Second {
 					b.Fatalf("%s is not in force", name)
 				}
@@ -177,7 +177,7 @@ func turn(b *testing.B, c *cluster.Cluster, n int) time.Duration {
 			b.Errorf("%d namespaces opened before the last had closed", openedFirst)
 		}
 		for i, open := range []bool{e%2 != 0, e%2 == 0} {
-			if err := rollout(b.Context(), c, turned(n, i), 2); (err == nil) != open {
+			if err := rollout(b.Context(), c, turned(n, i), 2, client.DryRunAll); (err == nil) != open {
 				b.Errorf("edge %d: want open %t of turn-%d-%04d: %v", e, open, n, i, err)
 			}
 		}
