@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests of tiers, or go test over packages:
 #
-#   unit      what needs no control plane; where RACE is set with the race detector, if there is a C compiler, which that needs, and with
-#             the cases of each rule in the API server's own evaluator. Everything is compiled once more for it
+#   unit      what needs no control plane; where RACE is set with the race detector, if there is a C compiler, which that needs, with fewer
+#             random cases, and with those of each rule in the API server's own evaluator. Everything is compiled once more for it
 #   model     the policies in that evaluator against the model, in MODEL_CASES random cases, and against the API server's limits
 #   e2e       what needs one, and the rules of Prometheus; in SHARDS parts side by side, each with a control plane of its own; of the tests
 #             whose names RUN matches, or all
@@ -35,7 +35,7 @@ unit() {
   local packages cgo=0 race=()
   if [[ ${RACE:-} ]]; then
     if command -v "$(go env CC)" >/dev/null; then
-      cgo=1 race=(-race)
+      cgo=1 race=(-race -short)
     else
       echo "unit: without the race detector, which needs a C compiler: install the package gcc"
     fi

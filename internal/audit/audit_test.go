@@ -49,7 +49,7 @@ func TestNotes(t *testing.T) {
 		"fonster-workloads-deny/windows":   window("gate") + ", " + window("audit"),
 		"fonster-workloads-deny/freezes":   `{"gate":"audit","disruption":"","names":["jul"]}`,
 		"fonster-workloads-deny/other":     "text",
-		"fonster-replicas-deny/windows":        `{"gate":"audit","disruption":"Evict","names":[]}`,
+		"fonster-replicas-deny/windows":    `{"gate":"audit","disruption":"Evict","names":[]}`,
 		"fonster-replicasets-deny/windows": "text",
 		"example.dev/windows":              "text",
 		"authorization.k8s.io/decision":    "allow",
@@ -59,8 +59,8 @@ func TestNotes(t *testing.T) {
 			{"fonster-workloads-deny", true, "audit", "", []string{"jul"}},
 			{"fonster-workloads-deny", false, "audit", "Rollout", []string{"nights", "saturdays"}},
 		},
-		"fonster-replicas-deny":  {{"fonster-replicas-deny", false, "audit", "Evict", []string{}}},
-		"fonster-namespaces": nil,
+		"fonster-replicas-deny": {{"fonster-replicas-deny", false, "audit", "Evict", []string{}}},
+		"fonster-namespaces":    nil,
 	} {
 		notes, err := event.Notes(name, "audit")
 		if err != nil {

@@ -16,7 +16,7 @@ func TestStateAndBetweenAgreeWithAModel(t *testing.T) {
 	modelFrom, modelTo := time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2032, 1, 1, 0, 0, 0, 0, time.UTC)
 	from, to := time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 6, 1, 0, 0, 0, 0, time.UTC)
 	checked, openSeen := 0, 0
-	for n := 0; n < 400; n++ {
+	for n := 0; n < least(400); n++ {
 		spec := randomSpec(r)
 		s, err := Parse(spec)
 		if err != nil {
@@ -70,7 +70,7 @@ func TestStateAndBetweenAgreeWithAModel(t *testing.T) {
 			checked++
 		}
 	}
-	if checked < 5000 || openSeen < 500 {
+	if checked < least(5000) || openSeen < least(500) {
 		t.Errorf("only %d states checked, %d of them open", checked, openSeen)
 	}
 }
