@@ -1,11 +1,6 @@
 package pageserver
 
 import (
-	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"runtime"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/version"
+	"fonster.dev/fonster/internal/version/versiontest"
 )
 
 // TestWhenChanged: the page is drawn anew for what it shows, and not for every status write.
@@ -76,19 +71,11 @@ func TestWhenChanged(t *testing.T) {
 	}
 }
 
-// TestUserAgent: the API server is told which program asks, and its version. Its first question is enough: it gets no answer.
+// TestUserAgent: the API server is told which program asks, and its version.
 func TestUserAgent(t *testing.T) {
-	var told atomic.Value
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		told.Store(request.UserAgent())
-		http.Error(w, "not today", http.StatusTeapot)
-	}))
-	defer server.Close()
-	if err := Run(t.Context(), &rest.Config{Host: server.URL}, Options{Address: "127.0.0.1:0", ProbeAddress: "0", Now: time.Now}); err == nil {
-		t.Error("it runs without a cluster")
-	}
-	want := fmt.Sprintf("fonster-page/%s (%s/%s)", version.Get().Version, runtime.GOOS, runtime.GOARCH)
-	if got := told.Load(); got != want {
-		t.Errorf("User-Agent %v, want %q", got, want)
-	}
+	versiontest.Asks(t, "fonster-page", func(url string) {
+		if err := Run(t.Context(), &rest.Config{Host: url}, Options{Address: "127.0.0.1:0", ProbeAddress: "0", Now: time.Now}); err == nil {
+			t.Error("it runs without a cluster")
+		}
+	})
 }
