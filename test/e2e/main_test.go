@@ -122,21 +122,8 @@ func create(t *testing.T, object client.Object) {
 	})
 }
 
-// eventually waits until do returns nil, at most for limit.
-func eventually(t *testing.T, limit time.Duration, do func() error) {
-	t.Helper()
-	deadline := time.Now().Add(limit)
-	for {
-		err := do()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %v", limit, err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
+// eventually is what most tests here say at every step.
+var eventually = cluster.Eventually
 
 // windowOption changes a window before it is created.
 type windowOption func(*v1alpha1.MaintenanceWindow)

@@ -23,22 +23,6 @@ import (
 // release is the name of the release, and namespace that in which it is: neither is what config/ has.
 const release, namespace = "window-cleaners", "town-windows"
 
-// eventually waits until something is so.
-func eventually(t *testing.T, limit time.Duration, what func() error) {
-	t.Helper()
-	deadline := time.Now().Add(limit)
-	for {
-		err := what()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
-
 // governed is a Namespace with a workload in it, over which a window lies that is closed for a year.
 type governed struct {
 	c      *cluster.Cluster
@@ -241,7 +225,7 @@ func TestTakeOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed, free := govern(t, c, "closed", v1alpha1.Deny), govern(t, c, "free", "")
-	eventually(t, 20*time.Second, func() error {
+	cluster.Eventually(t, 20*time.Second, func() error {
 		if closed.change(t.Context(), client.NewDryRunClient(c.Admin), "app:2") == nil {
 			return fmt.Errorf("%s is not closed yet", closed.name)
 		}
@@ -285,7 +269,7 @@ func lifecycle(t *testing.T, c *cluster.Cluster, h *helm) {
 	closed, holds, free := govern(t, c, prefix+"-closed", v1alpha1.Deny), govern(t, c, prefix+"-holds", v1alpha1.Hold), govern(t, c, prefix+"-free", "")
 	passed := govern(t, c, prefix+"-passed", v1alpha1.Deny)
 	// In another namespace than the usual one, a window governs, holds, and lets an emergency through.
-	eventually(t, 20*time.Second, func() error {
+	cluster.Eventually(t, 20*time.Second, func() error {
 		if err := closed.change(t.Context(), client.NewDryRunClient(c.Admin), "app:2"); err == nil || !strings.Contains(err.Error(), "Rollout of Deployment") {
 			return fmt.Errorf("%s is closed, and a rollout there: %v", closed.name, err)
 		}
@@ -294,7 +278,7 @@ func lifecycle(t *testing.T, c *cluster.Cluster, h *helm) {
 		}
 		return nil
 	})
-	eventually(t, 20*time.Second, func() error {
+	cluster.Eventually(t, 20*time.Second, func() error {
 		if !holds.wouldHold(t.Context()) {
 			return fmt.Errorf("nothing is held in %s", holds.name)
 		}
@@ -312,7 +296,7 @@ func lifecycle(t *testing.T, c *cluster.Cluster, h *helm) {
 	announced := func() error {
 		return c.Admin.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "announced-" + closed.name}, &corev1.ConfigMap{})
 	}
-	eventually(t, 10*time.Second, announced)
+	cluster.Eventually(t, 10*time.Second, announced)
 	// The operator's own namespace is never governed.
 	everywhere := govern(t, c, prefix+"-everywhere", v1alpha1.Deny)
 	if err := c.Admin.Patch(t.Context(), everywhere.window, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"namespaceSelector":{"matchLabels":null,"matchExpressions":[{"key":"kubernetes.io/metadata.name","operator":"In","values":["`+namespace+`","fonster-system"]}]}}}`))); err != nil {
@@ -336,7 +320,7 @@ func lifecycle(t *testing.T, c *cluster.Cluster, h *helm) {
 	}
 	enforced := func(want string) {
 		t.Helper()
-		eventually(t, 20*time.Second, func() error {
+		cluster.Eventually(t, 20*time.Second, func() error {
 			out, err := c.Kubectl("get", "mw", closed.name, "-o", `jsonpath={.status.conditions[?(@.type=="Enforced")].reason}`)
 			if err != nil || strings.TrimSpace(out) != want {
 				return fmt.Errorf("Enforced: %s, want %s: %v", out, want, err)
@@ -420,7 +404,7 @@ func remove(t *testing.T, c *cluster.Cluster, h *helm, operator *cluster.Operato
 	if err := c.Admin.Delete(t.Context(), holds.window); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, time.Minute, func() error {
+	cluster.Eventually(t, time.Minute, func() error {
 		if mark := holds.mark(t); mark != "" {
 			return fmt.Errorf("still %s", mark)
 		}
@@ -446,7 +430,7 @@ func remove(t *testing.T, c *cluster.Cluster, h *helm, operator *cluster.Operato
 		"validatingadmissionpolicies,validatingadmissionpolicybindings,mutatingadmissionpolicies,mutatingadmissionpolicybindings", "gates -A", "clusterroles,clusterrolebindings",
 		"all,networkpolicies,poddisruptionbudgets,roles,rolebindings,leases,secrets -n " + namespace,
 	} {
-		eventually(t, 30*time.Second, func() error { // the garbage collector takes some
+		cluster.Eventually(t, 30*time.Second, func() error { // the garbage collector takes some
 			out, err := c.Kubectl(append(append([]string{"get"}, strings.Fields(kinds)...), "-o", "name")...)
 			if err != nil || strings.Contains(out, "/fonster") || strings.Contains(out, "/gate") {
 				return fmt.Errorf("left of %s: %w\n%s", kinds, err, out)

@@ -1,0 +1,22 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+)
+
+// Eventually waits until do returns nil, and ends the test where it does not within limit.
+func Eventually(t *testing.T, limit time.Duration, do func() error) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	for {
+		err := do()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %s: %v", limit, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
