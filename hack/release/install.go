@@ -36,7 +36,8 @@ const installHeader = `# Fonster %s, commit %s
 #
 # The image is %s. Below Kubernetes 1.36 kubectl ends with an error, as the API server does not know
 # MutatingAdmissionPolicy; everything else is installed all the same, and enforcement: Hold refuses as Deny does.
-# An upgrade wants --force-conflicts too; docs/upgrade.md tells more.
+# An upgrade wants --force-conflicts too; docs/upgrade.md tells more. To remove it, fonster remove --crds comes first (docs/install.md): to delete
+# this file alone would leave what is held to nobody.
 `
 
 // object is one that is installed.
@@ -46,31 +47,40 @@ func (o object) kind() string { return fmt.Sprint(o["kind"]) }
 
 // install writes install.yaml.
 func (r *release) install(context.Context) (string, error) {
-	objects, err := installed(r.Root, parts)
+	text, count, err := r.manifest()
 	if err != nil {
 		return "", err
 	}
+	return fmt.Sprintf("%d objects, %.0f kB", count, float64(len(text))/1e3), os.WriteFile(r.path("install.yaml"), text, 0o644)
+}
+
+// manifest is the text of install.yaml, and how many objects are in it.
+func (r *release) manifest() ([]byte, int, error) {
+	objects, err := installed(r.Root, parts)
+	if err != nil {
+		return nil, 0, err
+	}
 	for _, o := range objects {
 		if _, known := ranks[o.kind()]; !known {
-			return "", fmt.Errorf("nothing says where a %s belongs among the others (hack/release/install.go)", o.kind())
+			return nil, 0, fmt.Errorf("nothing says where a %s belongs among the others (hack/release/install.go)", o.kind())
 		}
 	}
 	slices.SortStableFunc(objects, func(a, b object) int { return cmp.Compare(ranks[a.kind()], ranks[b.kind()]) })
 	image := r.Image + ":" + r.Version
 	if err := setImage(objects, image); err != nil {
-		return "", err
+		return nil, 0, err
 	}
 	var text bytes.Buffer
 	fmt.Fprintf(&text, installHeader, r.Version, r.stamp(), image)
 	for _, o := range objects {
 		one, err := yaml.Marshal(o)
 		if err != nil {
-			return "", err
+			return nil, 0, err
 		}
 		text.WriteString("---\n")
 		text.Write(one)
 	}
-	return fmt.Sprintf("%d objects, %.0f kB", len(objects), float64(text.Len())/1e3), os.WriteFile(r.path("install.yaml"), text.Bytes(), 0o644)
+	return text.Bytes(), len(objects), nil
 }
 
 // installed are the objects of folders of config, as kubectl kustomize writes them.

@@ -1,6 +1,7 @@
 // Command release writes the artefacts of a release, without Docker, and pushes its image.
 //
 //	go run . build -version v0.1.0 -output ../../dist
+//	go run . manifest -version v0.1.0 > install.yaml
 //	go run . push ../../dist/image registry.example.se/fonster:v0.1.0
 //
 // Two builds of one commit are the same byte for byte, in whatever folder: docs/release.md.
@@ -11,13 +12,15 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 )
 
-const usage = `usage: release build -version v0.1.0 [flags]   write the artefacts
-       release push LAYOUT REGISTRY/REPO:TAG    push the image of an OCI layout`
+const usage = `usage: release build -version v0.1.0 [flags]      write the artefacts
+       release manifest -version v0.1.0 [flags]   print install.yaml alone, and compile nothing
+       release push LAYOUT REGISTRY/REPO:TAG       push the image of an OCI layout`
 
 // errUsage is a command line that says nothing that can be done.
 var errUsage = errors.New(usage)
@@ -42,6 +45,8 @@ func run(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "build":
 		return build(ctx, args[1:])
+	case "manifest":
+		return manifest(ctx, args[1:], os.Stdout)
 	case "push":
 		if len(args) != 3 {
 			return errUsage
@@ -55,27 +60,52 @@ func run(ctx context.Context, args []string) error {
 	return errUsage
 }
 
-func build(ctx context.Context, args []string) error {
-	var o options
-	flags := flag.NewFlagSet("release build", flag.ContinueOnError)
+// common are the flags of build and manifest.
+func common(name string, o *options) *flag.FlagSet {
+	flags := flag.NewFlagSet("release "+name, flag.ContinueOnError)
 	flags.StringVar(&o.Version, "version", "", "version of the release, such as v0.1.0")
 	flags.StringVar(&o.Root, "root", filepath.Join("..", ".."), "folder of the repository")
-	flags.StringVar(&o.Output, "output", filepath.Join("..", "..", "dist"), "folder to write; what is there goes")
 	flags.StringVar(&o.Image, "image", "fonster", "repository of the image, without a tag: install.yaml names it with the version")
-	flags.StringVar(&o.Downloads, "downloads", "https://fonster.dev/releases/VERSION", "URL of the folder that the archives will be in; VERSION is put in its place")
+	return flags
+}
+
+// parsed prepares what a command line asks for, and warns where it is not of a commit.
+func parsed(ctx context.Context, flags *flag.FlagSet, args []string, o *options) (*release, error) {
 	if err := flags.Parse(args); err != nil {
-		return flag.ErrHelp
+		return nil, flag.ErrHelp
 	}
 	if flags.NArg() > 0 {
-		return errUsage
+		return nil, errUsage
 	}
-	o.Servers, o.Clients = servers, clients
-	r, err := prepare(ctx, o)
+	r, err := prepare(ctx, *o)
+	if err == nil && r.Dirty {
+		fmt.Fprintln(os.Stderr, "release: the work tree is dirty: what is built is not commit", r.Commit[:12]+", and says so")
+	}
+	return r, err
+}
+
+func build(ctx context.Context, args []string) error {
+	o := options{Servers: servers, Clients: clients}
+	flags := common("build", &o)
+	flags.StringVar(&o.Output, "output", filepath.Join("..", "..", "dist"), "folder to write; what is there goes")
+	flags.StringVar(&o.Downloads, "downloads", "https://fonster.dev/releases/VERSION", "URL of the folder that the archives will be in; VERSION is put in its place")
+	r, err := parsed(ctx, flags, args, &o)
 	if err != nil {
 		return err
 	}
-	if r.Dirty {
-		fmt.Fprintln(os.Stderr, "release: the work tree is dirty: what is built is not commit", r.Commit[:12]+", and says so")
-	}
 	return r.write(ctx, os.Stdout)
+}
+
+func manifest(ctx context.Context, args []string, out io.Writer) error {
+	var o options
+	r, err := parsed(ctx, common("manifest", &o), args, &o)
+	if err != nil {
+		return err
+	}
+	text, _, err := r.manifest()
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(text)
+	return err
 }

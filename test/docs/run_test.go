@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -157,9 +158,32 @@ func TestPlayedDocuments(t *testing.T) {
 	})
 }
 
-// TestInstalling follows docs/install.md in a cluster in which nothing is.
-func TestInstalling(t *testing.T) {
-	c, err := cluster.StartPlain(fmt.Sprintf("fonster-install-%d", os.Getpid()))
+// build is make build, once for all tests: it writes programs that others run.
+var build = sync.OnceValue(func() error {
+	if out, err := exec.Command("make", "-C", cluster.Root(), "--no-print-directory", "build").CombinedOutput(); err != nil {
+		return fmt.Errorf("make build: %w\n%s", err, out)
+	}
+	return nil
+})
+
+// programs is a session in a folder, with the programs built and on the PATH; names replace what documents write, in pairs.
+func programs(t *testing.T, folder string, names ...string) *session {
+	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	root := cluster.Root()
+	return &session{
+		folder: folder, state: filepath.Join(t.TempDir(), "state"), names: strings.NewReplacer(names...), namesBack: strings.NewReplacer(),
+		environment: []string{"PATH=" + root + "/.local/bin:" + root + "/bin:" + os.Getenv("PATH")},
+	}
+}
+
+// installing is the same with a cluster of its own, in which nothing is.
+func installing(t *testing.T, name, folder string, names ...string) (*session, *cluster.Cluster) {
+	t.Helper()
+	s := programs(t, folder, names...)
+	c, err := cluster.StartPlain(fmt.Sprintf("fonster-%s-%d", name, os.Getpid()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,18 +192,30 @@ func TestInstalling(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	root := cluster.Root()
-	s := &session{
-		folder: root, state: filepath.Join(t.TempDir(), "state"), names: strings.NewReplacer("~/", t.TempDir()+"/"), namesBack: strings.NewReplacer(),
-		environment: []string{"KUBECONFIG=" + c.Kubeconfig, "PATH=" + root + "/.local/bin:" + root + "/bin:" + os.Getenv("PATH")},
+	s.environment = append(s.environment, "KUBECONFIG="+c.Kubeconfig)
+	return s, c
+}
+
+// must runs a command that must succeed, and returns what it printed.
+func (s *session) must(t *testing.T, command string) string {
+	t.Helper()
+	out, err := s.run(command)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.TrimSpace(command), err, out)
 	}
-	if out, err := s.run("make --no-print-directory build && kubectl create namespace osthammar && kubectl label namespace osthammar kommun=osthammar"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	return out
+}
+
+// TestInstalling follows docs/install.md in a cluster in which nothing is.
+func TestInstalling(t *testing.T) {
+	t.Parallel()
+	s, c := installing(t, "install", cluster.Root(), "~/", t.TempDir()+"/")
+	s.must(t, "kubectl create namespace osthammar && kubectl label namespace osthammar kommun=osthammar")
 	var operator *cluster.Operator
 	s.document(t, "docs/install.md", func(b block) {
 		switch { // kwok runs no programs: this one runs beside its pods
 		case strings.Contains(b.text, "condition=Enforced"):
+			var err error
 			if operator, err = c.StartOperator(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -191,21 +227,15 @@ func TestInstalling(t *testing.T) {
 
 // TestAdopting follows docs/adopt.md with the samples for windows, and the tests of those.
 func TestAdopting(t *testing.T) {
-	root, folder := cluster.Root(), t.TempDir()
-	s := &session{
-		folder: folder, state: filepath.Join(t.TempDir(), "state"), names: strings.NewReplacer(), namesBack: strings.NewReplacer(),
-		environment: []string{"PATH=" + root + "/.local/bin:" + root + "/bin:" + os.Getenv("PATH")},
-	}
+	root := cluster.Root()
+	s := programs(t, t.TempDir())
 	for _, command := range []string{
-		"make -C " + root + " --no-print-directory build",
 		"mkdir windows && cp " + root + "/config/samples/{hold/*,freezes,weekday-nights}.yaml windows/",
 		"cp " + root + "/docs/examples/window-tests.yaml tests.yaml",
 		"cp " + root + "/internal/calendar/testdata/outlook.ics calendar.ics",
 		"gunzip < " + root + "/offline/replay/testdata/recorded/audit.log.gz > audit.log",
 	} {
-		if out, err := s.run(command); err != nil {
-			t.Fatalf("%s: %v\n%s", command, err, out)
-		}
+		s.must(t, command)
 	}
 	s.document(t, "docs/adopt.md")
 }
