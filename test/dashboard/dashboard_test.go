@@ -1,4 +1,5 @@
-// Package dashboard holds the dashboard against the schema that Grafana generates its own types from.
+// Package dashboard holds the dashboard against the schema that Grafana generates its own types from, and the monitor and rules of the
+// Prometheus operator against its types.
 package dashboard
 
 import (
