@@ -119,7 +119,9 @@ func playing(t *testing.T) *session {
 	name, port := fmt.Sprintf("docs-%d", os.Getpid()), freePorts(t)
 	s := &session{
 		folder: cluster.Root(), state: filepath.Join(t.TempDir(), "state"),
-		names:       strings.NewReplacer(".local/play.kubeconfig", ".local/"+name+".kubeconfig", ".local/play/play/", ".local/play/"+name+"/", "127.0.0.1:8190", fmt.Sprintf("127.0.0.1:%d", port)),
+		names: strings.NewReplacer("http://fonster-page.fonster-system", fmt.Sprintf("http://127.0.0.1:%d", port), // its Service, inside a cluster
+			"BYDAY=SA", "BYDAY="+strings.ToUpper(time.Now().AddDate(0, 0, 3).Format("Mon")[:2]), // which is not today
+			".local/play.kubeconfig", ".local/"+name+".kubeconfig", ".local/play/play/", ".local/play/"+name+"/", "127.0.0.1:8190", fmt.Sprintf("127.0.0.1:%d", port)),
 		namesBack:   strings.NewReplacer(name, "play", fmt.Sprintf("127.0.0.1:%d", port), "127.0.0.1:8190"),
 		environment: []string{"PLAY=" + name, fmt.Sprintf("PLAY_PORT=%d", port)},
 	}
@@ -141,6 +143,7 @@ func TestPlayedDocuments(t *testing.T) {
 	for _, path := range []string{"README.md", "docs/tour.md", "docs/overrides.md", "docs/troubleshooting.md"} {
 		t.Run(path, func(t *testing.T) { s.document(t, path) })
 	}
+	t.Run("docs/announce.md", s.announcing)
 	t.Run("what was played with stays, and what else runs is left alone", func(t *testing.T) {
 		other, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -156,6 +159,7 @@ func TestPlayedDocuments(t *testing.T) {
 			t.Errorf("again: %v\n%s", err, out)
 		}
 	})
+	t.Run("docs/hold.md", s.holding) // at the end of which nothing is bound any more
 }
 
 // build is make build, once for all tests: it writes programs that others run.
