@@ -19,6 +19,7 @@
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 gotestsum=$root/.local/tools/gotestsum
+export PATH=$root/.local/bin:$PATH # where make builds what is not installed
 export GOTESTSUM_FORMAT=${GOTESTSUM_FORMAT:-pkgname-and-test-fails}
 report=$(mktemp)
 trap 'rm -f "$report" "$report".*' EXIT
