@@ -131,11 +131,20 @@ $(LOCAL)/bin/helm%: hack/helm/v%/go.mod hack/helm/v%/go.sum | go
 test-helm: go helm control-plane $(TOOLS)/gotestsum ## Run the tests of the chart, with Helm 3 and 4 on a real control plane.
 	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh ./test/helm
 
+.PHONY: test-node
+test-node: go node $(LOCAL)/bin/helm4 control-plane $(TOOLS)/gotestsum ## Install the chart on real nodes (kubelet, containerd, runc); kill, drain, upgrade, remove. On Linux, as root.
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh node
+
 ##@ Local cluster
 
 .PHONY: control-plane
 control-plane: go ## Build the local control plane, where it is not up to date.
 	@hack/controlplane/build.sh
+
+.PHONY: node
+node: go
+	@hack/node/packages.sh
+	@hack/node/build.sh
 
 .PHONY: cluster-up
 cluster-up: go ## Start the local cluster; its kubeconfig is .local/kubeconfig (CLUSTER=NAME: .local/NAME.kubeconfig).

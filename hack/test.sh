@@ -9,10 +9,11 @@
 #   install   what documents tell people to type, and the chart with Helm 3 and 4; with control planes of their own
 #   monkey    a namespace admin at random (docs/monkey.md)
 #   browser   the page in headless Chromium, which is installed where it may be
+#   node      the chart on real nodes, on Linux as root; by its name only
 #   soak      what is shorter in e2e, in full: 50 kills, restarts; and the pictures of the documents, into .local/soak
 #
 # Without any: unit, model, e2e, install, monkey and browser. Prints the matrix of rules, one line per case, and what tests tell of their runs (lines that
-# begin with matrix of rules, train, attack, monkey or probe), also of those that pass, which gotestsum hides; and ends with what took long,
+# begin with matrix of rules, train, attack, monkey, node or probe), also of those that pass, which gotestsum hides; and ends with what took long,
 # what failed, and how many ran. GOTESTSUM_FORMAT=testname tells of each test as it ends, standard-verbose prints everything.
 #
 # Exits with 1 when something failed, and with 3 when nothing did and not everything ran: then the last line says what, and why.
@@ -41,7 +42,7 @@ unit() {
       echo "unit: without the race detector, which needs a C compiler: install the package gcc"
     fi
   fi
-  mapfile -t packages < <(cd "$root" && go list ./... | grep -vE '/test/(e2e|monkey|rules|bench|docs|helm)$')
+  mapfile -t packages < <(cd "$root" && go list ./... | grep -vE '/test/(e2e|monkey|rules|bench|docs|helm|node)$')
   CGO_ENABLED=$cgo run "$root" "${race[@]}" "${packages[@]}"
   for module in offline test/dashboard; do CGO_ENABLED=$cgo run "$root/$module" "${race[@]}" ./...; done
   if [[ ${RACE:-} ]]; then MODEL_CASES=2000 CGO_ENABLED=$cgo run "$root/test/policy" "${race[@]}" -run '^Test(Cases|Compile|Model)$' ./...; fi # else by model
@@ -75,6 +76,7 @@ tier() {
       ;;
     install) run "$root" -p 1 ./test/docs ./test/helm ;;
     monkey) run "$root" ./test/monkey ;;
+    node) run "$root" ./test/node ;;
     browser)
       if "$root/hack/chromium.sh"; then run "$root/test/browser" ./...
       else missing="; not run: the tests of the page, as Chromium is missing (install the package chromium)"; fi
@@ -89,7 +91,7 @@ tier() {
   esac
 }
 
-if [[ $# == 0 || $1 =~ ^(unit|model|e2e|install|monkey|browser|soak)$ ]]; then
+if [[ $# == 0 || $1 =~ ^(unit|model|e2e|install|monkey|browser|node|soak)$ ]]; then
   [[ $# != 0 ]] || set -- unit model e2e install monkey browser
   for name in "$@"; do
     started=$SECONDS
@@ -105,7 +107,7 @@ fi
 awk -v status=$status -v missing="$missing" '
   function field(key) { return match($0, "\"" key "\":\"[^\"]*\"") ? substr($0, RSTART + length(key) + 4, RLENGTH - length(key) - 5) : "" }
   { action = field("Action"); package = field("Package"); test = field("Test") }
-  action == "output" && (said = field("Output")) ~ /^(matrix of rules|train |attack |monkey |probe )/ { sub(/\\n$/, "", said); print said }
+  action == "output" && (said = field("Output")) ~ /^(matrix of rules|train |attack |monkey |node |probe )/ { sub(/\\n$/, "", said); print said }
   package ~ /\/test\/e2e$/ && test ~ /^TestRules\// && (action == "pass" || action == "fail" || action == "skip") { print action ": " substr(test, 11) }
   test != "" && (action == "pass" || action == "fail" || action == "skip") { count[action]++; if (action == "fail") { failing[package] = 1; failed[++failures] = package " " test } }
   test != "" && test !~ /\// && match($0, /"Elapsed":[0-9.]+/) && (elapsed = substr($0, RSTART + 10, RLENGTH - 10) + 0) >= 10 { took[++long] = sprintf("took %4d s: %s %s", elapsed, package, test) }

@@ -12,13 +12,16 @@
 # each controller a service account, or, with USE_SERVICE_ACCOUNT_CREDENTIALS=false, all system:kube-controller-manager.
 #
 #   API_SERVER_ONLY=true    starts no controllers, scheduler or kwok
+#   NODES="node-1 ..."      starts no kwok: real nodes of these names join, with identities of their own, and kube-proxy with its own
+#                           (hack/node)
+#   CERTIFICATE_NAMES       more names and addresses of the API server, with spaces between them
 #   API_SERVER_ARGS, CONTROLLER_MANAGER_ARGS    more flags, as in "v=4 event-ttl=10m"
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 bin=$root/.local/bin
 verb=${1:-} name=${2:-}
-[[ $verb =~ ^(up|down|restart)$ && $name =~ ^[a-z0-9][a-z0-9-]*$ ]] || { sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[[ $verb =~ ^(up|down|restart)$ && $name =~ ^[a-z0-9][a-z0-9-]*$ ]] || { sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 shift 2
 
 umask 077
@@ -45,11 +48,11 @@ reserve_ports() {
   done
 }
 
-# identity PORT USER writes a kubeconfig with a token of its own for system:USER.
+# identity PORT USER [GROUP] writes a kubeconfig with a token of its own for system:USER, who is in system:GROUP.
 identity() {
   local token
   token=$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')
-  echo "$token,system:$2,system:$2" >>"$identities/tokens.csv"
+  echo "$token,system:$2,system:$2${3:+,system:$3}" >>"$identities/tokens.csv"
   cat >"$identities/$2.kubeconfig" <<END
 apiVersion: v1
 kind: Config
@@ -69,6 +72,7 @@ extra_args() {
 # configuration PORT prints kwokctl's configuration. etcd need not survive the machine, so it does not wait for the disk.
 # shellcheck disable=SC2086 # arguments are split at spaces
 configuration() {
+  local names=${CERTIFICATE_NAMES:-}
   cat <<END
 apiVersion: config.kwok.x-k8s.io/v1alpha1
 kind: KwokctlConfiguration
@@ -81,6 +85,7 @@ options:
   kubeSchedulerPort: $(($1 + 4))
   kwokControllerPort: $(($1 + 5))
   nodeLeaseDurationSeconds: 20
+  kubeApiserverCertSANs: [${names// /, }]
 componentsPatches:
 - name: etcd
   extraArgs:
@@ -146,17 +151,23 @@ up() {
     return
   fi
   down # what a crash may have left
-  local log=$KWOK_WORKDIR/$name.log port file
+  local log=$KWOK_WORKDIR/$name.log port file node disabled=()
   mkdir -p "$identities"
   port=$(reserve_ports)
   identity "$port" kube-controller-manager
   identity "$port" kube-scheduler
+  if [[ ${NODES:-} ]]; then
+    identity "$port" kube-proxy
+    for node in $NODES; do identity "$port" "node:$node" nodes; done
+  fi
+  if [[ ${API_SERVER_ONLY:-} ]]; then disabled=(--disable kube-controller-manager,kube-scheduler,kwok-controller)
+  elif [[ ${NODES:-} ]]; then disabled=(--disable kwok-controller); fi
   configuration "$port" >"$identities/kwokctl.yaml"
   if ! kwokctl create cluster --config "$identities/kwokctl.yaml" --name "$name" --runtime binary --kubeconfig "$kubeconfig" \
     --etcd-binary "$bin/etcd" --kube-apiserver-binary "$bin/kube-apiserver" \
     --kube-controller-manager-binary "$bin/kube-controller-manager" --kube-scheduler-binary "$bin/kube-scheduler" \
     --kwok-controller-binary "$bin/kwok" --disable-qps-limits --wait 60s \
-    ${API_SERVER_ONLY:+--disable kube-controller-manager,kube-scheduler,kwok-controller} >"$log" 2>&1; then
+    "${disabled[@]}" >"$log" 2>&1; then
     cat "$log" >&2
     for file in "$folder"/logs/*.log; do [[ -f $file ]] && { echo "== $file"; tail -n 5 "$file"; } >&2; done
     down
@@ -164,7 +175,7 @@ up() {
     exit 1
   fi
   rm -f "$log"
-  kubectl --kubeconfig "$kubeconfig" apply -f "$here/cluster.yaml" >/dev/null
+  [[ ${NODES:-} ]] || kubectl --kubeconfig "$kubeconfig" apply -f "$here/cluster.yaml" >/dev/null
   if [[ $service_accounts == false ]]; then # then the controller manager needs the rights of all controllers
     kubectl --kubeconfig "$kubeconfig" create clusterrolebinding kube-controller-manager-without-service-accounts \
       --clusterrole=cluster-admin --user=system:kube-controller-manager >/dev/null

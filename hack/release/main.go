@@ -2,6 +2,7 @@
 //
 //	go run . build -version v0.1.0 -output ../../dist
 //	go run . manifest -version v0.1.0 > install.yaml
+//	go run . image -version v0.1.0 -output ../../dist/image
 //	go run . push ../../dist/image registry.example.se/fonster:v0.1.0
 //
 // Two builds of one commit are the same byte for byte, in whatever folder: docs/release.md.
@@ -16,11 +17,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 )
 
 const usage = `usage: release build -version v0.1.0 [flags]      write the artefacts
+       release image -version v0.1.0 [flags]      write the image alone, for the processor of this machine, to try it
        release manifest -version v0.1.0 [flags]   print install.yaml alone, and compile nothing
-       release push LAYOUT REGISTRY/REPO:TAG       push the image of an OCI layout`
+       release push LAYOUT REGISTRY/REPO:TAG      push the image of an OCI layout`
 
 // errUsage is a command line that says nothing that can be done.
 var errUsage = errors.New(usage)
@@ -45,6 +48,8 @@ func run(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "build":
 		return build(ctx, args[1:])
+	case "image":
+		return buildImage(ctx, args[1:])
 	case "manifest":
 		return manifest(ctx, args[1:], os.Stdout)
 	case "push":
@@ -60,7 +65,7 @@ func run(ctx context.Context, args []string) error {
 	return errUsage
 }
 
-// common are the flags of build and manifest.
+// common are the flags of whatever is built.
 func common(name string, o *options) *flag.FlagSet {
 	flags := flag.NewFlagSet("release "+name, flag.ContinueOnError)
 	flags.StringVar(&o.Version, "version", "", "version of the release, such as v0.1.0")
@@ -94,6 +99,17 @@ func build(ctx context.Context, args []string) error {
 		return err
 	}
 	return r.write(ctx, os.Stdout)
+}
+
+func buildImage(ctx context.Context, args []string) error {
+	o := options{Servers: []platform{{"linux", runtime.GOARCH}}}
+	flags := common("image", &o)
+	layout := flags.String("output", filepath.Join("..", "..", "dist", imageFolder), "folder to write, an OCI layout; what is there goes, where it is one")
+	r, err := parsed(ctx, flags, args, &o)
+	if err != nil {
+		return err
+	}
+	return r.writeImage(ctx, *layout, os.Stdout)
 }
 
 func manifest(ctx context.Context, args []string, out io.Writer) error {

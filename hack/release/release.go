@@ -185,6 +185,36 @@ func (r *release) write(ctx context.Context, out io.Writer) (err error) {
 	return nil
 }
 
+// writeImage writes the image alone, as an OCI layout, into a folder that is new, empty, or one already.
+func (r *release) writeImage(ctx context.Context, layout string, out io.Writer) (err error) {
+	entries, err := os.ReadDir(layout)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(layout, "oci-layout")); err != nil && len(entries) > 0 {
+		return fmt.Errorf("%s is no OCI layout, and is not overwritten: name another folder, or delete it", layout)
+	}
+	if r.work, err = os.MkdirTemp("", "release-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(r.work)
+	r.Output = r.work
+	if _, err := r.compile(ctx); err != nil {
+		return err
+	}
+	if _, err := r.image(ctx); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(layout); err != nil {
+		return err
+	}
+	if err := os.CopyFS(layout, os.DirFS(r.path(imageFolder))); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s of commit %s is in %s, %s\n", r.Version, r.stamp(), layout, r.digest)
+	return err
+}
+
 // replaceable keeps a folder that is no release from being deleted.
 func (r *release) replaceable() error {
 	entries, err := os.ReadDir(r.Output)
