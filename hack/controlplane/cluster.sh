@@ -108,7 +108,7 @@ END
 # ours PID tells whether a process is one of this cluster's: a pid file may be older than the process that has its number now.
 ours() {
   local command
-  if [[ -d /proc/self ]]; then command=$(tr '\0' ' ' <"/proc/$1/cmdline") 2>/dev/null || return 1
+  if [[ -d /proc/self ]]; then command=$(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline") || return 1
   else command=$(ps -o args= -p "$1") || return 1; fi
   [[ $command == "$folder/bin/"* ]]
 }

@@ -36,7 +36,7 @@ first() {
   local pid
   pid=$(cat "$folder/pid" 2>/dev/null) || return 0
   # A pid file may be older than the process that has its number now.
-  if [[ $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) == *"$here/node.sh inside"* ]]; then echo "$pid"; fi
+  if [[ $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") == *"$here/node.sh inside"* ]]; then echo "$pid"; fi
 }
 
 cgroups() { find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -type d -name "$cgroup"; }
