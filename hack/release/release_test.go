@@ -59,6 +59,30 @@ func TestNotOverwritten(t *testing.T) {
 	}
 }
 
+// TestImageAlone: what is written without a release can be pushed, and is written over; a folder that is something else is not.
+func TestImageAlone(t *testing.T) {
+	p := platform{"linux", runtime.GOARCH}
+	r := &release{options: options{Root: root, Version: "v0.1.0", Servers: []platform{p}}, Commit: strings.Repeat("a", 40), Time: time.Unix(1700000000, 0)}
+	r.build = r.standIn
+	layout := filepath.Join(t.TempDir(), imageFolder)
+	for range 2 {
+		if err := r.writeImage(t.Context(), layout, t.Output()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Output = filepath.Dir(layout)
+	if config, err := imageAt(t, r, p).ConfigFile(); err != nil || config.Config.User != nobody {
+		t.Errorf("%+v: %v", config, err)
+	}
+	other := t.TempDir()
+	if err := os.WriteFile(filepath.Join(other, "thesis.txt"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.writeImage(t.Context(), other, t.Output()); err == nil || !strings.Contains(err.Error(), "is no OCI layout") {
+		t.Errorf("a folder with something else in it: %v", err)
+	}
+}
+
 func TestPushNamesARegistry(t *testing.T) {
 	for _, to := range []string{"fonster", "fonster:v0.1.0", "somebody/fonster:v0.1.0", "registry.example.se/fonster"} {
 		if _, err := push(t.Context(), t.TempDir(), to); err == nil || !strings.Contains(err.Error(), "want REGISTRY/REPOSITORY:TAG") {

@@ -128,7 +128,7 @@ func always(t *testing.T, what string, ask func(context.Context) error) (stop fu
 		cancel()
 		group.Wait()
 		say("%s: asked %d times, %d wrong", what, asked, len(wrong))
-		if len(wrong) > 0 || asked < 10 {
+		if len(wrong) > 0 || asked < 3 { // few on a busy machine
 			t.Errorf("%s: asked %d times, %d wrong:\n%s", what, asked, len(wrong), strings.Join(wrong[:min(len(wrong), 10)], "\n"))
 		}
 	}
