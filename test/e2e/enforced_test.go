@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -80,6 +81,21 @@ func live(t *testing.T, o client.Object) (client.Object, error) {
 	t.Helper()
 	current := o.DeepCopyObject().(client.Object)
 	return current, shared.Admin.Get(t.Context(), client.ObjectKeyFromObject(o), current)
+}
+
+// spoilLive writes what spoil changes of a policy or binding as it is in the cluster, again where the API server has just written its status.
+func spoilLive(t *testing.T, o client.Object, n int) (current client.Object, what string) {
+	t.Helper()
+	if err := retry.RetryOnConflict(retry.DefaultBackoff, func() (err error) {
+		if current, err = live(t, o); err != nil {
+			return err
+		}
+		what = spoil(current, n)
+		return shared.Admin.Update(t.Context(), current)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return current, what
 }
 
 // spoil is what somebody could change of a policy or binding so that it does less; n chooses what.
@@ -164,14 +180,7 @@ func TestPoliciesAreMissed(t *testing.T) {
 			t.Fatal(err)
 		}
 		check("deleted", v1alpha1.ReasonPoliciesMissing, func() error { return shared.Admin.Create(t.Context(), p.DeepCopyObject().(client.Object)) })
-		current, err := live(t, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		what := spoil(current, i)
-		if err := shared.Admin.Update(t.Context(), current); err != nil {
-			t.Fatal(err)
-		}
+		current, what := spoilLive(t, p, i)
 		if p, isPolicy := current.(*admissionv1.ValidatingAdmissionPolicy); isPolicy { // the API server writes the status of a policy once it has read it
 			eventually(t, 30*time.Second, func() error {
 				if get(t, p); p.Status.ObservedGeneration != p.Generation {
@@ -206,14 +215,7 @@ func TestMissingIsTold(t *testing.T) {
 		policiesRead(t)
 	}()
 	for i, p := range policies().Validating[:4] {
-		current, err := live(t, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		spoil(current, i)
-		if err := shared.Admin.Update(t.Context(), current); err != nil {
-			t.Fatal(err)
-		}
+		spoilLive(t, p, i)
 	}
 	untilTold(t, ns, v1alpha1.ReasonPoliciesChanged, policies().Validating[3].Name)
 	if err := shared.Admin.Delete(t.Context(), policies().Validating[4]); err != nil {
