@@ -58,6 +58,11 @@ test-model: go $(TOOLS)/gotestsum ## Run the policies against the model, in MODE
 test-e2e: go prometheus control-plane $(TOOLS)/gotestsum ## Run the tests on a real control plane, in SHARDS parts side by side.
 	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh e2e
 
+.PHONY: test-versions
+VERSIONS ?= 1.32 1.34 1.35 1.36 1.37
+test-versions: go control-plane $(TOOLS)/gotestsum ## Run the matrix of rules, holds and overrides on each of VERSIONS of Kubernetes; ten minutes more for each the first time, to build it.
+	@hack/versions/test.sh $(VERSIONS)
+
 .PHONY: soak
 MONKEY_REQUESTS ?= 100000
 soak: go chromium prometheus control-plane $(TOOLS)/gotestsum ## Run in full what is shorter in make test: 50 kills, restarts, MONKEY_REQUESTS of the monkey; and take all pictures, into .local/soak.

@@ -6,8 +6,12 @@
 #   build OUTPUT PACKAGE...    compiles packages; flags holds more flags of go build
 #   built                      says so, and remembers it
 #
+# The module is the folder of that build.sh, and its programs go into .local/bin: it may set here and bin to others.
+#
 # shellcheck shell=bash
 here=$(cd "$(dirname "$0")" && pwd)
+script=$here/$(basename "$0")
+modules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/modules.sh
 bin=$(cd "$here/../.." && pwd)/.local/bin
 export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -mod=readonly" GOWORK=off
 title=$(basename "$here") names=() flags=() stamp=
@@ -23,7 +27,7 @@ up_to_date() {
 
 programs() {
   title=$1 names=("${@:2}")
-  stamp=$(cat go.mod go.sum build.sh ../modules.sh | cksum | tr ' ' -)-$(go env GOVERSION)
+  stamp=$(cat go.mod go.sum "$script" "$modules" | cksum | tr ' ' -)-$(go env GOVERSION)
   if up_to_date; then exit 0; fi
   # One build at a time; a lock whose owner is gone is taken over.
   mkdir -p "$bin"

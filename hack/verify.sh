@@ -14,7 +14,7 @@ if [[ $before != "$after" ]]; then
 fi
 unformatted=$(gofmt -l api cmd config controllers hack internal offline test)
 [[ -z $unformatted ]] || { echo "verify: not formatted: $unformatted" >&2; status=1; }
-for module in . hack/controlplane hack/node hack/prometheus hack/policies hack/helm/v3 hack/helm/v4 hack/release hack/tools hack/tools/lint offline test/browser test/policy test/dashboard; do
+for module in . hack/controlplane hack/versions/v* hack/node hack/prometheus hack/policies hack/helm/v3 hack/helm/v4 hack/release hack/tools hack/tools/lint offline test/browser test/policy test/dashboard; do
   (cd "$module" && go mod tidy -diff) || { echo "verify: $module/go.mod is not tidy: run go mod tidy there" >&2; status=1; }
 done
 for module in . offline hack/node hack/policies hack/release test/browser test/policy test/dashboard; do (cd "$module" && go vet ./...) || status=1; done

@@ -16,10 +16,11 @@
 #                           (hack/node)
 #   CERTIFICATE_NAMES       more names and addresses of the API server, with spaces between them
 #   API_SERVER_ARGS, CONTROLLER_MANAGER_ARGS    more flags, as in "v=4 event-ttl=10m"
+#   KUBERNETES=1.34         API server, controllers and scheduler of another version, of those in hack/versions
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-bin=$root/.local/bin
+bin=$root/.local/bin kubernetes=$root/.local/bin
 verb=${1:-} name=${2:-}
 [[ $verb =~ ^(up|down|restart)$ && $name =~ ^[a-z0-9][a-z0-9-]*$ ]] || { sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 shift 2
@@ -144,6 +145,10 @@ down() {
 
 up() {
   "$here/build.sh" >&2
+  if [[ ${KUBERNETES:-} ]]; then
+    "$here/../versions/build.sh" "$KUBERNETES" >&2
+    [[ ! -d $here/../versions/v$KUBERNETES ]] || kubernetes=$root/.local/versions/v$KUBERNETES/bin
+  fi
   if running; then
     kubectl --kubeconfig "$kubeconfig" config get-contexts "kwok-$name" >/dev/null 2>&1 ||
       kwokctl get kubeconfig --name "$name" >"$kubeconfig"
@@ -164,8 +169,8 @@ up() {
   elif [[ ${NODES:-} ]]; then disabled=(--disable kwok-controller); fi
   configuration "$port" >"$identities/kwokctl.yaml"
   if ! kwokctl create cluster --config "$identities/kwokctl.yaml" --name "$name" --runtime binary --kubeconfig "$kubeconfig" \
-    --etcd-binary "$bin/etcd" --kube-apiserver-binary "$bin/kube-apiserver" \
-    --kube-controller-manager-binary "$bin/kube-controller-manager" --kube-scheduler-binary "$bin/kube-scheduler" \
+    --etcd-binary "$bin/etcd" --kube-apiserver-binary "$kubernetes/kube-apiserver" \
+    --kube-controller-manager-binary "$kubernetes/kube-controller-manager" --kube-scheduler-binary "$kubernetes/kube-scheduler" \
     --kwok-controller-binary "$bin/kwok" --disable-qps-limits --wait 60s \
     "${disabled[@]}" >"$log" 2>&1; then
     cat "$log" >&2

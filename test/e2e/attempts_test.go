@@ -157,10 +157,10 @@ var attempts = map[string]attempt{
 	}))),
 	"autoscaler: a label and an annotation pass":    beside("autoscaler-change", newAutoscaler("Deployment"), nil, update(func(o client.Object) { note(o); annotate(o) })),
 	"autoscaler: delete passes":                     beside("autoscaler-change", newAutoscaler("Deployment"), nil, remove),
-	"autoscaler: create one that goes to zero":      through("autoscaler-create-to-zero", newAutoscaler("Deployment", toZero), nil, createAnother, "of HorizontalPodAutoscaler"),
-	"autoscaler: a label on one of zero passes":     beside("autoscaler-create-to-zero", newAutoscaler("Deployment", toZero), nil, update(note)),
-	"autoscaler: to zero":                           through("autoscaler-to-zero", newAutoscaler("Deployment"), nil, update(onAutoscaler(toZero)), "of HorizontalPodAutoscaler"),
-	"autoscaler: one of zero passes":                beside("autoscaler-to-zero", newAutoscaler("Deployment", toZero), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas++ }))),
+	"autoscaler: create one that goes to zero":      since(37, through("autoscaler-create-to-zero", newAutoscaler("Deployment", toZero), nil, createAnother, "of HorizontalPodAutoscaler")),
+	"autoscaler: a label on one of zero passes":     since(37, beside("autoscaler-create-to-zero", newAutoscaler("Deployment", toZero), nil, update(note))),
+	"autoscaler: to zero":                           since(37, through("autoscaler-to-zero", newAutoscaler("Deployment"), nil, update(onAutoscaler(toZero)), "of HorizontalPodAutoscaler")),
+	"autoscaler: one of zero passes":                since(37, beside("autoscaler-to-zero", newAutoscaler("Deployment", toZero), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas++ })))),
 	"autoscaler: a higher maximum for a ReplicaSet": through("autoscaler-change", newAutoscaler("ReplicaSet"), nil, update(onAutoscaler(func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas++ })), "ScaleDown of HorizontalPodAutoscaler"),
 	"autoscaler: a label for a ReplicaSet's passes": beside("autoscaler-change", newAutoscaler("ReplicaSet"), nil, update(note)),
 	"scale of a deployment: down":                   through("deployment-scale", newDeployment(2), nil, scaleTo(0), "ScaleDown of Deployment", "Scale requests carry no labels"),
@@ -203,8 +203,8 @@ var attempts = map[string]attempt{
 	"pod: an owner beside its controller passes":              beside("pod-released", newStatefulSet(1), nil, ofPod(update(oneMoreOwner))),
 	"pod: an owner that does not exist":                       through("pod-owner", newPod(), nil, update(deadOwner), "Delete of Pod", "garbage collector"),
 	"pod: a deadline":                                         through("pod-deadline", newPod(), nil, update(onPod(func(p *corev1.Pod) { p.Spec.ActiveDeadlineSeconds = new(int64(1)) })), "Delete of Pod", "by a deadline"),
-	"pod: a resize that restarts":                             through("pod-resize", newPod(corev1.RestartContainer), steps(resizable), resize, "Rollout of Pod", "by a resize that restarts a container"),
-	"pod: a resize in place passes":                           beside("pod-resize", newPod(corev1.NotRequired), steps(resizable), resize),
+	"pod: a resize that restarts":                             since(33, through("pod-resize", newPod(corev1.RestartContainer), steps(resizable), resize, "Rollout of Pod", "by a resize that restarts a container")),
+	"pod: a resize in place passes":                           since(33, beside("pod-resize", newPod(corev1.NotRequired), steps(resizable), resize)),
 	"pod: evict":                                              through("pod-evict", newPod(), nil, evict(nil), "Evict of Pod", "tells no labels that count"),
 	"pod: evict with labels of the client's":                  through("pod-evict", newPod(), nil, evict(map[string]string{"tier": "none"}), "Evict of Pod"),
 	"statefulset: no owner any more passes":                   beside("statefulset-owner", newStatefulSet(1), steps(liveOwner), update(noOwner)),
@@ -224,6 +224,12 @@ func through(rule string, object func(string) client.Object, prepare []func(clie
 // beside is harmless: it looks much like what the rule is about, and passes everywhere.
 func beside(rule string, object func(string) client.Object, prepare []func(client.Object), act action) attempt {
 	return attempt{rule: rule, harmless: true, object: object, prepare: prepare, act: act}
+}
+
+// since: API servers of Kubernetes 1.MINOR and later take such an object, or request.
+func since(minor uint, a attempt) attempt {
+	a.since = minor
+	return a
 }
 
 // strict: the control plane does not pass either.
