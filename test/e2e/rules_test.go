@@ -236,7 +236,7 @@ func prepareAll(t *testing.T) {
 			for _, ns := range ruleNamespaces {
 				o := a.object(ns)
 				name(o, objectName(title))
-				eventually(t, 60*time.Second, func() error { return do(o, a) })
+				eventually(t, 3*time.Minute, func() error { return do(o, a) }) // the first waits for a thousand others
 			}
 		}
 	}
@@ -398,7 +398,9 @@ func TestMidRollout(t *testing.T) {
 		t.Helper()
 		wantRefused(t, shared.Admin.Patch(t.Context(), o.DeepCopyObject().(client.Object), mergePatch("%s", patch)), says)
 	}
-	refused(s, `{"spec":{"updateStrategy":{"rollingUpdate":{"maxUnavailable":2}}}}`, "Rollout of StatefulSet")
+	if served(t).Minor() >= 37 { // older API servers drop the field
+		refused(s, `{"spec":{"updateStrategy":{"rollingUpdate":{"maxUnavailable":2}}}}`, "Rollout of StatefulSet")
+	}
 	refused(set, `{"spec":{"updateStrategy":{"rollingUpdate":{"maxUnavailable":2}}}}`, "Rollout of DaemonSet")
 	refused(set, `{"spec":{"updateStrategy":{"rollingUpdate":{"maxUnavailable":0,"maxSurge":1}}}}`, "Rollout of DaemonSet")
 	surge(d)
