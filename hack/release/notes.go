@@ -10,11 +10,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/semver"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
@@ -28,7 +28,7 @@ var compared = []struct{ what, folder string }{
 
 // notes writes what is told of the release: what it runs on, and what is different from the tag before.
 func (r *release) notes(ctx context.Context) (string, error) {
-	tested, err := requirement(filepath.Join(r.Root, "hack", "controlplane", "go.mod"), "k8s.io/kubernetes")
+	tested, err := r.tested()
 	if err != nil {
 		return "", err
 	}
@@ -43,9 +43,9 @@ func (r *release) notes(ctx context.Context) (string, error) {
 
 | | Kubernetes | |
 |---|---|---|
-| windows and freezes that refuse, warn and audit; the page; overrides | 1.30 and later | policies are type-checked for 1.30 to %[2]s |
+| windows and freezes that refuse, warn and audit; the page; overrides | %[2]s and later | |
 | windows that hold rollouts | 1.36 and later | below, Hold refuses as Deny does |
-| tested on | %[1]s | |
+| tested on | %[1]s | docs/reference/versions.md |
 
 | | goes with |
 |---|---|
@@ -53,7 +53,7 @@ func (r *release) notes(ctx context.Context) (string, error) {
 | page %[3]s | CRDs of %[3]s |
 | kubectl window %[3]s | any version that serves maintenance.fonster.dev/v1alpha1 |
 
-`, strings.TrimPrefix(tested, "v"), strings.TrimPrefix(semver.MajorMinor(tested), "v"), r.Version)
+`, strings.ReplaceAll(strings.Join(tested, ", "), "v", ""), strings.TrimPrefix(semver.MajorMinor(tested[0]), "v"), r.Version)
 	previous, err := r.previous(ctx)
 	if err != nil {
 		return "", err
@@ -66,22 +66,24 @@ func (r *release) notes(ctx context.Context) (string, error) {
 	return told, os.WriteFile(r.path(notesFile), b.Bytes(), 0o644)
 }
 
-// requirement is the version of a module that a go.mod requires.
-func requirement(path, module string) (string, error) {
-	text, err := os.ReadFile(path)
+// row begins a row of the table of the versions of Kubernetes that were tested.
+var row = regexp.MustCompile(`(?m)^\| (1\.\d+\.\d+) \|`)
+
+// tested is the versions of Kubernetes that make test-versions was run on, the oldest first.
+func (r *release) tested() ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(r.Root, "docs", "reference", "versions.md"))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	parsed, err := modfile.ParseLax(path, text, nil)
-	if err != nil {
-		return "", err
+	var versions []string
+	for _, m := range row.FindAllSubmatch(text, -1) {
+		versions = append(versions, "v"+string(m[1]))
 	}
-	for _, required := range parsed.Require {
-		if required.Mod.Path == module {
-			return required.Mod.Version, nil
-		}
+	if len(versions) == 0 {
+		return nil, errors.New("docs/reference/versions.md has no version of Kubernetes")
 	}
-	return "", fmt.Errorf("%s does not require %s", path, module)
+	semver.Sort(versions)
+	return versions, nil
 }
 
 // previous is the greatest version before this one that the commit has behind it; empty when there is none.
