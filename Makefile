@@ -59,7 +59,7 @@ test-e2e: go prometheus control-plane $(TOOLS)/gotestsum ## Run the tests on a r
 	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh e2e
 
 .PHONY: test-versions
-VERSIONS ?= 1.34 1.35 1.36 1.37
+VERSIONS ?= 1.32 1.34 1.35 1.36 1.37
 test-versions: go control-plane $(TOOLS)/gotestsum ## Run the matrix of rules, holds and overrides on each of VERSIONS of Kubernetes; ten minutes more for each the first time, to build it.
 	@hack/versions/test.sh $(VERSIONS)
 

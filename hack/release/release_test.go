@@ -781,7 +781,7 @@ func checkNotes(t *testing.T, r *release) {
 	}
 	for _, want := range []string{
 		"# Fonster v0.1.0", "Commit `" + r.Commit, "## Changes since v0.0.9", "Policies changed: yes.", "ValidatingAdmissionPolicy fonster-pod-labels (new)",
-		"ValidatingAdmissionPolicy fonster-old (gone", "- rights: none", "- A policy has another name\n", "the page; overrides | 1.34 and later |", "| tested on | 1.34.", ", 1.37.", r.digest,
+		"ValidatingAdmissionPolicy fonster-old (gone", "- rights: none", "- A policy has another name\n", "the page; overrides | 1.32 and later |", "| tested on | 1.32.", ", 1.37.", r.digest,
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the notes lack %q:\n%s", want, text)
