@@ -71,8 +71,7 @@ func window(name string, namespaces metav1.LabelSelector) *v1alpha1.MaintenanceW
 	}
 }
 
-// rollout tries to change the image of a Deployment, a disruptive change.
-// rollout changes the image of the Deployment in a namespace.
+// rollout changes the image of the Deployment in a namespace, which is disruptive.
 func rollout(ctx context.Context, c *cluster.Cluster, namespace string, image int, options ...client.PatchOption) error {
 	patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"app:%d"}]}}}}`, image)
 	return c.Admin.Patch(ctx, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}},
