@@ -288,7 +288,7 @@ func edit(t *testing.T, manifest string) (string, error) {
 // wantPlain waits until nothing of ours is on an object, and it is as a plain rollout of the image would have left it.
 func wantPlain(t *testing.T, h holdable, image string) {
 	t.Helper()
-	eventually(t, 2*time.Minute, func() error { // where machines are full, pods come late
+	eventually(t, 60*time.Second, func() error {
 		get(t, h.object)
 		for key := range h.object.GetLabels() {
 			if strings.HasPrefix(key, "maintenance.fonster.dev/") && key != v1alpha1.OverriddenLabel && key != v1alpha1.OverrideSpentLabel { // an override may stand on, or its reason be used up
