@@ -2,6 +2,7 @@
 # it has come, because a first build takes minutes. What is up to date is not built again.
 #
 #   programs TITLE NAME...     ends the script where all of them are up to date; or else waits until nobody else builds
+#   of_kubernetes              sets version to that of k8s.io/kubernetes, and flags to what has its programs say so
 #   total PACKAGE...           counts what must be compiled for all the packages
 #   build OUTPUT PACKAGE...    compiles packages; flags holds more flags of go build
 #   built                      says so, and remembers it
@@ -42,6 +43,11 @@ programs() {
   trap 'exit 130' INT TERM
   if up_to_date; then exit 0; fi
   rm -f "$bin/$title.stamp"
+}
+
+of_kubernetes() {
+  version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
+  flags=(-ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version")
 }
 
 total() {

@@ -8,8 +8,7 @@ etcd=go.etcd.io/etcd/server/v3
 kwok=(sigs.k8s.io/kwok/cmd/{kwok,kwokctl})
 programs controlplane etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok kwokctl
 
-version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
-flags=(-ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version")
+of_kubernetes
 echo "controlplane: Kubernetes $version, $(go list -m -f 'etcd {{.Version}}' "$etcd"), $(go list -m -f 'kwok {{.Version}}' sigs.k8s.io/kwok); some ten minutes the first time on two cores"
 total "${kubernetes[@]}" "$etcd" "${kwok[@]}"
 build "$bin/" "${kubernetes[@]}"

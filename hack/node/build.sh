@@ -10,8 +10,7 @@ source "$root/hack/modules.sh"
 kubernetes=(k8s.io/kubernetes/cmd/{kubelet,kube-proxy})
 programs node kubelet kube-proxy
 
-version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
-flags=(-ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version")
+of_kubernetes
 echo "node: kubelet and kube-proxy $version; some minutes the first time on two cores"
 total "${kubernetes[@]}"
 build "$bin/" "${kubernetes[@]}"

@@ -12,8 +12,7 @@ cd "$here"
 kubernetes=(k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-scheduler})
 programs "kubernetes-$1" kube-apiserver kube-controller-manager kube-scheduler
 
-version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
-flags=(-ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version")
+of_kubernetes
 echo "$title: Kubernetes $version; some ten minutes the first time on two cores"
 total "${kubernetes[@]}"
 build "$bin/" "${kubernetes[@]}"
