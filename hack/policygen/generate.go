@@ -11,6 +11,9 @@ import (
 	"fonster.dev/fonster/internal/policy"
 )
 
+// heldLabels are the labels of what is held.
+var heldLabels = []string{v1alpha1.HeldLabel, v1alpha1.HeldSinceLabel, v1alpha1.HeldPartitionLabel}
+
 // facts are definitions that come from Go: limits, identities and names, each said once.
 func facts() map[string]string {
 	all := map[string]string{
@@ -20,7 +23,7 @@ func facts() map[string]string {
 		"workloadLabels":          list(policy.WorkloadLabels),
 		"leaderLabels":            list(policy.LeaderLabels),
 		"believedAnnotations":     list(believed),
-		"heldLabels":              list([]string{v1alpha1.HeldLabel, v1alpha1.HeldSinceLabel, v1alpha1.HeldPartitionLabel}),
+		"heldLabels":              list(heldLabels),
 		"heldPartition":           fmt.Sprint(v1alpha1.HeldPartition),
 		"maxSpentReasons":         fmt.Sprint(v1alpha1.MaxSpentReasons),
 		"maxOverrideReason":       fmt.Sprint(v1alpha1.MaxOverrideReason),
@@ -71,8 +74,7 @@ type validatingPolicy struct {
 	// audited binds it a second time, to the Gates of what audits: there it refuses nothing, and the API server records what it would.
 	audited bool
 	rules   []admissionv1.NamedRuleWithOperations
-	// mark is the label of objects by which the binding selects, before the request or after it. Objects selects in the policy itself.
-	mark        string
+	// objects selects what it is about, before the request or after it; nil: everything.
 	objects     *metav1.LabelSelector
 	condition   string
 	own         map[string]string
@@ -95,17 +97,15 @@ func (g *generator) validating(p validatingPolicy) {
 	binding := admissionv1.ValidatingAdmissionPolicyBindingSpec{
 		PolicyName: p.name, ParamRef: ofGate(p.gate), ValidationActions: []admissionv1.ValidationAction{p.action},
 	}
-	if p.mark != "" {
-		binding.MatchResources = withDefaults(&admissionv1.MatchResources{ObjectSelector: labelled(p.mark)})
+	bind := func(name string) {
+		g.policies.ValidatingBindings = append(g.policies.ValidatingBindings, &admissionv1.ValidatingAdmissionPolicyBinding{
+			TypeMeta: typeMeta(policy.ValidatingBinding), ObjectMeta: objectMeta(name, ""), Spec: binding,
+		})
 	}
-	g.policies.ValidatingBindings = append(g.policies.ValidatingBindings, &admissionv1.ValidatingAdmissionPolicyBinding{
-		TypeMeta: typeMeta(policy.ValidatingBinding), ObjectMeta: objectMeta(p.name, ""), Spec: binding,
-	})
+	bind(p.name)
 	if p.audited {
 		binding.ParamRef, binding.ValidationActions = ofGate(v1alpha1.AuditsLabel), []admissionv1.ValidationAction{admissionv1.Audit}
-		g.policies.ValidatingBindings = append(g.policies.ValidatingBindings, &admissionv1.ValidatingAdmissionPolicyBinding{
-			TypeMeta: typeMeta(policy.ValidatingBinding), ObjectMeta: objectMeta(strings.TrimSuffix(p.name, "-"+denying.name)+"-audit", ""), Spec: binding,
-		})
+		bind(strings.TrimSuffix(p.name, "-"+denying.name) + "-audit")
 	}
 }
 
@@ -169,7 +169,7 @@ type mutatingPolicy struct {
 	name, description string
 	gate              string
 	rules             []admissionv1.NamedRuleWithOperations
-	mark              string
+	objects           *metav1.LabelSelector
 	condition         string
 	own               map[string]string
 	patches           []string
@@ -189,12 +189,9 @@ func (g *generator) mutating(p mutatingPolicy) {
 	g.policies.Mutating = append(g.policies.Mutating, &admissionv1.MutatingAdmissionPolicy{
 		TypeMeta: typeMeta(policy.Mutating), ObjectMeta: objectMeta(p.name, p.description), Spec: spec,
 	})
-	binding := admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: p.name, ParamRef: ofGate(p.gate)}
-	if p.mark != "" {
-		binding.MatchResources = withDefaults(&admissionv1.MatchResources{ObjectSelector: labelled(p.mark)})
-	}
 	g.policies.MutatingBindings = append(g.policies.MutatingBindings, &admissionv1.MutatingAdmissionPolicyBinding{
-		TypeMeta: typeMeta(policy.MutatingBinding), ObjectMeta: objectMeta(p.name, ""), Spec: binding,
+		TypeMeta: typeMeta(policy.MutatingBinding), ObjectMeta: objectMeta(p.name, ""),
+		Spec: admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: p.name, ParamRef: ofGate(p.gate)},
 	})
 }
 
@@ -203,7 +200,7 @@ func (p mutatingPolicy) spec(l *library) (spec admissionv1.MutatingAdmissionPoli
 		return spec, err
 	}
 	spec = admissionv1.MutatingAdmissionPolicySpec{
-		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, nil, p.rules), FailurePolicy: new(admissionv1.Fail),
+		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, p.objects, p.rules), FailurePolicy: new(admissionv1.Fail),
 		ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
 	}
 	if p.reinvoked {

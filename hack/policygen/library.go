@@ -163,8 +163,12 @@ type variables struct {
 
 const many = 2
 
-// short is how many characters, over all the places that use it, are less than a variable.
-const short = 300
+// What definitions put in their place may add to a policy, in characters over all the places that use one: those that look through a list
+// or a text less than others, as each place does that anew.
+const (
+	shortLooking = 300
+	short        = 800
+)
 
 // variables counts what expressions use that are to be written.
 func (l *library) variables(texts ...string) (*variables, error) {
@@ -221,10 +225,20 @@ func (v *variables) variable(name string, d definition, _ []string) (ast.Expr, e
 	return factory.NewSelect(0, factory.NewIdent(0, "variables"), name), nil
 }
 
-// short says whether a definition is better put in its place, once it is known how long it is. A rule is of one kind, and the API server
-// checks the types of a validation, but not of a variable, for every kind that the policy watches.
+// short says whether a definition is better put in its place, once it is known how long it is.
 func (v *variables) short(name string, e ast.Expr) bool {
-	return !asks(e) && !strings.HasPrefix(name, rulePrefix) && len(v.exprs[name])*v.uses[name] <= short
+	most := short
+	if looks(v.exprs[name]) {
+		most = shortLooking
+	}
+	return !asks(e) && len(v.exprs[name])*v.uses[name] <= most
+}
+
+// looks says whether written CEL looks through a list or a text.
+func looks(text string) bool {
+	return slices.ContainsFunc(append([]string{"matches", "split", "join", "find"}, comprehensions...), func(function string) bool {
+		return strings.Contains(text, "."+function+"(")
+	})
 }
 
 // asks says whether an expression itself asks for rights. The API server lets one expression ask for two at most, so each definition that does

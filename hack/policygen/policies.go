@@ -103,7 +103,7 @@ func decisionDefinitions(m mode, own map[string]string) map[string]string {
 func (g *generator) decide(d domain, m mode) {
 	own := decisionDefinitions(m, map[string]string{
 		"labelsKnown": d.LabelsKnown, "relabelled": d.Relabelled, "kinds": d.kinds(), "ruled": d.ruled(nil), "because": d.because(),
-		"labelsNote": d.labelsNote(),
+		"labelsNote": d.labelsNote(), "spared": d.argo(),
 	})
 	for _, r := range d.rules() {
 		own[r.variable()] = r.when()
@@ -124,17 +124,17 @@ func (g *generator) decide(d domain, m mode) {
 		description: "Holds disruptive requests to " + d.Name + " against the Gate of their namespace.",
 		gate:        m.gate, action: m.action, audited: m.action == admissionv1.Deny, rules: joined(rules),
 		condition: "(" + condition + ") && " + d.notExempt(),
-		own:       own, validations: append(validations, decision(d.argo())...),
+		own:       own, validations: append(validations, decision(slices.ContainsFunc(d.rules(), byArgo))...),
 	})
 }
 
-// decision is the heart of every policy that reads a Gate: a freeze first, then the windows. spared is CEL that lists disruptions that the
-// client may do for having a right, of which messages do not know.
-func decision(spared string) []validation {
+// decision is the heart of every policy that reads a Gate: a freeze first, then the windows. It may define as spared what the client may do
+// for having a right, of which messages do not know.
+func decision(spares bool) []validation {
 	outside, inFreeze := "outside.size() == 0 || overridden", ""
-	if spared != "" {
-		outside = "outside.all(d, d in " + spared + " && argoMay) || overridden"
-		inFreeze = " || frozen.all(f, f.disruptions.all(d, !(d in attempted) || d in " + spared + ")) && argoMay"
+	if spares {
+		outside = "outside.all(d, d in spared && argoMay) || overridden"
+		inFreeze = " || frozen.all(f, f.disruptions.all(d, !(d in attempted) || d in spared)) && argoMay"
 	}
 	return []validation{
 		{
@@ -234,14 +234,13 @@ func (d domain) ruled(leaveOut func(Rule) bool) string {
 	return b.String() + "[]"
 }
 
-// argo is CEL that lists what a request to a ReplicaSet of Argo Rollouts may do where its controller asks; empty where no rule says so.
+// argo is CEL that lists what a request to a ReplicaSet of Argo Rollouts may do where its controller asks. A definition, and so a variable:
+// a rule is of one kind, and the API server checks the types of a validation, but not of a variable, for every kind that the policy watches.
 func (d domain) argo() string {
-	byArgo := func(r Rule) bool { return r.Argo }
-	if !slices.ContainsFunc(d.rules(), byArgo) {
-		return ""
-	}
-	return "(ownedByArgo ? ruled.filter(a, !(a in (" + d.ruled(byArgo) + "))) : [])"
+	return "ownedByArgo ? ruled.filter(a, !(a in (" + d.ruled(byArgo) + "))) : []"
 }
+
+func byArgo(r Rule) bool { return r.Argo }
 
 // labelsNote is CEL that explains a refusal to somebody whose workload no window selects, where some select by labels.
 func (d domain) labelsNote() string {

@@ -26,7 +26,7 @@ func (g *generator) namespaces() {
 		gate: v1alpha1.RefusesLabel, action: admissionv1.Deny, audited: true,
 		rules:     []admissionv1.NamedRuleWithOperations{ofNamespaces(admissionv1.Update, admissionv1.Delete)},
 		condition: "(request.operation == 'DELETE' ? !has(oldObject.metadata.deletionTimestamp) : setsOverride || labelsChanged || ownersChanged) && !exempt",
-		own:       own, validations: append([]validation{settingOverride}, decision("")...),
+		own:       own, validations: append([]validation{settingOverride}, decision(false)...),
 	})
 }
 
@@ -41,7 +41,7 @@ func (g *generator) holding() {
 		own:       held, patches: []string{"holdsRollout ? holdPatches : []"},
 	})
 	g.mutating(mutatingPolicy{
-		name: "fonster-held-keep", description: "Keeps what is held, until the operator releases it.", mark: v1alpha1.HeldLabel,
+		name: "fonster-held-keep", description: "Keeps what is held, until the operator releases it.", objects: labelled(v1alpha1.HeldLabel),
 		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update)},
 		condition: "concernsHeld", own: held, patches: []string{"heldPatches"}, reinvoked: true,
 	})
@@ -61,7 +61,7 @@ func (g *generator) holding() {
 func (g *generator) overrides() {
 	both := []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update), ofNamespaces(admissionv1.Create, admissionv1.Update)}
 	g.mutating(mutatingPolicy{
-		name: "fonster-overrides-note", description: "Keeps the notes of an override as they are.", mark: v1alpha1.OverriddenLabel,
+		name: "fonster-overrides-note", description: "Keeps the notes of an override as they are.", objects: labelled(v1alpha1.OverriddenLabel),
 		rules: both, condition: "concernsOverrides", patches: []string{"overrideNotes"}, reinvoked: true,
 	})
 	g.mutating(mutatingPolicy{
@@ -77,7 +77,7 @@ func (g *generator) advice() {
 	g.validating(validatingPolicy{
 		name: "fonster-reasons", description: "Warns of a reason of an override that is used up.", action: admissionv1.Warn,
 		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update), ofNamespaces(admissionv1.Update)},
-		mark:      v1alpha1.OverrideSpentLabel,
+		objects:   labelled(v1alpha1.OverrideSpentLabel),
 		condition: "annotationsChanged && reasonUsedUp",
 		validations: []validation{{
 			expression: "false",

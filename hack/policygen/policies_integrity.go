@@ -13,6 +13,7 @@ func (g *generator) integrity() {
 	g.gates()
 	g.selectors()
 	g.marks()
+	g.operator()
 	g.crds()
 }
 
@@ -82,38 +83,67 @@ func (g *generator) selectors() {
 	})
 }
 
-// marks keeps the marks and notes of Fonster on workloads and Namespaces: the operator and its mutating policies alone write them, and the
-// operator nothing else. Its rights let it patch every workload of the cluster, and whoever has its token has them too. One policy, as it
-// is asked of every change of a workload, wherever: which of them the operator makes, no selector can tell.
+// marks keeps the marks and notes of Fonster: the operator and its mutating policies alone write them. Each policy selects what has the mark,
+// before the request or after it, so that of other changes nothing is asked; without the mark, the notes that go with it mean nothing.
 func (g *generator) marks() {
-	others := func(expression, message, tells string) validation {
-		return validation{expression: "byOperator || " + expression, message: message, tells: tells}
-	}
+	both := []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update), ofNamespaces(admissionv1.Create, admissionv1.Update)}
+	g.validating(validatingPolicy{
+		name: policy.HeldGuard, description: "Only the operator changes the labels of what is held.", action: admissionv1.Deny,
+		rules: both, objects: labelled(v1alpha1.HeldLabel), own: map[string]string{"kinds": "{}"},
+		condition: "!byOperator && (oldObject == null || labelsChanged) && changesHeld",
+		validations: []validation{{
+			expression: "heldByPolicies",
+			message:    "The labels of what is held are managed by Fonster and cannot be changed; leave them out when you copy an object.",
+			tells:      "heldLabelsChanged.join(', ') + ' of ' + subject + ' is managed by Fonster and cannot be changed; leave it out when you copy the object.'",
+		}},
+	})
+	g.validating(validatingPolicy{
+		name: policy.OverriddenGuard, description: "Only the operator changes the notes of an override.", action: admissionv1.Deny,
+		rules: both, objects: labelled(v1alpha1.OverriddenLabel), own: map[string]string{"kinds": "{}"},
+		condition: "concernsOverrides",
+		validations: []validation{
+			{
+				expression: "forgedNotes.size() == 0",
+				message:    "The notes of an override are managed by Fonster and cannot be changed; leave them out when you copy an object.",
+				tells:      "forgedNotes.join(', ') + ' of ' + subject + ' is managed by Fonster and cannot be changed; leave it out when you copy the object.'",
+			},
+			{
+				expression: "!setsOverride || signed",
+				message:    "An override that says until when it stands must say who sets it and carry the label maintenance.fonster.dev/overridden=true: use kubectl window override.",
+			},
+			{ // where nothing governs, no Gate bounds the end
+				expression: "!setsOverride || newUntil == '' || now.size() > 0 && newUntil <= longestEnd",
+				message:    "An override stands for 24 hours at most.",
+			},
+		},
+	})
+	g.validating(validatingPolicy{
+		name: policy.GatedGuard, description: "Only the operator says that a Namespace has a Gate.", action: admissionv1.Deny,
+		rules:     []admissionv1.NamedRuleWithOperations{ofNamespaces(admissionv1.Update)},
+		condition: "!byOperator && newLabels[?'maintenance.fonster.dev/gated'] != oldLabels[?'maintenance.fonster.dev/gated']",
+		validations: []validation{{
+			expression: "false",
+			message:    "The label " + v1alpha1.GatedLabel + " of a Namespace is managed by Fonster and cannot be changed; leave it as it is.",
+		}},
+	})
+}
+
+// operator keeps the operator to its marks and notes: its rights let it patch every workload of the cluster, and whoever has its token has
+// them too. No selector can tell who asks, so this is evaluated for every change of a workload, wherever, and asks nothing else.
+func (g *generator) operator() {
 	keeps := func(allowed, what string) validation {
 		const says = "The operator of Fonster writes its own marks and notes, and never "
 		return validation{
-			expression: "!byOperator || " + allowed, message: says + what + ".",
-			tells: "!byOperator ? '' : request.kind.kind + ' ' + oldObject.metadata.name + ': ' + " + quote(says+what+"."),
+			expression: allowed, message: says + what + ".",
+			tells: "request.kind.kind + ' ' + oldObject.metadata.name + ': ' + " + quote(says+what+"."),
 		}
 	}
 	g.validating(validatingPolicy{
-		name: policy.OperatorGuard, description: "Only the operator writes the marks and notes of Fonster, and nothing else, whoever has its token.",
-		action: admissionv1.Deny, own: map[string]string{"kinds": "{}"},
-		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update), ofNamespaces(admissionv1.Create, admissionv1.Update)},
-		condition: "byOperator ? oldObject != null : (oldObject == null || labelsChanged || annotationsChanged) && (changesHeld || changesMarked || changesGated)",
+		name: policy.OperatorGuard, description: "The operator writes its marks and notes, and nothing else, whoever has its token.",
+		action:    admissionv1.Deny,
+		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update), ofNamespaces(admissionv1.Update)},
+		condition: "byOperator",
 		validations: []validation{
-			others("!changesHeld || heldByPolicies",
-				"The labels of what is held are managed by Fonster and cannot be changed; leave them out when you copy an object.",
-				"!changesHeld ? '' : heldLabelsChanged.join(', ') + ' of ' + subject + ' is managed by Fonster and cannot be changed; leave it out when you copy the object.'"),
-			others("!changesMarked || forgedNotes.size() == 0",
-				"The notes of an override are managed by Fonster and cannot be changed; leave them out when you copy an object.",
-				"!changesMarked ? '' : forgedNotes.join(', ') + ' of ' + subject + ' is managed by Fonster and cannot be changed; leave it out when you copy the object.'"),
-			others("!changesMarked || !setsOverride || signed",
-				"An override that says until when it stands must say who sets it and carry the label maintenance.fonster.dev/overridden=true: use kubectl window override.", ""),
-			// Where nothing governs, no Gate bounds the end.
-			others("!changesMarked || !setsOverride || newUntil == '' || now.size() > 0 && newUntil <= longestEnd", "An override stands for 24 hours at most.", ""),
-			others("!changesGated", "The label "+v1alpha1.GatedLabel+" of a Namespace is managed by Fonster and cannot be changed; leave it as it is.", ""),
-
 			keeps("!inProtected", "anything in a namespace where nothing is governed"),
 			keeps("!labelsChanged || newLabels.all(k, ownLabel(k)) && oldLabels.all(k, k in newLabels || ownLabel(k))", "other labels"),
 			// Of annotations there may be so many that each expression looks through them once.

@@ -24,9 +24,14 @@ const (
 	WindowsNote = "windows"
 )
 
-// OperatorGuard is the policy that lets the operator alone write marks and notes of Fonster, and keeps it to them. It tells, as an
-// annotation, who that is.
-const OperatorGuard = "fonster-operator"
+// The policies that keep marks and notes of Fonster on workloads and Namespaces.
+const (
+	HeldGuard       = "fonster-held"
+	OverriddenGuard = "fonster-overridden"
+	GatedGuard      = "fonster-gated"
+	// OperatorGuard keeps the operator to them. It tells, as an annotation, who that is.
+	OperatorGuard = "fonster-operator"
+)
 
 // HoldBinding is the binding without which nothing new is held.
 const HoldBinding = "fonster-hold"

@@ -128,8 +128,7 @@ func TestReservedKeys(t *testing.T) {
 	for _, patch := range []string{
 		`{"metadata":{"labels":{"` + prefix + `held":"true"}}}`,
 		`{"metadata":{"labels":{"` + prefix + `held":"releasing"}}}`,
-		`{"metadata":{"labels":{"` + prefix + `held-since":"2020-01-01T00.00.00Z"}}}`,
-		`{"metadata":{"labels":{"` + prefix + `held-partition":"0"}}}`,
+		`{"metadata":{"labels":{"` + prefix + `held":"true","` + prefix + `held-since":"2020-01-01T00.00.00Z"}}}`,
 	} {
 		t.Run(patch, func(t *testing.T) {
 			for _, o := range []client.Object{d.DeepCopy(), s.DeepCopy(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}} {
@@ -157,6 +156,11 @@ func TestReservedKeys(t *testing.T) {
 				t.Errorf("a copy keeps it")
 			}
 		})
+	}
+	for _, key := range []string{"held-since", "held-partition"} { // without held they mean nothing
+		patch := mergePatch(`{"metadata":{"labels":{%q:"0"}}}`, prefix+key)
+		wantPassed(t, dry.Patch(t.Context(), s.DeepCopy(), patch))
+		wantRefused(t, client.NewDryRunClient(own).Patch(t.Context(), s.DeepCopy(), patch), "its own marks and notes, and never other labels")
 	}
 	for _, patch := range []string{
 		`{"metadata":{"annotations":{"` + prefix + `release-priority":"7"}}}`,

@@ -361,18 +361,24 @@ func TestOperatorLast(t *testing.T) {
 	}
 
 	restarted := time.Now()
-	eventually(t, 30*time.Second, func() error { // until the API server has read what a Gate is, it refuses to everybody
-		err := setImage(t.Context(), c.Admin, d, "app:2")
-		if err == nil {
-			t.Fatal("a rollout passed the closed gate after the restart")
-		}
-		if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "Rollout of Deployment cold/web") {
-			return err // 503, or the policy is not ready
-		}
-		return nil
-	})
-	t.Logf("refused by its gate %d ms after the API server said that it was ready", time.Since(restarted).Milliseconds())
-	wantRefused(t, c.Admin.Delete(t.Context(), &podsOf(t, d)[0]), "Delete of Pod")
+	pod := podsOf(t, d)[0]
+	// Until the API server has read what a Gate is, it refuses to everybody; and each policy finds the Gates by itself.
+	for what, ask := range map[string]func() error{
+		"Rollout of Deployment cold/web": func() error { return setImage(t.Context(), c.Admin, d, "app:2") },
+		"Delete of Pod":                  func() error { return c.Admin.Delete(t.Context(), &pod) },
+	} {
+		eventually(t, 40*time.Second, func() error {
+			err := ask()
+			if err == nil {
+				t.Fatalf("%s passed the closed gate after the restart", what)
+			}
+			if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), what) {
+				return err // 503, or the policy is not ready
+			}
+			return nil
+		})
+		t.Logf("%s: refused by its gate %d ms after the API server said that it was ready", what, time.Since(restarted).Milliseconds())
+	}
 	newNode(t, "node-new")
 	eventually(t, 2*time.Minute, func() error { // the nodes' run out before the new kwok may renew them
 		for _, lease := range []types.NamespacedName{
