@@ -204,9 +204,9 @@ restart() {
     (cd "$folder" && exec setsid "${args[@]}" </dev/null >>"$folder/logs/$component.log" 2>&1) &
     echo $! >"$folder/pids/$component.pid"
     if [[ $component == kube-apiserver ]]; then
-      for _ in $(seq 600); do
+      for _ in $(seq 150); do
         kubectl --kubeconfig "$kubeconfig" get --raw /readyz >/dev/null 2>&1 && break
-        sleep 0.1
+        sleep 0.4
       done
     fi
   done

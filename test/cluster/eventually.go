@@ -8,7 +8,7 @@ import (
 // Eventually waits until do returns nil, and ends the test where it does not within limit.
 func Eventually(t *testing.T, limit time.Duration, do func() error) {
 	t.Helper()
-	deadline := time.Now().Add(limit)
+	deadline, pause := time.Now().Add(limit), 20*time.Millisecond
 	for {
 		err := do()
 		if err == nil {
@@ -17,6 +17,7 @@ func Eventually(t *testing.T, limit time.Duration, do func() error) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %s: %v", limit, err)
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(pause)
+		pause = min(pause*3/2, 100*time.Millisecond) // to ask takes CPU from what is waited for
 	}
 }

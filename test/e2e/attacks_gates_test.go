@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/test/cluster"
 )
 
 // gateWays are those of everyWay that a custom resource has.
@@ -155,7 +154,7 @@ func allPowerful(t *testing.T, name string, namespaces ...string) client.Client 
 	t.Helper()
 	_, config, err := shared.NamespaceAccount(t.Context(), name, "cluster-admin", namespaces...)
 	wantPassed(t, err)
-	c, err := client.New(config, client.Options{Scheme: cluster.Scheme()})
+	c, err := shared.Client(config)
 	wantPassed(t, err)
 	eventually(t, 20*time.Second, func() error { // the bindings are seen
 		for _, namespace := range namespaces {

@@ -161,7 +161,7 @@ func viewerOf(t *testing.T, namespace string) account {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := client.New(config, client.Options{Scheme: shared.Admin.Scheme()})
+	c, err := shared.Client(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +291,7 @@ func TestEverybodyReadsWindows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := client.New(config, client.Options{Scheme: shared.Admin.Scheme()})
+	c, err := shared.Client(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func TestLeaseLost(t *testing.T) {
 	before := shared
 	t.Cleanup(func() { shared = before })
 	// The controllers of Kubernetes end where they cannot renew their leases, and here nobody starts them again.
-	c, err := cluster.Start(fmt.Sprintf("fonster-lease-%d", os.Getpid()), "CONTROLLER_MANAGER_ARGS=leader-elect=false")
+	c, err := cluster.Start(fmt.Sprintf("fonster-lease-%d", os.Getpid()), cluster.Controllers("leader-elect=false"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,14 +99,16 @@ func testName(t *testing.T) string {
 	return n[max(0, len(n)-40):]
 }
 
-// namespace creates a namespace with label team=NAME and more labels, deleted after the test.
+// namespace creates a namespace with label team=NAME and more labels. It stays: to delete one takes the control plane as much as many a test.
 func namespace(t *testing.T, name string, labels ...string) {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"team": name}}}
 	for i := 0; i+1 < len(labels); i += 2 {
 		ns.Labels[labels[i]] = labels[i+1]
 	}
-	create(t, ns)
+	if err := shared.Admin.Create(t.Context(), ns); err != nil {
+		t.Fatalf("creating namespace %s: %v", name, err)
+	}
 }
 
 // create creates an object and deletes it after the test.

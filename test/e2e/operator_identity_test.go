@@ -16,7 +16,6 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/override"
 	"fonster.dev/fonster/internal/policy"
-	"fonster.dev/fonster/test/cluster"
 )
 
 // thief is a client with a token of the operator's own service account.
@@ -26,7 +25,7 @@ func thief(t *testing.T) client.Client {
 	wantPassed(t, err)
 	config := rest.AnonymousClientConfig(shared.Config)
 	config.BearerToken = token
-	c, err := client.New(config, client.Options{Scheme: cluster.Scheme()})
+	c, err := shared.Client(config)
 	wantPassed(t, err)
 	return c
 }

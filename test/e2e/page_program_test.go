@@ -65,7 +65,7 @@ func TestPageMayOnlyRead(t *testing.T) {
 	}
 	config := rest.AnonymousClientConfig(shared.Config)
 	config.BearerToken = token
-	c, err := client.New(config, client.Options{Scheme: cluster.Scheme()})
+	c, err := shared.Client(config)
 	if err != nil {
 		t.Fatal(err)
 	}

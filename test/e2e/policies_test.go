@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,14 +13,22 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/test/cluster"
 )
 
 // TestTypeChecking: the API server's own type checker has nothing to say about any policy.
 func TestTypeChecking(t *testing.T) {
+	c, err := cluster.Start(fmt.Sprintf("fonster-types-%d", os.Getpid()), cluster.TypeChecks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Stop() })
 	for _, want := range policies().Validating {
-		eventually(t, 30*time.Second, func() error {
-			p := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: want.Name}}
-			get(t, p)
+		eventually(t, time.Minute, func() error {
+			p := &admissionv1.ValidatingAdmissionPolicy{}
+			if err := c.Admin.Get(t.Context(), client.ObjectKey{Name: want.Name}, p); err != nil {
+				return err
+			}
 			if p.Status.ObservedGeneration != p.Generation || p.Status.TypeChecking == nil {
 				return fmt.Errorf("%s has not been checked", p.Name)
 			}

@@ -24,7 +24,6 @@ import (
 	"fonster.dev/fonster/hack/policygen"
 	"fonster.dev/fonster/internal/override"
 	"fonster.dev/fonster/internal/policy"
-	"fonster.dev/fonster/test/cluster"
 )
 
 // attempt is one request to an object that exists and runs.
@@ -178,7 +177,7 @@ func recordedAs(user string, groups ...string) (client.Client, error) {
 	config := rest.CopyConfig(shared.Config)
 	config.WarningHandler = warnings
 	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
-	return client.New(config, client.Options{Scheme: cluster.Scheme()})
+	return shared.Client(config)
 }
 
 type warningRecorder struct {

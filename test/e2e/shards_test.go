@@ -13,7 +13,7 @@ import (
 
 // seconds is how long the long tests take on two cores; each of the others counts as 3.
 var seconds = map[string]int{
-	"TestRules": 250, "TestHold": 100, "TestUndeploy": 95, "TestOrdinaryHour": 90, "TestPoliciesAreMissed": 85, "TestOperatorLast": 80,
+	"TestRules": 250, "TestHold": 100, "TestUndeploy": 95, "TestOrdinaryHour": 90, "TestPoliciesAreMissed": 45, "TestTypeChecking": 45, "TestOperatorLast": 110,
 	"TestTrainKilled": 80, "TestTrainAPIServerRestarts": 70, "TestObserve": 70, "TestLeaseLost": 80, "TestOverrides": 60, "TestTrain": 60,
 	"TestReplay": 55, "TestRestartRefusesNothingUngoverned": 50, "TestMissingIsTold": 40, "TestUninstall": 40, "TestHealing": 40,
 	"TestWithoutMutatingPolicies": 40, "TestOneIdentityForAllControllers": 35, "TestNothingIsStranded": 35, "TestTrainRules": 30,

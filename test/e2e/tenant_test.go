@@ -8,8 +8,6 @@ import (
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"fonster.dev/fonster/test/cluster"
 )
 
 // tenant is a namespace admin: a service account with a token of its own and ClusterRole admin, and no right of Fonster's.
@@ -26,7 +24,7 @@ func newTenant(t *testing.T, name string, namespaces ...string) *tenant {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := client.New(config, client.Options{Scheme: cluster.Scheme()})
+	c, err := shared.Client(config)
 	if err != nil {
 		t.Fatal(err)
 	}

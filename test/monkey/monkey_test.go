@@ -33,7 +33,7 @@ func setting(t *testing.T, name string, otherwise int) int {
 // world is a cluster with the operator, in which autoscalers look each second.
 func world(t *testing.T) *World {
 	t.Helper()
-	c, err := cluster.Start(fmt.Sprintf("fonster-monkey-%d", os.Getpid()), "CONTROLLER_MANAGER_ARGS=horizontal-pod-autoscaler-sync-period=1s")
+	c, err := cluster.Start(fmt.Sprintf("fonster-monkey-%d", os.Getpid()), cluster.Controllers("horizontal-pod-autoscaler-sync-period=1s"))
 	if err != nil {
 		t.Fatal(err)
 	}
