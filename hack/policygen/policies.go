@@ -337,6 +337,11 @@ func ofNamespaces(operations ...admissionv1.OperationType) admissionv1.NamedRule
 	return on("", "v1", []string{"namespaces"}, operations...)
 }
 
+// marked are what can be marked: workloads and Namespaces, when they are created and when they change.
+func marked() []admissionv1.NamedRuleWithOperations {
+	return []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update), ofNamespaces(admissionv1.Create, admissionv1.Update)}
+}
+
 // quote writes a string as CEL.
 func quote[S ~string](value S) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`).Replace(string(value)) + "'"

@@ -59,14 +59,13 @@ func (g *generator) holding() {
 
 // overrides are the policies that stamp overrides, and keep their notes.
 func (g *generator) overrides() {
-	both := []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update), ofNamespaces(admissionv1.Create, admissionv1.Update)}
 	g.mutating(mutatingPolicy{
 		name: "fonster-overrides-note", description: "Keeps the notes of an override as they are.", objects: labelled(v1alpha1.OverriddenLabel),
-		rules: both, condition: "concernsOverrides", patches: []string{"overrideNotes"}, reinvoked: true,
+		rules: marked(), condition: "concernsOverrides", patches: []string{"overrideNotes"}, reinvoked: true,
 	})
 	g.mutating(mutatingPolicy{
 		name: "fonster-overrides-stamp", description: "Notes who sets an override, until when it stands and what is used up.", gate: v1alpha1.RefusesLabel,
-		rules: both, condition: "concernsOverrides", reinvoked: true,
+		rules: marked(), condition: "concernsOverrides", reinvoked: true,
 		own:     map[string]string{"labelsKnown": "request.resource.resource != 'namespaces'"},
 		patches: []string{"governs ? overrideNotes : []", "governs ? overrideEnd : []"},
 	})

@@ -86,10 +86,9 @@ func (g *generator) selectors() {
 // marks keeps the marks and notes of Fonster: the operator and its mutating policies alone write them. Each policy selects what has the mark,
 // before the request or after it, so that of other changes nothing is asked; without the mark, the notes that go with it mean nothing.
 func (g *generator) marks() {
-	both := []admissionv1.NamedRuleWithOperations{written(admissionv1.Create, admissionv1.Update), ofNamespaces(admissionv1.Create, admissionv1.Update)}
 	g.validating(validatingPolicy{
-		name: policy.HeldGuard, description: "Only the operator changes the labels of what is held.", action: admissionv1.Deny,
-		rules: both, objects: labelled(v1alpha1.HeldLabel), own: map[string]string{"kinds": "{}"},
+		name: "fonster-held", description: "Only the operator changes the labels of what is held.", action: admissionv1.Deny,
+		rules: marked(), objects: labelled(v1alpha1.HeldLabel), own: map[string]string{"kinds": "{}"},
 		condition: "!byOperator && (oldObject == null || labelsChanged) && changesHeld",
 		validations: []validation{{
 			expression: "heldByPolicies",
@@ -98,8 +97,8 @@ func (g *generator) marks() {
 		}},
 	})
 	g.validating(validatingPolicy{
-		name: policy.OverriddenGuard, description: "Only the operator changes the notes of an override.", action: admissionv1.Deny,
-		rules: both, objects: labelled(v1alpha1.OverriddenLabel), own: map[string]string{"kinds": "{}"},
+		name: "fonster-overridden", description: "Only the operator changes the notes of an override.", action: admissionv1.Deny,
+		rules: marked(), objects: labelled(v1alpha1.OverriddenLabel), own: map[string]string{"kinds": "{}"},
 		condition: "concernsOverrides",
 		validations: []validation{
 			{
@@ -118,7 +117,7 @@ func (g *generator) marks() {
 		},
 	})
 	g.validating(validatingPolicy{
-		name: policy.GatedGuard, description: "Only the operator says that a Namespace has a Gate.", action: admissionv1.Deny,
+		name: "fonster-gated", description: "Only the operator says that a Namespace has a Gate.", action: admissionv1.Deny,
 		rules:     []admissionv1.NamedRuleWithOperations{ofNamespaces(admissionv1.Update)},
 		condition: "!byOperator && newLabels[?'maintenance.fonster.dev/gated'] != oldLabels[?'maintenance.fonster.dev/gated']",
 		validations: []validation{{

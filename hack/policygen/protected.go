@@ -27,7 +27,7 @@ var Integrity = []Protection{
 		How: "refused while anything is closed for it",
 	},
 	{
-		Name: "gated-label", Policy: policy.GatedGuard, What: "the label `gated` of a Namespace is changed, which says that it has a Gate",
+		Name: "gated-label", Policy: "fonster-gated", What: "the label `gated` of a Namespace is changed, which says that it has a Gate",
 		How: "refused to everybody but the operator",
 	},
 	{
@@ -36,11 +36,11 @@ var Integrity = []Protection{
 		How:  "refused to everybody but the control plane and the operator: metadata is changed through the resource itself, where the other rules see it",
 	},
 	{
-		Name: "held-labels", Policy: policy.HeldGuard, What: "the labels `held`, `held-since`, `held-partition` are written",
+		Name: "held-labels", Policy: "fonster-held", What: "the labels `held`, `held-since`, `held-partition` are written",
 		How: "restored on what is held, and refused elsewhere, to everybody but the operator, at creation too; without `held` the other two mean nothing",
 	},
 	{
-		Name: "override-notes", Policy: policy.OverriddenGuard, What: "`override-until`, `override-by`, `override-from`, `override-spent` are written",
+		Name: "override-notes", Policy: "fonster-overridden", What: "`override-until`, `override-by`, `override-from`, `override-spent` are written",
 		How: "put back as they were, whoever but the operator writes them, where a gate governs and on what has the label `overridden`, at creation too; elsewhere they mean nothing, as nothing stands without the label; where the API server has no mutating policies, refused on what has the label; who sets an override may name an earlier end",
 	},
 	{

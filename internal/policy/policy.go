@@ -24,14 +24,8 @@ const (
 	WindowsNote = "windows"
 )
 
-// The policies that keep marks and notes of Fonster on workloads and Namespaces.
-const (
-	HeldGuard       = "fonster-held"
-	OverriddenGuard = "fonster-overridden"
-	GatedGuard      = "fonster-gated"
-	// OperatorGuard keeps the operator to them. It tells, as an annotation, who that is.
-	OperatorGuard = "fonster-operator"
-)
+// OperatorGuard is the policy that keeps the operator to its marks and notes. It tells, as an annotation, who that is.
+const OperatorGuard = "fonster-operator"
 
 // HoldBinding is the binding without which nothing new is held.
 const HoldBinding = "fonster-hold"
