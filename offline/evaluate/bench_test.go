@@ -33,28 +33,28 @@ func BenchmarkPolicies(b *testing.B) {
 	for name, r := range map[string]Request{"ungoverned": ungoverned, "governed": governed} {
 		e := s.begin(&r)
 		attributes := e.attributes()
-		mutates := mutating.NewDispatcher(e, e.matcher, converters{})
-		for _, hook := range s.mutating {
-			b.Run(name+"/"+hook.Policy.Name, func(b *testing.B) {
-				hook.ParamInformer = e.params
+		measure := func(policy string, dispatch func(context.Context) error) {
+			b.Run(name+"/"+policy, func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if err := mutates.Dispatch(context.Background(), attributes, objects{}, []mutating.PolicyHook{hook}); err != nil {
+					if err := dispatch(b.Context()); err != nil {
 						b.Fatal(err)
 					}
 				}
 			})
 		}
+		mutates := mutating.NewDispatcher(e, e.matcher, converters{})
+		for _, hook := range s.mutating {
+			hook.ParamInformer = e.params
+			measure(hook.Policy.Name, func(ctx context.Context) error {
+				return mutates.Dispatch(ctx, attributes, objects{}, []mutating.PolicyHook{hook})
+			})
+		}
 		validates := validating.NewDispatcher(e, generic.NewPolicyMatcher(e.matcher))
 		for _, hook := range s.validating {
-			b.Run(name+"/"+hook.Policy.Name, func(b *testing.B) {
-				hook.ParamInformer = e.params
-				b.ReportAllocs()
-				for b.Loop() {
-					if err := validates.Dispatch(context.Background(), attributes, objects{}, []validating.PolicyHook{hook}); err != nil {
-						b.Fatal(err)
-					}
-				}
+			hook.ParamInformer = e.params
+			measure(hook.Policy.Name, func(ctx context.Context) error {
+				return validates.Dispatch(ctx, attributes, objects{}, []validating.PolicyHook{hook})
 			})
 		}
 	}

@@ -367,7 +367,7 @@ func TestOperatorLast(t *testing.T) {
 		"Rollout of Deployment cold/web": func() error { return setImage(t.Context(), c.Admin, d, "app:2") },
 		"Delete of Pod":                  func() error { return c.Admin.Delete(t.Context(), &pod) },
 	} {
-		eventually(t, 40*time.Second, func() error {
+		eventually(t, 30*time.Second, func() error {
 			err := ask()
 			if err == nil {
 				t.Fatalf("%s passed the closed gate after the restart", what)
