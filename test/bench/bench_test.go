@@ -24,7 +24,7 @@ import (
 
 func start(b *testing.B, name string, begin func(string, ...string) (*cluster.Cluster, error)) *cluster.Cluster {
 	b.Helper()
-	c, err := begin(fmt.Sprintf("fonster-bench-%s-%d", name, os.Getpid()), "API_SERVER_ONLY=true")
+	c, err := begin(fmt.Sprintf("fonster-bench-%s-%d", name, os.Getpid()), append(cluster.AsShipped, "API_SERVER_ONLY=true")...)
 	if err != nil {
 		b.Fatal(err)
 	}
