@@ -570,21 +570,9 @@ func TestInstallTellsWhatIsLeft(t *testing.T) {
 
 // TestUninstall: nothing is left, also where windows are closed, and an operator runs that make does not know of; and everything passes.
 func TestUninstall(t *testing.T) {
-	c, err := cluster.Start(fmt.Sprintf("fonster-gone-%d", os.Getpid()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := c.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
-	if _, err := c.StartOperator(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	before := shared
-	t.Cleanup(func() { shared = before })
-	shared = c
+	c := lend(t, "spare")
+	t.Cleanup(func() { wantPassed(t, c.Install()) })
+	operate(t, c)
 	ns := testName(t)
 	namespace(t, ns)
 	d := deployment(t, ns, "web", 1)
@@ -603,7 +591,7 @@ func TestUninstall(t *testing.T) {
 	if out, err := c.Kubectl("get", "namespaces", "-l", v1alpha1.GatedLabel, "-o", "name"); err != nil || strings.Contains(out, ns) {
 		t.Errorf("labelled: %v\n%s", err, out)
 	}
-	if out, err := c.Kubectl("get", "crds,clusterroles,clusterrolebindings,namespaces", "-o", "name"); err != nil || strings.Contains(out, "fonster") && !strings.Contains(out, "fonster-gone") {
+	if out, err := c.Kubectl("get", "crds,clusterroles,clusterrolebindings,namespaces", "-o", "name"); err != nil || strings.Contains(out, "fonster") && !strings.Contains(out, "fonster-spare") {
 		t.Errorf("left: %v\n%s", err, out)
 	}
 	for _, kind := range []string{"validatingadmissionpolicies", "validatingadmissionpolicybindings", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings"} {

@@ -24,7 +24,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/test/cluster"
 )
 
 // everything makes a window govern every disruption of everything it selects.
@@ -339,18 +338,8 @@ func TestDrain(t *testing.T) {
 // TestOperatorLast: everything restarts, and the operator does not come back: nodes register, leases renew, ungoverned
 // namespaces work, and governed ones are still gated.
 func TestOperatorLast(t *testing.T) {
-	before := shared
-	t.Cleanup(func() { shared = before })
-	c, err := cluster.Start(fmt.Sprintf("fonster-cold-%d", time.Now().UnixNano()%1e9))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Stop() })
-	shared = c
-	o, err := c.StartOperator(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := lend(t, "spare")
+	o := operate(t, c)
 	namespace(t, "cold")
 	namespace(t, "cold-free")
 	d := deployment(t, "cold", "web", 2)

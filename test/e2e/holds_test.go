@@ -173,49 +173,52 @@ func TestHold(t *testing.T) {
 		},
 		"replace": func(m string) (string, error) { return shared.KubectlIn(m, "replace", "-f", "-") },
 	} {
-		for _, strategy := range []string{"without", "with"} {
-			t.Run(title+" "+strategy, func(t *testing.T) {
-				ns := testName(t)
-				namespace(t, ns)
-				all := holdables(t, ns)
-				for _, h := range all { // as the tool has it
-					if out, err := write(h.manifest("app:1", h.strategies()[strategy])); err != nil {
-						t.Fatalf("%v\n%s", err, out)
-					}
-				}
-				before := podUIDs(t, ns)
-				window(t, ns, ns, nextYear(), hold)
-				wantWarnings(t, all)
-				for _, h := range all {
-					out, err := write(h.manifest("app:2", h.strategies()[strategy]))
-					if err != nil {
-						t.Fatalf("%v\n%s", err, out)
-					}
-					if !strings.Contains(out, "held until ") || !strings.Contains(out, "13 May") || !strings.Contains(out, "09:00 UTC") || !strings.Contains(out, h.kind+" "+ns+"/"+h.object.GetName()) {
-						t.Errorf("%s: no warning:\n%s", h.resource(), out)
-					}
-					wantHeld(t, h)
-				}
-				version := map[string]string{}
-				for i := range 4 { // the status of a rollout that has just been held may still follow
-					time.Sleep(1100 * time.Millisecond)
-					for _, h := range all {
-						if out, err := write(h.manifest("app:2", h.strategies()[strategy])); err != nil {
+		t.Run(title, func(t *testing.T) {
+			t.Parallel() // most of it is waiting
+			for _, strategy := range []string{"without", "with"} {
+				t.Run(strategy, func(t *testing.T) {
+					ns := testName(t)
+					namespace(t, ns)
+					all := holdables(t, ns)
+					for _, h := range all { // as the tool has it
+						if out, err := write(h.manifest("app:1", h.strategies()[strategy])); err != nil {
 							t.Fatalf("%v\n%s", err, out)
 						}
-						wantHeld(t, h)
-						if i > 0 && h.object.GetResourceVersion() != version[h.kind] {
-							content, _ := json.Marshal(h.object)
-							t.Errorf("%s is written again and again: %s", h.resource(), content)
-						}
-						version[h.kind] = h.object.GetResourceVersion()
 					}
-				}
-				if after := podUIDs(t, ns); !slices.Equal(before, after) {
-					t.Errorf("pods were replaced: %v, then %v", before, after)
-				}
-			})
-		}
+					before := podUIDs(t, ns)
+					window(t, ns, ns, nextYear(), hold)
+					wantWarnings(t, all)
+					for _, h := range all {
+						out, err := write(h.manifest("app:2", h.strategies()[strategy]))
+						if err != nil {
+							t.Fatalf("%v\n%s", err, out)
+						}
+						if !strings.Contains(out, "held until ") || !strings.Contains(out, "13 May") || !strings.Contains(out, "09:00 UTC") || !strings.Contains(out, h.kind+" "+ns+"/"+h.object.GetName()) {
+							t.Errorf("%s: no warning:\n%s", h.resource(), out)
+						}
+						wantHeld(t, h)
+					}
+					version := map[string]string{}
+					for i := range 4 { // the status of a rollout that has just been held may still follow
+						time.Sleep(1100 * time.Millisecond)
+						for _, h := range all {
+							if out, err := write(h.manifest("app:2", h.strategies()[strategy])); err != nil {
+								t.Fatalf("%v\n%s", err, out)
+							}
+							wantHeld(t, h)
+							if i > 0 && h.object.GetResourceVersion() != version[h.kind] {
+								content, _ := json.Marshal(h.object)
+								t.Errorf("%s is written again and again: %s", h.resource(), content)
+							}
+							version[h.kind] = h.object.GetResourceVersion()
+						}
+					}
+					if after := podUIDs(t, ns); !slices.Equal(before, after) {
+						t.Errorf("pods were replaced: %v, then %v", before, after)
+					}
+				})
+			}
+		})
 	}
 }
 

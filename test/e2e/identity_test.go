@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
@@ -15,21 +13,15 @@ import (
 	"fonster.dev/fonster/test/cluster"
 )
 
+// single is a cluster whose controllers are all one user, and check the types of policies.
+func single(t *testing.T) *cluster.Cluster {
+	return lend(t, "single", "USE_SERVICE_ACCOUNT_CREDENTIALS=false", cluster.TypeChecks)
+}
+
 // TestOneIdentityForAllControllers: without --use-service-account-credentials every controller is the one user
 // system:kube-controller-manager; governed namespaces must still be deleted, and Gates whose windows are gone collected.
 func TestOneIdentityForAllControllers(t *testing.T) {
-	before := shared
-	t.Cleanup(func() { shared = before })
-	single, err := cluster.Start(fmt.Sprintf("fonster-single-%d", os.Getpid()), "USE_SERVICE_ACCOUNT_CREDENTIALS=false")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = single.Stop() })
-	shared = single
-	operator, err := single.StartOperator(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	operator := operate(t, single(t))
 	namespace(t, "single")
 	d := deployment(t, "single", "web", 2)
 	mw := window(t, "single", "single", nextYear())

@@ -8,6 +8,12 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
 	"fonster.dev/fonster/test/cluster"
 )
 
@@ -52,12 +58,19 @@ spec:
 `, "spec.schedules[0].dates: Too many: 10000: must have at most 366 items")
 }
 
+// wantRejected asks for a manifest what kubectl apply --server-side --dry-run=server does.
 func wantRejected(t *testing.T, manifest, want string) {
 	t.Helper()
-	out, err := shared.KubectlIn(manifest, "apply", "--server-side", "--dry-run=server", "-f", "-")
-	if err == nil {
-		t.Fatalf("accepted: %s", out)
+	object := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(manifest), object); err != nil {
+		t.Fatal(err)
 	}
+	err := client.WithFieldValidation(shared.Admin, metav1.FieldValidationStrict).Patch(t.Context(), object, client.RawPatch(types.ApplyYAMLPatchType, []byte(manifest)),
+		client.DryRunAll, client.FieldOwner("test"), client.ForceOwnership)
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	out := err.Error()
 	if served(t).Minor() < 37 { // older API servers write the type where the value is a map
 		out = strings.ReplaceAll(out, `Invalid value: "object": `, "Invalid value: ")
 	}

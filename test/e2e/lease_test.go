@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -20,15 +19,8 @@ import (
 // TestLeaseLost: etcd stands still for 20 s, over an opening and longer than a lease lasts. No operator ends, alone or one of two;
 // gates, status and page need no lease; and a train goes on when one is had again.
 func TestLeaseLost(t *testing.T) {
-	before := shared
-	t.Cleanup(func() { shared = before })
 	// The controllers of Kubernetes end where they cannot renew their leases, and here nobody starts them again.
-	c, err := cluster.Start(fmt.Sprintf("fonster-lease-%d", os.Getpid()), cluster.Controllers("leader-elect=false"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Stop() })
-	shared = c
+	c := alone(t, "lease", cluster.Controllers("leader-elect=false"))
 	page, err := c.StartPage(context.Background())
 	if err != nil {
 		t.Fatal(err)

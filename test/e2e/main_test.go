@@ -69,6 +69,7 @@ func run(m *testing.M) int {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}()
+	defer stopLent()
 	if operator, err = shared.StartOperator(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

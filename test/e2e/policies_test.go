@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,16 +12,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/test/cluster"
 )
 
 // TestTypeChecking: the API server's own type checker has nothing to say about any policy.
 func TestTypeChecking(t *testing.T) {
-	c, err := cluster.Start(fmt.Sprintf("fonster-types-%d", os.Getpid()), cluster.TypeChecks)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Stop() })
+	c := single(t)
 	for _, want := range policies().Validating {
 		eventually(t, time.Minute, func() error {
 			p := &admissionv1.ValidatingAdmissionPolicy{}

@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -13,25 +11,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"fonster.dev/fonster/test/cluster"
 )
 
 // TestRestartRefusesNothingUngoverned: while the API server starts, it does not know what a Gate is, and refuses what policies match that
 // read one. Where nothing governs, nothing is refused all the while; where a closed window does, nothing passes. It starts twice; when
 // soaking until it has been slow to know.
 func TestRestartRefusesNothingUngoverned(t *testing.T) {
-	before := shared
-	t.Cleanup(func() { shared = before })
-	c, err := cluster.Start(fmt.Sprintf("fonster-restart-%d", os.Getpid()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Stop() })
-	shared = c
-	if _, err := c.StartOperator(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	c := lend(t, "spare")
+	operate(t, c)
 	namespace(t, "restart-closed")
 	namespace(t, "restart-free")
 	d, free := deployment(t, "restart-closed", "web", 1), deployment(t, "restart-free", "web", 1)

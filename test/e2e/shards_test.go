@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -42,22 +43,29 @@ func chooseShard() error {
 	return run.Set("^(" + strings.Join(part(tests, shard, of), "|") + ")$")
 }
 
-// part is the tests of one of several parts: the longest first, each goes where least is yet.
+// part is the tests of one of several parts: the longest first, each goes where least is yet; with it those that share a cluster with it.
 func part(tests []string, shard, of int) []string {
-	cost := func(test string) int { return cmp.Or(seconds[test], 3) }
-	tests = slices.SortedFunc(slices.Values(tests), func(a, b string) int {
-		return cmp.Or(cost(b)-cost(a), strings.Compare(a, b))
-	})
-	load, parts := make([]int, of), make([][]string, of)
+	groups := map[string][]string{}
 	for _, test := range tests {
-		least := 0
-		for i := range load {
-			if load[i] < load[least] {
-				least = i
+		group := test
+		for name, users := range lent {
+			if slices.Contains(users, test) {
+				group = name
 			}
 		}
-		load[least] += cost(test)
-		parts[least] = append(parts[least], test)
+		groups[group] = append(groups[group], test)
+	}
+	cost := func(group string) (sum int) {
+		for _, test := range groups[group] {
+			sum += cmp.Or(seconds[test], 3)
+		}
+		return sum
+	}
+	load, parts := make([]int, of), make([][]string, of)
+	for _, group := range slices.SortedFunc(maps.Keys(groups), func(a, b string) int { return cmp.Or(cost(b)-cost(a), strings.Compare(a, b)) }) {
+		least := slices.Index(load, slices.Min(load))
+		load[least] += cost(group)
+		parts[least] = append(parts[least], groups[group]...)
 	}
 	return parts[shard-1]
 }

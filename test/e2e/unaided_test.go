@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +14,6 @@ import (
 
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/override"
-	"fonster.dev/fonster/test/cluster"
 )
 
 // TestWithoutMutatingPolicies: an API server that does not serve them gates all the same, and takes overrides from the command,
@@ -24,18 +21,10 @@ import (
 // has them is told not to serve them.
 func TestWithoutMutatingPolicies(t *testing.T) {
 	if canMutate(t) {
-		before, beforeOperator := shared, operator
-		t.Cleanup(func() { shared, operator = before, beforeOperator })
-		old, err := cluster.Start(fmt.Sprintf("fonster-old-%d", os.Getpid()), "API_SERVER_ARGS=disable-admission-plugins=MutatingAdmissionPolicy "+
-			"runtime-config=admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = old.Stop() })
-		shared = old
-		if operator, err = old.StartOperator(context.Background()); err != nil {
-			t.Fatal(err)
-		}
+		before := operator
+		t.Cleanup(func() { operator = before })
+		operator = operate(t, alone(t, "old", "API_SERVER_ARGS=disable-admission-plugins=MutatingAdmissionPolicy "+
+			"runtime-config=admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false"))
 	}
 	t.Run("override", unaidedOverride)
 	t.Run("hold", unaidedHold)
