@@ -41,7 +41,7 @@ build: go ## Build the operator, the page and the kubectl plugin into bin/.
 	@cp hack/kubectl_complete-window bin/
 
 .PHONY: test
-SHARDS ?= 2
+SHARDS ?= 3
 export SHARDS
 test: go prometheus helm control-plane $(TOOLS)/gotestsum ## Run every test but soak; what they need is built, or installed. Error 3: nothing failed, and the last line says what did not run.
 	@hack/test.sh
@@ -62,6 +62,10 @@ test-e2e: go prometheus control-plane $(TOOLS)/gotestsum ## Run the tests on a r
 VERSIONS ?= 1.32 1.34 1.35 1.36 1.37
 test-versions: go control-plane $(TOOLS)/gotestsum ## Run the matrix of rules, holds and overrides on each of VERSIONS of Kubernetes; ten minutes more for each the first time, to build it.
 	@hack/versions/test.sh $(VERSIONS)
+
+.PHONY: test-restarts
+test-restarts: go prometheus control-plane $(TOOLS)/gotestsum ## Run what kills the operator again and again, and restarts the control plane.
+	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh restarts
 
 .PHONY: soak
 MONKEY_REQUESTS ?= 100000

@@ -5,14 +5,15 @@
 #             random cases, and with those of each rule in the API server's own evaluator. Everything is compiled once more for it
 #   model     the policies in that evaluator against the model, in MODEL_CASES random cases, and against the API server's limits
 #   e2e       what needs one, and the rules of Prometheus; in SHARDS parts side by side, each with a control plane of its own; of the tests
-#             whose names RUN matches, or all
+#             whose names RUN matches, or all but those of restarts
+#   restarts  the operator is killed again and again, the control plane starts anew, etcd stands still
 #   install   what documents tell people to type, and the chart with Helm 3 and 4; with control planes of their own
 #   monkey    a namespace admin at random (docs/monkey.md)
 #   browser   the page in headless Chromium, which is installed where it may be
 #   node      the chart on real nodes, on Linux as root; by its name only
 #   soak      what is shorter in e2e, in full: 50 kills, restarts; and the pictures of the documents, into .local/soak
 #
-# Without any: unit, model, e2e, install, monkey and browser. Prints the matrix of rules, one line per case, and what tests tell of their runs (lines that
+# Without any: unit, model, e2e, restarts, install, monkey and browser. Prints the matrix of rules, one line per case, and what tests tell of their runs (lines that
 # begin with matrix of rules, train, attack, monkey, node or probe), also of those that pass, which gotestsum hides; and ends with what took long,
 # what failed, and how many ran. GOTESTSUM_FORMAT=testname tells of each test as it ends, standard-verbose prints everything.
 #
@@ -66,14 +67,18 @@ parts() {
   cat "$report".part?* >>"$report"
 }
 
+restarts='^Test(OperatorLast|LeaseLost|TrainKilled|TrainAPIServerRestarts|RestartRefusesNothingUngoverned)$'
+
 tier() {
   case $1 in
     unit) unit ;;
     model) run "$root/test/policy" ./... ;;
     e2e)
       run "$root" ./test/rules
-      parts "${SHARDS:-2}" ${RUN:+-test.run "$RUN"}
+      if [[ ${RUN:-} ]]; then parts "${SHARDS:-3}" -test.run "$RUN"
+      else parts "${SHARDS:-3}" -test.skip "$restarts"; fi
       ;;
+    restarts) parts 2 -test.run "$restarts" ;;
     install) run "$root" -p 1 ./test/docs ./test/helm ;;
     monkey) run "$root" ./test/monkey ;;
     node) run "$root" ./test/node ;;
@@ -91,8 +96,8 @@ tier() {
   esac
 }
 
-if [[ $# == 0 || $1 =~ ^(unit|model|e2e|install|monkey|browser|node|soak)$ ]]; then
-  [[ $# != 0 ]] || set -- unit model e2e install monkey browser
+if [[ $# == 0 || $1 =~ ^(unit|model|e2e|restarts|install|monkey|browser|node|soak)$ ]]; then
+  [[ $# != 0 ]] || set -- unit model e2e restarts install monkey browser
   for name in "$@"; do
     started=$SECONDS
     echo "== $name"

@@ -27,16 +27,16 @@ func alone(t *testing.T, name string, environment ...string) *cluster.Cluster {
 	return aside(t, c)
 }
 
-// lent are the clusters of tests that restart, or take away, what others need, or want other controllers: each is started by the first of
-// its tests, which come one after the other, and a part of the tests has all of them or none.
+// lent are the clusters of tests that restart what others need, or want other controllers: each is started by the first of its tests, which
+// come one after the other, and a part of the tests has all of them or none.
 var lent = map[string][]string{
-	"spare":  {"TestUninstall", "TestOperatorLast", "TestRestartRefusesNothingUngoverned"},
+	"spare":  {"TestOperatorLast", "TestRestartRefusesNothingUngoverned"},
 	"single": {"TestOneIdentityForAllControllers", "TestTypeChecking"},
 }
 
 var lending = map[string]*cluster.Cluster{}
 
-// lend has a test use such a cluster, in which Fonster is installed and no operator runs, and to which it gives both back.
+// lend has a test use such a cluster, in which Fonster is installed and no operator runs; which is how it leaves it, too.
 func lend(t *testing.T, name string, environment ...string) *cluster.Cluster {
 	t.Helper()
 	c, started := lending[name]

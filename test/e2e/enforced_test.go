@@ -570,8 +570,7 @@ func TestInstallTellsWhatIsLeft(t *testing.T) {
 
 // TestUninstall: nothing is left, also where windows are closed, and an operator runs that make does not know of; and everything passes.
 func TestUninstall(t *testing.T) {
-	c := lend(t, "spare")
-	t.Cleanup(func() { wantPassed(t, c.Install()) })
+	c := alone(t, "gone")
 	operate(t, c)
 	ns := testName(t)
 	namespace(t, ns)
@@ -591,7 +590,7 @@ func TestUninstall(t *testing.T) {
 	if out, err := c.Kubectl("get", "namespaces", "-l", v1alpha1.GatedLabel, "-o", "name"); err != nil || strings.Contains(out, ns) {
 		t.Errorf("labelled: %v\n%s", err, out)
 	}
-	if out, err := c.Kubectl("get", "crds,clusterroles,clusterrolebindings,namespaces", "-o", "name"); err != nil || strings.Contains(out, "fonster") && !strings.Contains(out, "fonster-spare") {
+	if out, err := c.Kubectl("get", "crds,clusterroles,clusterrolebindings,namespaces", "-o", "name"); err != nil || strings.Contains(out, "fonster") && !strings.Contains(out, "fonster-gone") {
 		t.Errorf("left: %v\n%s", err, out)
 	}
 	for _, kind := range []string{"validatingadmissionpolicies", "validatingadmissionpolicybindings", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings"} {
