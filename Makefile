@@ -64,7 +64,7 @@ test-versions: go control-plane $(TOOLS)/gotestsum ## Run the matrix of rules, h
 	@hack/versions/test.sh $(VERSIONS)
 
 .PHONY: test-restarts
-test-restarts: go prometheus control-plane $(TOOLS)/gotestsum ## Run what kills the operator again and again, and restarts the control plane.
+test-restarts: go prometheus control-plane $(TOOLS)/gotestsum ## Run what kills the operator again and again, and restarts the control plane; and what Prometheus sees of it.
 	@GOTESTSUM_FORMAT=$${GOTESTSUM_FORMAT:-testname} hack/test.sh restarts
 
 .PHONY: soak

@@ -6,7 +6,7 @@
 #   model     the policies in that evaluator against the model, in MODEL_CASES random cases, and against the API server's limits
 #   e2e       what needs one, and the rules of Prometheus; in SHARDS parts side by side, each with a control plane of its own; of the tests
 #             whose names RUN matches, or all but those of restarts
-#   restarts  the operator is killed again and again, the control plane starts anew, etcd stands still
+#   restarts  the operator is killed again and again, the control plane starts anew, etcd stands still, and Prometheus looks on
 #   install   what documents tell people to type, and the chart with Helm 3 and 4; with control planes of their own
 #   monkey    a namespace admin at random (docs/monkey.md)
 #   browser   the page in headless Chromium, which is installed where it may be
@@ -65,9 +65,10 @@ parts() {
   trap - INT TERM
   set +m
   cat "$report".part?* >>"$report"
+  rm "$report".part?*
 }
 
-restarts='^Test(OperatorLast|LeaseLost|TrainKilled|TrainAPIServerRestarts|RestartRefusesNothingUngoverned)$'
+restarts='^Test(Observe|OperatorLast|LeaseLost|TrainKilled|TrainAPIServerRestarts|RestartRefusesNothingUngoverned)$'
 
 tier() {
   case $1 in
