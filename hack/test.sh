@@ -11,7 +11,7 @@
 #   monkey    a namespace admin at random (docs/monkey.md)
 #   browser   the page in headless Chromium, which is installed where it may be
 #   node      the chart on real nodes, on Linux as root; by its name only
-#   soak      what is shorter in e2e, in full: 50 kills, restarts; and the pictures of the documents, into .local/soak
+#   soak      what is shorter in e2e and restarts, in full: 50 kills, restarts; and the pictures of the documents, into .local/soak
 #
 # Without any: unit, model, e2e, restarts, install, monkey and browser. Prints the matrix of rules, one line per case, and what tests tell of their runs (lines that
 # begin with matrix of rules, train, attack, monkey, node or probe), also of those that pass, which gotestsum hides; and ends with what took long,

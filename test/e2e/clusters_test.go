@@ -16,13 +16,20 @@ func aside(t *testing.T, c *cluster.Cluster) *cluster.Cluster {
 	return c
 }
 
-// alone starts a cluster that one test uses; more variables go to the script that does.
-func alone(t *testing.T, name string, environment ...string) *cluster.Cluster {
+// startCluster starts a cluster; more variables go to the script that does.
+func startCluster(t *testing.T, name string, environment []string) *cluster.Cluster {
 	t.Helper()
 	c, err := cluster.Start(fmt.Sprintf("fonster-%s-%d", name, os.Getpid()), environment...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// alone starts a cluster that one test uses.
+func alone(t *testing.T, name string, environment ...string) *cluster.Cluster {
+	t.Helper()
+	c := startCluster(t, name, environment)
 	t.Cleanup(func() { _ = c.Stop() })
 	return aside(t, c)
 }
@@ -39,15 +46,10 @@ var lending = map[string]*cluster.Cluster{}
 // lend has a test use such a cluster, in which Fonster is installed and no operator runs; which is how it leaves it, too.
 func lend(t *testing.T, name string, environment ...string) *cluster.Cluster {
 	t.Helper()
-	c, started := lending[name]
-	if !started {
-		var err error
-		if c, err = cluster.Start(fmt.Sprintf("fonster-%s-%d", name, os.Getpid()), environment...); err != nil {
-			t.Fatal(err)
-		}
-		lending[name] = c
+	if lending[name] == nil {
+		lending[name] = startCluster(t, name, environment)
 	}
-	return aside(t, c)
+	return aside(t, lending[name])
 }
 
 // stopLent stops the clusters that were lent.

@@ -16,13 +16,7 @@ import (
 // TestEdgesAreCountedOnce: of two replicas the one that turns the gate counts the edge; one that slept over it, and wakes with a cache
 // that is behind, does not count it as late.
 func TestEdgesAreCountedOnce(t *testing.T) {
-	first := operator
-	second, err := shared.StartOperator(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { second.Kill() })
-	operator = first
+	second := operate(t, shared)
 	ns, token := testName(t), metricsToken(t)
 	namespace(t, ns)
 	opens := time.Now().Add(8 * time.Second).Truncate(time.Second)
@@ -31,7 +25,7 @@ func TestEdgesAreCountedOnce(t *testing.T) {
 		t.Skip("midnight is near")
 	}
 	mw := window(t, ns, ns, between(opens, closes))
-	replicas := []*cluster.Operator{first, second}
+	replicas := []*cluster.Operator{operator, second}
 	for _, o := range replicas {
 		delays(t, o, token) // the first scrape is always 0
 	}

@@ -206,13 +206,7 @@ func TestNotes(t *testing.T) {
 
 // TestTwoReplicas: two operators agree; an edge is one write of the gate and one Event, and then nobody writes any more.
 func TestTwoReplicas(t *testing.T) {
-	first := operator
-	second, err := shared.StartOperator(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { second.Kill() })
-	operator = first
+	operate(t, shared)
 	ns := testName(t)
 	namespace(t, ns)
 	opens := time.Now().Add(5 * time.Second).Truncate(time.Second)

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -407,7 +406,5 @@ func TestOperatorLast(t *testing.T) {
 	if lines := slices.DeleteFunc(controllerRefusals(t), func(line string) bool { return strings.Contains(line, "failed to configure policy") }); len(lines) > 0 {
 		t.Errorf("the controllers were refused:\n%s", strings.Join(lines, "\n"))
 	}
-	if _, err := c.StartOperator(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	operate(t, c)
 }

@@ -33,12 +33,7 @@ func TestLeaseLost(t *testing.T) {
 func leaseLost(t *testing.T, replicas int, page *cluster.Page) {
 	var all []*cluster.Operator
 	for range replicas {
-		o, err := shared.StartOperator(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(o.Kill)
-		all = append(all, o)
+		all = append(all, operate(t, shared))
 	}
 	ns := testName(t)
 	namespace(t, ns)

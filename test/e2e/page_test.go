@@ -148,11 +148,7 @@ func TestAnnouncedRecord(t *testing.T) {
 		_ = shared.Admin.Delete(context.Background(), stored)
 	})
 
-	second, err := shared.StartOperator(t.Context()) // of two replicas, one makes each change
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer second.Kill()
+	second := operate(t, shared) // of two replicas, one makes each change
 	mw.Spec.Schedules = times(3, 9)
 	if err := shared.Admin.Update(t.Context(), mw); err != nil {
 		t.Fatal(err)

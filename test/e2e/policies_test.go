@@ -16,13 +16,11 @@ import (
 
 // TestTypeChecking: the API server's own type checker has nothing to say about any policy.
 func TestTypeChecking(t *testing.T) {
-	c := single(t)
+	single(t)
 	for _, want := range policies().Validating {
 		eventually(t, time.Minute, func() error {
-			p := &admissionv1.ValidatingAdmissionPolicy{}
-			if err := c.Admin.Get(t.Context(), client.ObjectKey{Name: want.Name}, p); err != nil {
-				return err
-			}
+			p := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: want.Name}}
+			get(t, p)
 			if p.Status.ObservedGeneration != p.Generation || p.Status.TypeChecking == nil {
 				return fmt.Errorf("%s has not been checked", p.Name)
 			}
