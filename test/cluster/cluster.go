@@ -258,6 +258,9 @@ func (c *Cluster) NamespaceAccount(ctx context.Context, account, role string, na
 		if err := c.Admin.Create(ctx, binding); err != nil && !apierrors.IsAlreadyExists(err) {
 			return "", nil, err
 		}
+		if err := c.Bound(ctx, binding); err != nil {
+			return "", nil, err
+		}
 	}
 	token, err := c.ServiceAccountToken(ctx, home, account)
 	if err != nil {

@@ -134,8 +134,8 @@ func TestGHSA_gg4x_fgg2_h9w9(t *testing.T) {
 		mw.Spec.Disruptions = []v1alpha1.Disruption{v1alpha1.ScaleDown}
 	})
 	wantPassed(t, setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:2"))
-	d.Spec.Template.Spec.Containers[0].Image, d.Spec.Replicas = "app:2", new(int32(1))
-	wantRefused(t, shared.Admin.Update(t.Context(), d), "ScaleDown of Deployment")
+	change := client.RawPatch("application/strategic-merge-patch+json", []byte(`{"spec":{"replicas":1,"template":{"spec":{"containers":[{"name":"main","image":"app:2"}]}}}}`))
+	wantRefused(t, shared.Admin.Patch(t.Context(), d, change), "ScaleDown of Deployment")
 }
 
 // TestGHSA_wpv2_mpqq_vv52: a label that anyone may set switched the check off. Here no label of an object does: not that of

@@ -112,7 +112,7 @@ func namespace(t *testing.T, name string, labels ...string) {
 	}
 }
 
-// create creates an object and deletes it after the test.
+// create creates an object and deletes it after the test; what a binding allows is allowed when it returns.
 func create(t *testing.T, object client.Object) {
 	t.Helper()
 	if err := shared.Admin.Create(t.Context(), object); err != nil {
@@ -123,6 +123,7 @@ func create(t *testing.T, object client.Object) {
 			_ = c.Delete(context.Background(), object)
 		}
 	})
+	wantPassed(t, shared.Bound(t.Context(), object))
 }
 
 // eventually is what most tests here say at every step.
