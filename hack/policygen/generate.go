@@ -65,6 +65,32 @@ type validation struct {
 	note, notes string
 }
 
+// selection is what a policy is about by labels: those of the namespace, or those of the object itself, before the request or after it. Each
+// is a binding of its own and selects by one label. Bindings have the selectors, as the API server parses those of a policy for each request
+// to whatever resource, and those of a binding for what the rules of its policy name.
+type selection struct {
+	name                string // what the binding's ends in, after that of the policy
+	namespaces, objects *metav1.LabelSelector
+}
+
+// ofObjects is what has a label.
+func ofObjects(label string) []selection { return []selection{{objects: labelled(label)}} }
+
+func (s selection) match() *admissionv1.MatchResources {
+	if s == (selection{}) {
+		return nil
+	}
+	return withDefaults(&admissionv1.MatchResources{NamespaceSelector: s.namespaces, ObjectSelector: s.objects})
+}
+
+// selections are those of the bindings of a policy, of which there is one at least.
+func selections(about []selection) []selection {
+	if len(about) == 0 {
+		return []selection{{}}
+	}
+	return about
+}
+
 // validatingPolicy is a policy and its bindings, before the library has been put in.
 type validatingPolicy struct {
 	name, description string
@@ -74,8 +100,8 @@ type validatingPolicy struct {
 	// audited binds it a second time, to the Gates of what audits: there it refuses nothing, and the API server records what it would.
 	audited bool
 	rules   []admissionv1.NamedRuleWithOperations
-	// objects selects what it is about, before the request or after it; nil: everything.
-	objects     *metav1.LabelSelector
+	// about selects what it is about; empty: everything.
+	about       []selection
 	condition   string
 	own         map[string]string
 	validations []validation
@@ -94,18 +120,19 @@ func (g *generator) validating(p validatingPolicy) {
 	g.policies.Validating = append(g.policies.Validating, &admissionv1.ValidatingAdmissionPolicy{
 		TypeMeta: typeMeta(policy.Validating), ObjectMeta: objectMeta(p.name, p.description), Spec: spec,
 	})
-	binding := admissionv1.ValidatingAdmissionPolicyBindingSpec{
-		PolicyName: p.name, ParamRef: ofGate(p.gate), ValidationActions: []admissionv1.ValidationAction{p.action},
+	bind := func(name, gate string, action admissionv1.ValidationAction) {
+		for _, s := range selections(p.about) {
+			g.policies.ValidatingBindings = append(g.policies.ValidatingBindings, &admissionv1.ValidatingAdmissionPolicyBinding{
+				TypeMeta: typeMeta(policy.ValidatingBinding), ObjectMeta: objectMeta(name+s.name, ""),
+				Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+					PolicyName: p.name, ParamRef: ofGate(gate), MatchResources: s.match(), ValidationActions: []admissionv1.ValidationAction{action},
+				},
+			})
+		}
 	}
-	bind := func(name string) {
-		g.policies.ValidatingBindings = append(g.policies.ValidatingBindings, &admissionv1.ValidatingAdmissionPolicyBinding{
-			TypeMeta: typeMeta(policy.ValidatingBinding), ObjectMeta: objectMeta(name, ""), Spec: binding,
-		})
-	}
-	bind(p.name)
+	bind(p.name, p.gate, p.action)
 	if p.audited {
-		binding.ParamRef, binding.ValidationActions = ofGate(v1alpha1.AuditsLabel), []admissionv1.ValidationAction{admissionv1.Audit}
-		bind(strings.TrimSuffix(p.name, "-"+denying.name) + "-audit")
+		bind(strings.TrimSuffix(p.name, "-"+denying.name)+"-audit", v1alpha1.AuditsLabel, admissionv1.Audit)
 	}
 }
 
@@ -114,7 +141,7 @@ func (p validatingPolicy) spec(l *library) (spec admissionv1.ValidatingAdmission
 		return spec, err
 	}
 	spec = admissionv1.ValidatingAdmissionPolicySpec{
-		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, p.objects, p.rules), FailurePolicy: new(admissionv1.Fail),
+		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, p.rules), FailurePolicy: new(admissionv1.Fail),
 	}
 	if p.condition != "" {
 		condition, err := l.inline(p.condition)
@@ -169,7 +196,7 @@ type mutatingPolicy struct {
 	name, description string
 	gate              string
 	rules             []admissionv1.NamedRuleWithOperations
-	objects           *metav1.LabelSelector
+	about             []selection
 	condition         string
 	own               map[string]string
 	patches           []string
@@ -189,10 +216,12 @@ func (g *generator) mutating(p mutatingPolicy) {
 	g.policies.Mutating = append(g.policies.Mutating, &admissionv1.MutatingAdmissionPolicy{
 		TypeMeta: typeMeta(policy.Mutating), ObjectMeta: objectMeta(p.name, p.description), Spec: spec,
 	})
-	g.policies.MutatingBindings = append(g.policies.MutatingBindings, &admissionv1.MutatingAdmissionPolicyBinding{
-		TypeMeta: typeMeta(policy.MutatingBinding), ObjectMeta: objectMeta(p.name, ""),
-		Spec: admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: p.name, ParamRef: ofGate(p.gate)},
-	})
+	for _, s := range selections(p.about) {
+		g.policies.MutatingBindings = append(g.policies.MutatingBindings, &admissionv1.MutatingAdmissionPolicyBinding{
+			TypeMeta: typeMeta(policy.MutatingBinding), ObjectMeta: objectMeta(p.name+s.name, ""),
+			Spec: admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: p.name, ParamRef: ofGate(p.gate), MatchResources: s.match()},
+		})
+	}
 }
 
 func (p mutatingPolicy) spec(l *library) (spec admissionv1.MutatingAdmissionPolicySpec, err error) {
@@ -200,7 +229,7 @@ func (p mutatingPolicy) spec(l *library) (spec admissionv1.MutatingAdmissionPoli
 		return spec, err
 	}
 	spec = admissionv1.MutatingAdmissionPolicySpec{
-		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, p.objects, p.rules), FailurePolicy: new(admissionv1.Fail),
+		ParamKind: paramKind(p.gate), MatchConstraints: constraints(p.gate, p.rules), FailurePolicy: new(admissionv1.Fail),
 		ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
 	}
 	if p.reinvoked {
@@ -250,10 +279,10 @@ func ofGate(label string) *admissionv1.ParamRef {
 }
 
 // constraints are what a policy looks at. One that reads a Gate looks at nothing where there is none: until an API server that has started
-// has found the CRD of the Gates, about 35 s, it refuses what such a policy matches (kubernetes/kubernetes#124237). Of a Namespace itself
+// has found the CRD of the Gates, about 35 s, it refuses what such a policy matches (kubernetes/kubernetes#124237), whatever its bindings say. Of a Namespace itself
 // the API server takes the labels that the request gives it: that gated stays, a policy of its own sees to.
-func constraints(gate string, objects *metav1.LabelSelector, rules []admissionv1.NamedRuleWithOperations) *admissionv1.MatchResources {
-	match := &admissionv1.MatchResources{ResourceRules: rules, ObjectSelector: objects}
+func constraints(gate string, rules []admissionv1.NamedRuleWithOperations) *admissionv1.MatchResources {
+	match := &admissionv1.MatchResources{ResourceRules: rules}
 	if gate != "" {
 		match.NamespaceSelector = labelled(v1alpha1.GatedLabel) // cheaper to parse than with a value, which the API server does for each request
 	}

@@ -41,14 +41,14 @@ func (g *generator) holding() {
 		own:       held, patches: []string{"holdsRollout ? holdPatches : []"},
 	})
 	g.mutating(mutatingPolicy{
-		name: "fonster-held-keep", description: "Keeps what is held, until the operator releases it.", objects: labelled(v1alpha1.HeldLabel),
+		name: "fonster-held-keep", description: "Keeps what is held, until the operator releases it.", about: ofObjects(v1alpha1.HeldLabel),
 		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update)},
 		condition: "concernsHeld", own: held, patches: []string{"heldPatches"}, reinvoked: true,
 	})
 	g.validating(validatingPolicy{
 		name: "fonster-holds-warn", description: "Tells whoever changes what is held until when it is.", gate: v1alpha1.RefusesLabel, action: admissionv1.Warn,
 		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update)},
-		objects:   labelled(v1alpha1.HeldLabel),
+		about:     ofObjects(v1alpha1.HeldLabel),
 		condition: "heldAfter == 'true' && !exempt",
 		own:       held,
 		validations: []validation{{
@@ -60,7 +60,7 @@ func (g *generator) holding() {
 // overrides are the policies that stamp overrides, and keep their notes.
 func (g *generator) overrides() {
 	g.mutating(mutatingPolicy{
-		name: "fonster-overrides-note", description: "Keeps the notes of an override as they are.", objects: labelled(v1alpha1.OverriddenLabel),
+		name: "fonster-overrides-note", description: "Keeps the notes of an override as they are.", about: ofObjects(v1alpha1.OverriddenLabel),
 		rules: marked(), condition: "concernsOverrides", patches: []string{"overrideNotes"}, reinvoked: true,
 	})
 	g.mutating(mutatingPolicy{
@@ -76,7 +76,7 @@ func (g *generator) advice() {
 	g.validating(validatingPolicy{
 		name: "fonster-reasons", description: "Warns of a reason of an override that is used up.", action: admissionv1.Warn,
 		rules:     []admissionv1.NamedRuleWithOperations{written(admissionv1.Update), ofNamespaces(admissionv1.Update)},
-		objects:   labelled(v1alpha1.OverrideSpentLabel),
+		about:     ofObjects(v1alpha1.OverrideSpentLabel),
 		condition: "annotationsChanged && reasonUsedUp",
 		validations: []validation{{
 			expression: "false",

@@ -17,14 +17,21 @@ func (g *generator) integrity() {
 	g.crds()
 }
 
-// statusMetadata keeps everybody but the control plane from changing metadata that rules watch by a write to a status. No status ever waits
-// for it: the control plane passes before anything is looked at.
+// statusMetadata keeps everybody but the control plane from changing metadata that rules watch by a write to a status: where a Gate is, and
+// wherever the guards of marks keep them from doing so without. No status ever waits for it: the control plane passes before anything is
+// looked at. Of a Namespace the labels are the old ones here, so that to say that it has a Gate is a selection of its own.
 func (g *generator) statusMetadata() {
 	g.validating(validatingPolicy{
 		name: "fonster-status", description: "Metadata is changed through the resource itself, not through its status.", action: admissionv1.Deny,
 		rules: []admissionv1.NamedRuleWithOperations{
 			on("apps", "v1", []string{"deployments/status", "statefulsets/status", "daemonsets/status", "replicasets/status"}, admissionv1.Update),
 			on("", "v1", []string{"replicationcontrollers/status", "pods/status", "namespaces/status", "namespaces/finalize"}, admissionv1.Update),
+		},
+		about: []selection{
+			{namespaces: labelled(v1alpha1.GatedLabel)},
+			{name: "-of-held", objects: labelled(v1alpha1.HeldLabel)},
+			{name: "-of-overridden", objects: labelled(v1alpha1.OverriddenLabel)},
+			{name: "-of-gated", objects: labelled(v1alpha1.GatedLabel)},
 		},
 		condition: "!byControlPlane && !inProtected && statusMetadataChanged",
 		validations: []validation{{
@@ -88,7 +95,7 @@ func (g *generator) selectors() {
 func (g *generator) marks() {
 	g.validating(validatingPolicy{
 		name: "fonster-held", description: "Only the operator changes the labels of what is held.", action: admissionv1.Deny,
-		rules: marked(), objects: labelled(v1alpha1.HeldLabel), own: map[string]string{"kinds": "{}"},
+		rules: marked(), about: ofObjects(v1alpha1.HeldLabel), own: map[string]string{"kinds": "{}"},
 		condition: "!byOperator && (oldObject == null || labelsChanged) && changesHeld",
 		validations: []validation{{
 			expression: "heldByPolicies",
@@ -98,7 +105,7 @@ func (g *generator) marks() {
 	})
 	g.validating(validatingPolicy{
 		name: "fonster-overridden", description: "Only the operator changes the notes of an override.", action: admissionv1.Deny,
-		rules: marked(), objects: labelled(v1alpha1.OverriddenLabel), own: map[string]string{"kinds": "{}"},
+		rules: marked(), about: ofObjects(v1alpha1.OverriddenLabel), own: map[string]string{"kinds": "{}"},
 		condition: "concernsOverrides",
 		validations: []validation{
 			{

@@ -32,7 +32,7 @@ var Integrity = []Protection{
 	},
 	{
 		Name: "status-metadata", Policy: "fonster-status",
-		What: "labels, ownerReferences or annotations of ours are changed through the status of a workload, pod or Namespace, or through namespaces/finalize",
+		What: "labels, ownerReferences or annotations of ours are changed through the status of a workload, pod or Namespace, or through namespaces/finalize; where nothing governs, of what is held, overridden or gated",
 		How:  "refused to everybody but the control plane and the operator: metadata is changed through the resource itself, where the other rules see it",
 	},
 	{

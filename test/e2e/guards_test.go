@@ -181,11 +181,12 @@ func TestReservedKeys(t *testing.T) {
 	wantRefused(t, own.Patch(t.Context(), d, mergePatch(`{"metadata":{"annotations":{%q:null}}}`, prefix+"override-spent")), "never fewer annotations")
 }
 
-// TestStatusGuard: metadata that the rules and protections watch is not changed through a status, or finalizers of a namespace; a
-// status is, with metadata that they do not watch; and the control plane does as it likes.
+// TestStatusGuard: where a Gate is, metadata that the rules and protections watch is not changed through a status, or finalizers of a
+// namespace; a status is, with metadata that they do not watch; and the control plane does as it likes.
 func TestStatusGuard(t *testing.T) {
 	ns := testName(t)
 	namespace(t, ns)
+	window(t, ns, ns, always())
 	create(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "owner"}})
 	objects := []client.Object{newDeployment(0)(ns), newStatefulSet(0)(ns), newDaemonSet(nowhere)(ns), newReplicaSet(0)(ns), newReplicationController(0)(ns), newPod()(ns)}
 	for i, o := range objects {
@@ -238,6 +239,44 @@ func TestStatusGuard(t *testing.T) {
 		wantRefused(t, finalize("other"), "The metadata of Namespace "+ns+" cannot be changed through its finalize; update the Namespace itself")
 		wantPassed(t, finalize(""))
 	})
+}
+
+// TestStatusGuardOfMarks: where nothing governs, a status is nobody's business, but for marks and the notes that go with them, which would be
+// believed once something does.
+func TestStatusGuardOfMarks(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	const prefix = "maintenance.fonster.dev/"
+	note := `{"metadata":{"annotations":{"` + prefix + `override-until":"2099-01-01T00:00:00Z"}}}`
+	mark := func(label string) string { return `{"metadata":{"labels":{"` + prefix + label + `":"true"}}}` }
+	for title, o := range map[string]client.Object{"StatefulSet": newStatefulSet(0)(ns), "ReplicaSet": newReplicaSet(0)(ns), "Namespace": &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}} {
+		t.Run(title, func(t *testing.T) {
+			if title != "Namespace" {
+				name(o, "web-"+strings.ToLower(title))
+				create(t, o)
+			}
+			status := client.NewDryRunClient(shared.Admin).Status()
+			for _, label := range []string{"held", "overridden", "gated"} {
+				wantRefused(t, status.Patch(t.Context(), o.DeepCopyObject().(client.Object), mergePatch("%s", mark(label))), "cannot be changed through its status")
+			}
+			for _, p := range []string{`{"metadata":{"labels":{"app":"other"}}}`, note} {
+				wantPassed(t, status.Patch(t.Context(), o.DeepCopyObject().(client.Object), mergePatch("%s", p)))
+			}
+		})
+	}
+
+	// An override that was set while something governed.
+	d, mw := deployment(t, ns, "web", 1), window(t, ns, ns, nextYear())
+	wantPassed(t, annotateWith(t.Context(), shared.Admin, d, prefix+"override", "INC-1"))
+	wantPassed(t, shared.Admin.Delete(t.Context(), mw))
+	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
+	eventually(t, 10*time.Second, func() error {
+		if get(t, space); space.Labels[v1alpha1.GatedLabel] != "" {
+			return fmt.Errorf("it has a Gate still: %v", space.Labels)
+		}
+		return nil
+	})
+	wantRefused(t, shared.Admin.Status().Patch(t.Context(), d, mergePatch("%s", note)), "cannot be changed through its status")
 }
 
 // kindOf is the kind of an object.
