@@ -165,7 +165,7 @@ var image = 1
 
 // atRest is what each contender's API server takes when nobody asks, in seconds a second.
 func (all contenders) atRest(b *testing.B) []float64 {
-	const long = 10 * time.Second
+	const long = 20 * time.Second
 	before := all.cpu(b)
 	time.Sleep(long)
 	share := all.cpu(b)
