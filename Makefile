@@ -102,7 +102,7 @@ fuzz: go ## Fuzz the parsers and the calendar, each for FUZZTIME.
 bench: go control-plane ## Measure speed and memory, as ratios in one run.
 	@go test ./internal/schedule -run '^$$' -bench . -benchtime 1s
 	@cd offline && go test ./evaluate -run '^$$' -bench . -benchtime 20000x
-	@go test ./test/bench -run '^$$' -bench . -benchtime 1x -timeout 30m -v
+	@go test ./test/bench -run '^$$' -bench . -benchtime 1x -timeout 90m -v
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## Run the linters: layering, clocks, API conventions, style.

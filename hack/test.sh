@@ -2,7 +2,8 @@
 # Runs the tests of tiers, or go test over packages:
 #
 #   unit      what needs no control plane; where RACE is set with the race detector, if there is a C compiler, which that needs, with fewer
-#             random cases, and with those of each rule in the API server's own evaluator. Everything is compiled once more for it
+#             random cases, and with those of each rule in the API server's own evaluator. Everything is compiled once more for it; so a
+#             package that has passed, and of which nothing has changed since, neither its files nor any that it read, is not run again
 #   model     the policies in that evaluator against the model, in MODEL_CASES random cases, and against the API server's limits
 #   e2e       what needs one, and the rules of Prometheus; in SHARDS parts side by side, each with a control plane of its own; of the tests
 #             whose names RUN matches, or all but those of restarts
@@ -28,17 +29,19 @@ trap 'rm -f "$report" "$report".*' EXIT
 status=0 missing=
 timeout=${TEST_TIMEOUT:-60m}
 
-# run FOLDER ARGUMENT...: go test in a folder.
+# run FOLDER ARGUMENT...: go test in a folder, anew.
+anew=(-count=1)
 run() {
-  (cd "$1" && "$gotestsum" --jsonfile "$report.part" -- -count=1 -timeout "$timeout" "${@:2}") || status=1
+  (cd "$1" && "$gotestsum" --jsonfile "$report.part" -- "${anew[@]}" -timeout "$timeout" "${@:2}") || status=1
   cat "$report.part" >>"$report"
 }
 
 unit() {
   local packages cgo=0 race=()
   if [[ ${RACE:-} ]]; then
+    local anew=()
     if command -v "$(go env CC)" >/dev/null; then
-      cgo=1 race=(-race -short)
+      cgo=1 race=(-race -short -vet=off -ldflags=-w) # make lint vets; debug information is a third of the linking
     else
       echo "unit: without the race detector, which needs a C compiler: install the package gcc"
     fi

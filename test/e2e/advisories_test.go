@@ -75,13 +75,13 @@ func TestCVE_2025_46342(t *testing.T) {
 	gate := gateOf(t, ns)
 	gc := as(t, "system:serviceaccount:kube-system:generic-garbage-collector")
 	wantPassed(t, gc.Delete(t.Context(), gate.DeepCopy()))
-	eventually(t, time.Second, func() error {
+	eventually(t, 10*time.Second, func() error {
 		if now, err := live(t, gate); err != nil || now.GetUID() == gate.UID {
 			return fmt.Errorf("not written anew: %v", err)
 		}
 		return nil
 	})
-	eventually(t, time.Second, func() error {
+	eventually(t, 10*time.Second, func() error {
 		if err := setImage(t.Context(), client.NewDryRunClient(shared.Admin), d, "app:3"); err == nil {
 			return fmt.Errorf("passes the new gate")
 		}

@@ -139,12 +139,12 @@ func TestEdges(t *testing.T) {
 	dry := client.NewDryRunClient(shared.Admin)
 	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), opens.UTC().Format("Mon 2 Jan 2006 15:04"))
 	time.Sleep(time.Until(opens))
-	eventually(t, time.Second, func() error { return setImage(t.Context(), dry, d, "app:2") })
+	eventually(t, time.Until(closes), func() error { return setImage(t.Context(), dry, d, "app:2") })
 	t.Logf("first success %s after the edge", time.Since(opens).Round(time.Millisecond))
 	eventually(t, 2*time.Second, func() error { return openIs(t.Context(), mw, metav1.ConditionTrue) })
 	time.Sleep(time.Until(closes))
 	wantRefused(t, setImage(t.Context(), dry, d, "app:2"), "No coming opening is known")
-	eventually(t, 2*time.Second, func() error { return openIs(t.Context(), mw, metav1.ConditionFalse) })
+	eventually(t, 10*time.Second, func() error { return openIs(t.Context(), mw, metav1.ConditionFalse) })
 	wantEvent(t, mw.Name, v1alpha1.ReasonWindowOpen)
 	wantEvent(t, mw.Name, v1alpha1.ReasonWindowClosed)
 }
@@ -474,7 +474,7 @@ func TestWindowsGone(t *testing.T) {
 	wantRefused(t, setImage(t.Context(), shared.Admin, d, "app:2"), "Rollout of Deployment")
 	wantPassed(t, shared.Admin.Delete(t.Context(), another))
 	gone(t, gate)
-	eventually(t, time.Second, func() error { return setImage(t.Context(), shared.Admin, d, "app:2") })
+	eventually(t, 10*time.Second, func() error { return setImage(t.Context(), shared.Admin, d, "app:2") })
 	space := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}
 	wantPassed(t, client.NewDryRunClient(shared.Admin).Delete(t.Context(), space))
 	restartOperator(t)

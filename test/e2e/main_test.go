@@ -216,7 +216,7 @@ func gated(t *testing.T, name string, namespaces *metav1.LabelSelector) {
 		}
 		return nil
 	})
-	time.Sleep(100 * time.Millisecond) // the API server hears of Gates and labels by its own watches
+	time.Sleep(250 * time.Millisecond) // the API server hears of Gates and labels by its own watches
 }
 
 // gateOf is the Gate of a namespace.

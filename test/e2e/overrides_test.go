@@ -370,12 +370,12 @@ func testOverrides(t *testing.T, up bool) {
 		if o := overrideOf(t, object); o.By != "oncall-"+ns || o.Until.After(time.Now().Add(30*time.Minute)) {
 			t.Errorf("stamped %+v", o)
 		}
-		eventually(t, 2*time.Second, func() error { return setImage(ctx, deployer, workloads["later"], "app:2") })
+		eventually(t, 10*time.Second, func() error { return setImage(ctx, deployer, workloads["later"], "app:2") })
 		wantPassed(t, evict(nil)(ctx, shared.Admin, &pod))
 		eventually(t, 5*time.Second, func() error { return scaleTo(0)(ctx, shared.Admin, d) }) // again where a controller wrote meanwhile
 		wantPassed(t, client.NewDryRunClient(shared.Admin).Delete(ctx, object))
 		wantPassed(t, set(oncall, object, ""))
-		eventually(t, 2*time.Second, func() error {
+		eventually(t, 10*time.Second, func() error {
 			if err := setImage(ctx, client.NewDryRunClient(shared.Admin), workloads["later"], "app:3"); err == nil {
 				return fmt.Errorf("still overridden")
 			}

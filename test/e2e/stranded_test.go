@@ -470,7 +470,7 @@ func TestTrainRules(t *testing.T) {
 		wantPassed(t, setImage(t.Context(), dry, d, "app:2"))
 		wantAnnounced := func(state string) {
 			t.Helper()
-			eventually(t, 2*time.Second, func() error {
+			eventually(t, 10*time.Second, func() error {
 				if got := states(t, "/"+ns+"/windows.json", ns); len(got) != 1 || got[day(time.Now().AddDate(0, 0, -1))+"T00:00:00Z"] != state {
 					return fmt.Errorf("the page says %v, want %s", got, state)
 				}
@@ -482,7 +482,7 @@ func TestTrainRules(t *testing.T) {
 		if !strings.Contains(out, "window "+ns+" is closed; it was planned until ") {
 			t.Errorf("kubectl window close: %s", out)
 		}
-		eventually(t, 2*time.Second, func() error {
+		eventually(t, 10*time.Second, func() error {
 			if err := setImage(t.Context(), dry, d, "app:2"); err == nil {
 				return fmt.Errorf("it passes")
 			}
