@@ -32,7 +32,7 @@ type Freezes struct {
 func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named("freeze-status").
 		For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(r.Source.Changes())).
-		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(relabelled)).
 		WatchesRawSource(source.Func(func(_ context.Context, q queue) error { r.queue = q; return nil }))
 	for _, kind := range workload.Kinds {
 		b = b.WatchesMetadata(workload.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string {

@@ -6,6 +6,7 @@ package status
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -92,6 +94,15 @@ func enqueueEveryone(tell func()) handler.EventHandler { return gather.Into(ever
 func (c *Common) enqueueNamespaces() handler.EventHandler {
 	return enqueueEveryone(func() { c.View.namespaces.Add(1) })
 }
+
+// relabelled lets through changes of the labels by which windows and freezes select a Namespace. The one that says that it has a Gate is the
+// operator's, which sets it on thousands when it starts.
+var relabelled = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, after := maps.Clone(e.ObjectOld.GetLabels()), maps.Clone(e.ObjectNew.GetLabels())
+	delete(before, v1alpha1.GatedLabel)
+	delete(after, v1alpha1.GatedLabel)
+	return !maps.Equal(before, after)
+}}
 
 // enforcement looks over every object at once when something else than before keeps what they say from being enforced.
 func (c *Common) enforcement() source.Source {

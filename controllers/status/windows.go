@@ -63,7 +63,7 @@ func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 	changed := builder.WithPredicates(r.Source.Changes())
 	b := ctrl.NewControllerManagedBy(mgr).Named("window-status").
 		For(&v1alpha1.MaintenanceWindow{}, changed).
-		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(predicate.LabelChangedPredicate{})).
+		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(relabelled)).
 		Watches(&v1alpha1.ChangeFreeze{}, enqueueEveryone(func() {}), changed).
 		WatchesRawSource(source.Func(func(_ context.Context, q queue) error { r.queue = q; return nil }))
 	for _, kind := range workload.Kinds {
