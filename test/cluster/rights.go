@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -62,7 +63,7 @@ func (c *Cluster) allowed(ctx context.Context, spec authorizationv1.SubjectAcces
 		return last == nil && review.Status.Allowed, nil
 	})
 	if err != nil {
-		return fmt.Errorf("%+v: %w (%v)", spec, err, last)
+		return fmt.Errorf("asking for %+v: %w", spec, errors.Join(err, last))
 	}
 	return nil
 }
