@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/parallel"
+	"fonster.dev/fonster/internal/write"
 )
 
 // outcome gathers what became of a plan; writers share it.
@@ -41,13 +41,12 @@ func (r *Reconciler) execute(ctx context.Context, p plan, passed, now time.Time)
 			return nil
 		})
 	}
-	write := func(count *int) func(step) error {
+	turn := func(count *int) func(step) error {
 		return func(s step) error { return r.write(ctx, s, count, done, passed, now) }
 	}
-	each(p.closing, write(&done.closed))
-	each(p.opening, write(&done.opened))
+	each(p.closing, turn(&done.closed))
+	each(p.opening, turn(&done.opened))
 	each(p.removing, func(s step) error { return r.remove(ctx, s, done) })
-	each(p.closing, func(s step) error { return r.trim(ctx, s) })
 	if done.created+done.closed+done.opened+done.removed > 0 {
 		log.FromContext(ctx).Info("gates have changed", "created", done.created, "closed", done.closed, "opened", done.opened,
 			"rewritten", done.rewritten, "removed", done.removed, "failed", len(done.problems))
@@ -112,31 +111,14 @@ func (r *Reconciler) write(ctx context.Context, s step, turned *int, done *outco
 // transition.
 func (r *Reconciler) writeGate(ctx context.Context, s step) error {
 	if s.before == nil {
-		if err := r.Client.Create(ctx, s.gate, client.FieldOwner(apply.FieldManager)); err != nil {
+		if err := r.Client.Create(ctx, s.gate, client.FieldOwner(write.FieldManager)); err != nil {
 			return fmt.Errorf("creating the gate: %w", err)
 		}
 		return nil
 	}
 	s.gate.UID, s.gate.ResourceVersion, s.gate.ManagedFields = s.before.UID, s.before.ResourceVersion, untracked
-	if err := r.Client.Update(ctx, s.gate, client.FieldOwner(apply.FieldManager)); err != nil {
+	if err := r.Client.Update(ctx, s.gate, client.FieldOwner(write.FieldManager)); err != nil {
 		return fmt.Errorf("updating the gate: %w", err)
-	}
-	return nil
-}
-
-// untracked takes away the notes of who wrote which field of a Gate, and keeps them away until somebody applies it: nobody needs them, and
-// the API server converts all of a Gate for each request that it decides by it. An object is always created with them.
-var untracked = []metav1.ManagedFieldsEntry{{}}
-
-// trim rewrites a Gate that has just been created without notes of its fields; not before all the others are in force. One that is missed
-// loses them at its next edge.
-func (r *Reconciler) trim(ctx context.Context, s step) error {
-	if s.before != nil || s.gate == nil || s.gate.ResourceVersion == "" {
-		return nil
-	}
-	s.gate.ManagedFields = untracked
-	if err := r.Client.Update(ctx, s.gate, client.FieldOwner(apply.FieldManager)); err != nil {
-		return gone(fmt.Errorf("trimming the gate: %w", err))
 	}
 	return nil
 }
@@ -171,7 +153,7 @@ func (r *Reconciler) label(ctx context.Context, namespace string, value any) err
 	}
 	target := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 	target.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	if err := r.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, content), client.FieldOwner(apply.FieldManager)); err != nil {
+	if err := r.Client.Patch(ctx, target, client.RawPatch(types.MergePatchType, content), client.FieldOwner(write.FieldManager)); err != nil {
 		return fmt.Errorf("labelling the namespace: %w", err)
 	}
 	return nil

@@ -4,15 +4,19 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -73,13 +77,22 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named("gates").
 		Watches(&v1alpha1.MaintenanceWindow{}, all, changed).
 		Watches(&v1alpha1.ChangeFreeze{}, all, changed).
-		Watches(&v1alpha1.Gate{}, all). // also of a label, which no generation tells
+		Watches(&v1alpha1.Gate{}, all, builder.WithPredicates(rewritten)).
 		WatchesMetadata(&corev1.Namespace{}, all, builder.WithPredicates(predicate.LabelChangedPredicate{}))
 	for _, installed := range r.Support.Policies() {
 		b = b.Watches(installed, all, builder.WithPredicates(enforced.Changes))
 	}
-	return b.WithOptions(options()).Complete(r)
+	return errors.Join(b.WithOptions(options()).Complete(r), r.setupTrim(mgr))
 }
+
+// rewritten lets through changes of what the operator writes into a Gate: not that one is trimmed.
+var rewritten = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, after := e.ObjectOld, e.ObjectNew
+	return before.GetUID() != after.GetUID() || before.GetGeneration() != after.GetGeneration() ||
+		(before.GetDeletionTimestamp() == nil) != (after.GetDeletionTimestamp() == nil) ||
+		!maps.Equal(before.GetLabels(), after.GetLabels()) ||
+		!equality.Semantic.DeepEqual(before.GetOwnerReferences(), after.GetOwnerReferences())
+}}
 
 // Reconcile brings Gates and labels to what they should be now, and comes back at the next edge.
 func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {

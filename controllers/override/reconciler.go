@@ -29,14 +29,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/leader"
 	"fonster.dev/fonster/internal/override"
+	"fonster.dev/fonster/internal/write"
 )
 
-const fieldManager = apply.FieldManager
+const fieldManager = write.FieldManager
 
 // Reconciler records the overrides of workloads and namespaces in the status of the windows that they pass, and ends them. The
 // API server refuses after their end by itself; what is noted here as used up never passes again.
@@ -65,7 +65,7 @@ type Request struct {
 
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows/status,verbs=patch
+// +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows/status,verbs=update
 
 // SetupWithManager registers the reconciler. It works while this replica leads; a write carries the resourceVersion that it was worked
 // out from, so that of two leaders one makes each change, and tells of it.
@@ -287,13 +287,9 @@ func (r *Reconciler) writeRecords(ctx context.Context, windows []string, change 
 		if records == nil {
 			continue
 		}
-		update := &v1alpha1.MaintenanceWindow{
-			TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MaintenanceWindow"},
-			ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: mw.ResourceVersion},
-			Status:     *mw.Status.DeepCopy(),
-		}
+		update := mw.DeepCopy()
 		update.Status.Overrides = records
-		if err := apply.Status(ctx, r.Client, update); err != nil {
+		if err := write.Status(ctx, r.Client, update); err != nil {
 			return fmt.Errorf("window %s: %w", name, err)
 		}
 		r.tellEnded(&mw, records)
@@ -318,7 +314,7 @@ func (r *Reconciler) tell(
 		record.Object, clip(record.By, maxEventText), record.Until.UTC().Format(time.RFC3339), clip(record.Reason, maxEventText))
 	r.Recorder.Eventf(window, o, corev1.EventTypeWarning, v1alpha1.ReasonOverridden, "Override", "%s", note)
 	event := eventsv1.Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.ReasonOverridden, Action: "Override", Note: note}
-	if err := apply.Event(ctx, r.Client, o, record.From.UTC().Format(time.RFC3339)+record.Reason, event, now); err != nil {
+	if err := write.Event(ctx, r.Client, o, record.From.UTC().Format(time.RFC3339)+record.Reason, event, now); err != nil {
 		log.FromContext(ctx).Error(err, "An Event is lost", "object", record.Object)
 	}
 }

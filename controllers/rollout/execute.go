@@ -23,12 +23,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/parallel"
 	"fonster.dev/fonster/internal/rollout"
 	"fonster.dev/fonster/internal/schedule"
 	"fonster.dev/fonster/internal/workload"
+	"fonster.dev/fonster/internal/write"
 )
 
 // check finds out how far each rollout is whose workload has changed since the last look.
@@ -96,7 +96,7 @@ func (r *Reconciler) tellHeld(ctx context.Context, w *workload.Workload, now tim
 		note += " until " + compile.Human(w.Verdict.OpensAt) + ", for " + w.Verdict.OpensWindow
 	}
 	event := eventsv1.Event{Type: corev1.EventTypeNormal, Reason: v1alpha1.ReasonHeld, Action: "Hold", Note: note}
-	if err := apply.Event(ctx, r.Client, subject(w), w.Meta.Labels[v1alpha1.HeldSinceLabel], event, now); err != nil {
+	if err := write.Event(ctx, r.Client, subject(w), w.Meta.Labels[v1alpha1.HeldSinceLabel], event, now); err != nil {
 		log.FromContext(ctx).Error(err, "An Event is lost", "object", w.Key)
 	}
 }
@@ -169,12 +169,12 @@ func (r *run) execute(ctx context.Context, plan rollout.Plan) error {
 	err = errors.Join(err, parallel.Each(parallelism, slices.Concat(r.items(plan.Release, let), r.items(plan.Pass, passed), r.items(plan.Drop, dropped)), do))
 	for _, w := range r.byKey {
 		if !w.Released && w.Since.IsZero() {
-			err = errors.Join(err, r.stamp(ctx, w, r.now, apply.FieldManager))
+			err = errors.Join(err, r.stamp(ctx, w, r.now, write.FieldManager))
 		}
 	}
 	for _, key := range plan.Nudge { // the least write that a controller sees; its manager's name tells it from the release
 		if w := r.byKey[key]; !w.Since.IsZero() {
-			err = errors.Join(err, r.stamp(ctx, w, w.Since.Add(time.Second), apply.FieldManager+"-nudge"))
+			err = errors.Join(err, r.stamp(ctx, w, w.Since.Add(time.Second), write.FieldManager+"-nudge"))
 		}
 	}
 	for window, namespace := range plan.Turn {
@@ -391,7 +391,7 @@ func (r *run) patch(ctx context.Context, w *workload.Workload, content map[strin
 	}
 	o.SetNamespace(w.Meta.Namespace)
 	o.SetName(w.Meta.Name)
-	options = append([]client.PatchOption{client.FieldOwner(apply.FieldManager)}, options...) // the last one counts
+	options = append([]client.PatchOption{client.FieldOwner(write.FieldManager)}, options...) // the last one counts
 	if err := r.Client.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), options...); err != nil {
 		return err
 	}
@@ -428,7 +428,7 @@ func (r *run) book(ctx context.Context) error {
 			if equal(&base.Status, &mw.Status) {
 				return nil
 			}
-			err := r.Client.Status().Patch(ctx, mw, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}), client.FieldOwner(apply.FieldManager))
+			err := write.Status(ctx, r.Client, mw)
 			if err != nil {
 				*mw = *base
 			}

@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/rollout"
+	"fonster.dev/fonster/internal/write"
 )
 
 // progress is how far the rollout of a workload is at now, by the whole object; until, when set, is when that is to be asked
@@ -94,7 +94,7 @@ func mayRecover(o *unstructured.Unstructured) (until time.Time) {
 // releasedAt is when the operator last wrote a workload: to let it go, where it has been.
 func releasedAt(o metav1.Object) (at time.Time) {
 	for _, m := range o.GetManagedFields() {
-		if m.Manager == apply.FieldManager && m.Time != nil && m.Time.After(at) {
+		if m.Manager == write.FieldManager && m.Time != nil && m.Time.After(at) {
 			at = m.Time.Time
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/rollout"
+	"fonster.dev/fonster/internal/write"
 )
 
 // TestProgress: what kstatus does not tell, or tells of another rollout.
@@ -64,7 +64,7 @@ func TestProgress(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = unstructured.SetNestedSlice(o.Object, []any{
-				map[string]any{"manager": apply.FieldManager, "time": released.Format(time.RFC3339)},
+				map[string]any{"manager": write.FieldManager, "time": released.Format(time.RFC3339)},
 				map[string]any{"manager": "kubectl", "time": released.Add(time.Hour).Format(time.RFC3339)},
 			}, "metadata", "managedFields")
 			got, message, until := progress(o, tc.released, released.Add(tc.at))

@@ -109,7 +109,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named("releases").
 		Watches(&v1alpha1.MaintenanceWindow{}, all, builder.WithPredicates(predicate.Or(r.Source.Changes(), accountChanged))).
 		Watches(&v1alpha1.ChangeFreeze{}, all, builder.WithPredicates(r.Source.Changes())).
-		WatchesMetadata(&corev1.Namespace{}, all)
+		WatchesMetadata(&corev1.Namespace{}, all, builder.WithPredicates(predicate.Or(gather.Relabelled, predicate.AnnotationChangedPredicate{})))
 	for _, kind := range workload.Kinds {
 		b = b.WatchesMetadata(workload.Metadata(kind), all)
 	}

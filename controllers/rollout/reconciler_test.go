@@ -86,11 +86,11 @@ func TestOneAccountCannotBeWritten(t *testing.T) {
 	goodNamespace, good := heldDeployment("good")
 	failing := true
 	r := releasing(t, interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, patch client.Patch, options ...client.SubResourcePatchOption) error {
+		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object, options ...client.SubResourceUpdateOption) error {
 			if failing && o.GetName() == "bad" {
 				return errors.New("the disk is full")
 			}
-			return c.SubResource(sub).Patch(ctx, o, patch, options...)
+			return c.SubResource(sub).Update(ctx, o, options...)
 		},
 	}, badNamespace, bad, goodNamespace, good, openWindow("bad"), openWindow("good"))
 	_, err := r.Reconcile(t.Context(), train)

@@ -19,6 +19,7 @@ import (
 	"fonster.dev/fonster/api/v1alpha1"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/gather"
 	"fonster.dev/fonster/internal/workload"
 )
 
@@ -32,7 +33,7 @@ type Freezes struct {
 func (r *Freezes) SetupWithManager(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).Named("freeze-status").
 		For(&v1alpha1.ChangeFreeze{}, builder.WithPredicates(r.Source.Changes())).
-		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(relabelled)).
+		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(gather.Relabelled)).
 		WatchesRawSource(source.Func(func(_ context.Context, q queue) error { r.queue = q; return nil }))
 	for _, kind := range workload.Kinds {
 		b = b.WatchesMetadata(workload.Metadata(kind), r.enqueueOf(func(v gate.Verdict) []string {
@@ -68,11 +69,8 @@ func (r *Freezes) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	if equality.Semantic.DeepEqual(cf.Status, status) {
 		return result(until, now), nil
 	}
-	update := &v1alpha1.ChangeFreeze{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ChangeFreeze"},
-		ObjectMeta: metav1.ObjectMeta{Name: cf.Name, ResourceVersion: cf.ResourceVersion},
-		Status:     status,
-	}
+	update := cf.DeepCopy() // it is the cache's
+	update.Status = status
 	return r.write(ctx, update, func() { r.emit(&cf, status) }, result(until, now))
 }
 

@@ -67,9 +67,9 @@ func TestWindowsTimesNamespaces(t *testing.T) {
 			}
 			return c.List(ctx, list, options...)
 		},
-		SubResourceApply: func(ctx context.Context, c client.Client, sub string, o runtime.ApplyConfiguration, options ...client.SubResourceApplyOption) error {
+		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object, options ...client.SubResourceUpdateOption) error {
 			writes.Add(1)
-			return c.SubResource(sub).Apply(ctx, o, options...)
+			return c.SubResource(sub).Update(ctx, o, options...)
 		},
 	}).Build()
 	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
@@ -142,31 +142,5 @@ func TestWindowsTimesNamespaces(t *testing.T) {
 	var w v1alpha1.MaintenanceWindow
 	if err := c.Get(t.Context(), types.NamespacedName{Name: "w013"}, &w); err != nil || w.Status.Namespaces != namespaces/10+namespaces {
 		t.Errorf("%d namespaces, %v", w.Status.Namespaces, err)
-	}
-}
-
-// TestRelabelled: that thousands of Namespaces are said to have a Gate, when the operator starts, is no reason to count any of them anew.
-func TestRelabelled(t *testing.T) {
-	labelled := func(labels ...string) client.Object {
-		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "web", Labels: map[string]string{}}}
-		for _, label := range labels {
-			ns.Labels[label] = "true"
-		}
-		return ns
-	}
-	for title, tc := range map[string]struct {
-		before, after client.Object
-		want          bool
-	}{
-		"the first label of all is the operator's": {&corev1.Namespace{}, labelled(v1alpha1.GatedLabel), false},
-		"it has a Gate":                  {labelled("team"), labelled("team", v1alpha1.GatedLabel), false},
-		"it has none any more":           {labelled("team", v1alpha1.GatedLabel), labelled("team"), false},
-		"another label at the same time": {labelled("team"), labelled("kommun", v1alpha1.GatedLabel), true},
-		"a label less":                   {labelled("team", v1alpha1.GatedLabel), labelled(v1alpha1.GatedLabel), true},
-		"nothing":                        {labelled("team"), labelled("team"), false},
-	} {
-		if got := relabelled.Update(event.UpdateEvent{ObjectOld: tc.before, ObjectNew: tc.after}); got != tc.want {
-			t.Errorf("%s: %t", title, got)
-		}
 	}
 }

@@ -6,7 +6,6 @@ package status
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,17 +22,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"fonster.dev/fonster/api/v1alpha1"
-	"fonster.dev/fonster/internal/apply"
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/gate"
 	"fonster.dev/fonster/internal/gather"
 	"fonster.dev/fonster/internal/schedule"
+	"fonster.dev/fonster/internal/write"
 )
 
 const (
@@ -54,7 +52,7 @@ const (
 // asks for those whose own status has changed by that. No object is called so, as none of them has a namespace.
 var everyone = reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "everyone", Name: "everyone"}}
 
-// +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows/status;changefreezes/status,verbs=patch
+// +kubebuilder:rbac:groups=maintenance.fonster.dev,resources=maintenancewindows/status;changefreezes/status,verbs=update
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -94,15 +92,6 @@ func enqueueEveryone(tell func()) handler.EventHandler { return gather.Into(ever
 func (c *Common) enqueueNamespaces() handler.EventHandler {
 	return enqueueEveryone(func() { c.View.namespaces.Add(1) })
 }
-
-// relabelled lets through changes of the labels by which windows and freezes select a Namespace. The one that says that it has a Gate is the
-// operator's, which sets it on thousands when it starts.
-var relabelled = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	before, after := maps.Clone(e.ObjectOld.GetLabels()), maps.Clone(e.ObjectNew.GetLabels())
-	delete(before, v1alpha1.GatedLabel)
-	delete(after, v1alpha1.GatedLabel)
-	return !maps.Equal(before, after)
-}}
 
 // enforcement looks over every object at once when something else than before keeps what they say from being enforced.
 func (c *Common) enforcement() source.Source {
@@ -159,10 +148,10 @@ func holding(names []string) metav1.Condition {
 	return metav1.Condition{Type: v1alpha1.ConditionHolding, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRolloutsHeld, Message: message}
 }
 
-// write applies the status of an object, and then emits what it made true. When another replica was first, or the cache is a
+// write writes the status of an object, and then emits what it made true. When another replica was first, or the cache is a
 // moment behind, it comes back and finds it done.
 func (c *Common) write(ctx context.Context, update client.Object, emit func(), done ctrl.Result) (ctrl.Result, error) {
-	switch err := apply.Status(ctx, c.Client, update); {
+	switch err := write.Status(ctx, c.Client, update); {
 	case apierrors.IsConflict(err):
 		return ctrl.Result{RequeueAfter: afterGates}, nil
 	case err != nil:

@@ -25,6 +25,7 @@ import (
 	"fonster.dev/fonster/internal/compile"
 	"fonster.dev/fonster/internal/enforced"
 	"fonster.dev/fonster/internal/gate"
+	"fonster.dev/fonster/internal/gather"
 	"fonster.dev/fonster/internal/schedule"
 	"fonster.dev/fonster/internal/workload"
 )
@@ -63,7 +64,7 @@ func (r *Windows) SetupWithManager(mgr ctrl.Manager) error {
 	changed := builder.WithPredicates(r.Source.Changes())
 	b := ctrl.NewControllerManagedBy(mgr).Named("window-status").
 		For(&v1alpha1.MaintenanceWindow{}, changed).
-		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(relabelled)).
+		WatchesMetadata(&corev1.Namespace{}, r.enqueueNamespaces(), builder.WithPredicates(gather.Relabelled)).
 		Watches(&v1alpha1.ChangeFreeze{}, enqueueEveryone(func() {}), changed).
 		WatchesRawSource(source.Func(func(_ context.Context, q queue) error { r.queue = q; return nil }))
 	for _, kind := range workload.Kinds {
@@ -104,11 +105,8 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 		r.remember(mw.Name, on)
 		return result(until, now), nil
 	}
-	update := &v1alpha1.MaintenanceWindow{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "MaintenanceWindow"},
-		ObjectMeta: metav1.ObjectMeta{Name: mw.Name, ResourceVersion: mw.ResourceVersion},
-		Status:     status,
-	}
+	update := mw.DeepCopy() // it is the cache's
+	update.Status = status
 	return r.write(ctx, update, func() { r.emit(&mw, status, view.compiled.Windows[mw.Name].Schedule) }, result(until, now))
 }
 

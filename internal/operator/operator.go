@@ -124,7 +124,8 @@ func newManager(config *rest.Config, options Options, own policy.Identity, mutat
 	namespaces := &metav1.PartialObjectMetadata{}
 	namespaces.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	byObject := map[client.Object]cache.ByObject{
-		namespaces: {Transform: onlyLabels},
+		namespaces:       {Transform: onlyLabels},
+		&v1alpha1.Gate{}: {Transform: onlyWhetherTracked},
 		&corev1.ConfigMap{}: {
 			Namespaces: map[string]cache.Config{own.In(): {}},
 			Label:      labels.SelectorFromSet(labels.Set{v1alpha1.AnnouncedLabel: "true"}),
@@ -198,6 +199,14 @@ func onlyLabels(object any) (any, error) {
 	if ns, ok := object.(*metav1.PartialObjectMetadata); ok {
 		ns.ManagedFields, ns.OwnerReferences, ns.Finalizers = nil, nil, nil
 		ns.Annotations = ours(ns.Annotations)
+	}
+	return object, nil
+}
+
+// onlyWhetherTracked keeps of the notes of who wrote which field of a Gate that there are some.
+func onlyWhetherTracked(object any) (any, error) {
+	if g, ok := object.(*v1alpha1.Gate); ok && len(g.ManagedFields) > 0 {
+		g.ManagedFields = []metav1.ManagedFieldsEntry{{}}
 	}
 	return object, nil
 }

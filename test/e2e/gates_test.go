@@ -485,3 +485,30 @@ func TestWindowsGone(t *testing.T) {
 		return nil
 	})
 }
+
+// TestGateIsTrimmed: a Gate loses the notes of who wrote which field soon after it is created, has none when it is rewritten, and is then
+// left alone.
+func TestGateIsTrimmed(t *testing.T) {
+	ns := testName(t)
+	namespace(t, ns)
+	window(t, ns, ns, nextYear())
+	gate := &v1alpha1.Gate{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: v1alpha1.GateName}}
+	eventually(t, 10*time.Second, func() error {
+		get(t, gate)
+		if n := len(gate.ManagedFields); n > 0 {
+			return fmt.Errorf("%d notes of fields", n)
+		}
+		return nil
+	})
+	generation := gate.Generation
+	window(t, ns+"-too", ns, nextYear(), warn)
+	get(t, gate)
+	if gate.Generation == generation || len(gate.ManagedFields) > 0 {
+		t.Errorf("generation %d after %d, with %d notes of fields", gate.Generation, generation, len(gate.ManagedFields))
+	}
+	version := gate.ResourceVersion
+	time.Sleep(time.Second)
+	if get(t, gate); gate.ResourceVersion != version {
+		t.Error("it was written again though nothing has changed")
+	}
+}
