@@ -25,14 +25,18 @@ import (
 
 // What the project promises of many windows: what BenchmarkScale fails by.
 const (
-	mostStart    = time.Minute // until every Gate and every status is written
-	mostResident = 384         // MiB, the limit in config/manager
-	mostGrowth   = 1.5         // of the time and work for each window, from 1,000 windows to 10,000
+	mostStart = time.Minute // until every Gate and every status is written
+	// mostBare is how many times as long that may take as somebody else takes to write as many statuses, all by themselves, where that
+	// comes to more than mostStart: an API server on two slow cores takes most of a minute for 10,000.
+	mostBare     = 1.5
+	mostResident = 384 // MiB, the limit in config/manager
+	mostGrowth   = 1.5 // of the time and work for each window, from 1,000 windows to 10,000
 )
 
 // scale is what some number of windows cost.
 type scale struct {
 	gates, all, records time.Duration
+	bare                time.Duration // until somebody else has written as many statuses
 	page                time.Duration // until a reader has the page, as first drawn
 	peakMiB             float64
 	startCPU, restCPU   float64 // seconds, until all is written, and in a minute at rest
@@ -45,16 +49,19 @@ func BenchmarkScale(b *testing.B) {
 	for b.Loop() {
 		small, large = measureScale(b, 1000), measureScale(b, 10_000)
 	}
-	time := (large.all.Seconds() / 10) / small.all.Seconds()
+	growth := (large.all.Seconds() / 10) / small.all.Seconds()
 	work := (large.startCPU / 10) / small.startCPU
-	b.Logf("for each window, with 10,000 as against 1,000: %.2f of the time, %.2f of the CPU to start", time, work)
-	b.ReportMetric(time, "time-growth")
+	b.Logf("for each window, with 10,000 as against 1,000: %.2f of the time, %.2f of the CPU to start", growth, work)
+	b.ReportMetric(growth, "time-growth")
 	b.ReportMetric(work, "cpu-growth")
+	b.ReportMetric(large.gates.Seconds(), "gates-s")
 	b.ReportMetric(large.all.Seconds(), "start-s")
+	b.ReportMetric(large.all.Seconds()/large.bare.Seconds(), "start/bare")
 	b.ReportMetric(large.peakMiB, "MiB")
 	b.ReportMetric(large.restCPU, "cpu-s/min")
-	if large.all > mostStart || large.peakMiB > mostResident || work > mostGrowth {
-		b.Errorf("10,000 windows: %v until all is written, %.0f MiB at most", large.all, large.peakMiB)
+	most := max(mostStart, time.Duration(mostBare*float64(large.bare)))
+	if large.gates > mostStart || large.all > most || large.peakMiB > mostResident || work > mostGrowth {
+		b.Errorf("10,000 windows: %v until all gates are written, %v until all is, want %v; %.0f MiB at most", large.gates, large.all, most, large.peakMiB)
 	}
 }
 
@@ -77,6 +84,9 @@ func measureScale(b *testing.B, windows int) scale {
 	})
 	records := count(b, c, corev1.SchemeGroupVersion.WithKind("ConfigMapList"), exists, client.InNamespace(policy.DefaultNamespace))
 	b.Setenv("GOMEMLIMIT", "320MiB") // as in config/manager
+	if _, err := cluster.Build(); err != nil {
+		b.Fatal(err)
+	}
 	begin := time.Now()
 	operator, err := c.StartOperator(b.Context())
 	if err != nil {
@@ -103,10 +113,34 @@ func measureScale(b *testing.B, windows int) scale {
 	s.page = firstPage(b, page.URL)
 	s.peakMiB = statusMiB(b, operator.PID(), "VmHWM")
 	s.restCPU = restCPU(b, operator.PID())
+	pageMiB := statusMiB(b, page.PID(), "VmHWM")
+	operator.Kill()
+	page.Kill()
+	s.bare = writeBare(b, c)
 	b.Logf("%d windows: gates after %.1f s, all status after %.1f s (%.1f s of CPU), all records after %.1f s; the page in %.1f s, %.0f MiB at most; "+
-		"%.0f MiB at most; %.1f s of CPU in a minute at rest",
-		windows, s.gates.Seconds(), s.all.Seconds(), s.startCPU, s.records.Seconds(), s.page.Seconds(), statusMiB(b, page.PID(), "VmHWM"), s.peakMiB, s.restCPU)
+		"%.0f MiB at most; %.1f s of CPU in a minute at rest; as many bare statuses in %.1f s",
+		windows, s.gates.Seconds(), s.all.Seconds(), s.startCPU, s.records.Seconds(), s.page.Seconds(), pageMiB, s.peakMiB, s.restCPU, s.bare.Seconds())
 	return s
+}
+
+// writeBare changes the status of every window, as a plain client does, and returns how long that takes.
+func writeBare(b *testing.B, c *cluster.Cluster) time.Duration {
+	b.Helper()
+	var list v1alpha1.MaintenanceWindowList
+	if err := c.Admin.List(b.Context(), &list); err != nil {
+		b.Fatal(err)
+	}
+	begin := time.Now()
+	concurrently(len(list.Items), func(i int) {
+		w := &list.Items[i]
+		for k := range w.Status.Conditions {
+			w.Status.Conditions[k].LastTransitionTime = metav1.Now()
+		}
+		if err := c.Admin.Status().Update(b.Context(), w); err != nil {
+			b.Error(err)
+		}
+	})
+	return time.Since(begin)
 }
 
 // firstPage reads the page as a person does who comes first.
