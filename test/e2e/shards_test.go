@@ -15,19 +15,20 @@ import (
 
 // seconds is how long the long tests take on two cores, TestRules with what it leaves to be done; each of the others counts as 3.
 var seconds = map[string]int{
-	"TestRules": 320, "TestOperatorLast": 135, "TestUndeploy": 131, "TestObserve": 110, "TestHold": 100, "TestOrdinaryHour": 97, "TestLeaseLost": 83,
-	"TestUninstall": 80, "TestTrainKilled": 78, "TestTrainRules": 74, "TestWithoutMutatingPolicies": 67, "TestOneIdentityForAllControllers": 63,
-	"TestHealing": 61, "TestOverrides": 60, "TestRestartRefusesNothingUngoverned": 56, "TestNothingIsStranded": 55, "TestTrainAPIServerRestarts": 46,
-	"TestTrain": 40, "TestHeldAndItsUsers": 32, "TestManyLargeWindows": 30, "TestMissingIsTold": 26, "TestTenantsShareATrain": 26,
-	"TestAttackByOwnAccount": 25, "TestPageForgivesAStopButton": 25, "TestPoliciesAreMissed": 25, "TestReplay": 23, "TestEdgesAreCountedOnce": 20,
-	"TestPageFollowsTheGate": 18, "TestAttackByPlantedTimes": 17, "TestWait": 16, "TestHoldPolicyMissing": 15, "TestPlantedNotes": 15,
-	"TestReleaseByTheOperator": 14, "TestForgottenRelease": 13, "TestCostlySchedules": 12, "TestUndoUnderHold": 12, "TestEdges": 11, "TestFreeze": 11,
-	"TestHoldAndWrittenStrategies": 11, "TestTwoReplicas": 11, "TestUserPause": 11, "TestNoRightToBindings": 10, "TestOpenClosesByTheClock": 10,
-	"TestOwnLease": 10, "TestToldOnce": 10, "TestAttackByPodLabels": 9, "TestAttackByReleasedPods": 9, "TestHeldWithoutPods": 9,
-	"TestInstallTellsWhatIsLeft": 9, "TestOverrideEndsMidRollout": 9, "TestPageUnderLoad": 9, "TestGatedLabel": 8, "TestMetrics": 8,
-	"TestMidRollout": 8, "TestRelease": 8, "TestServerSideApplyNeverConflicts": 8, "TestVanishedWhileNoLeaderRan": 8, "TestBrokenSchedules": 7,
-	"TestClockIsBlind": 7, "TestHeldCommand": 7, "TestPlantedMark": 7, "TestRecipesForPipelines": 7, "TestOperatorWithoutRights": 6,
-	"TestOverrideCommand": 6,
+	"TestRules": 256, "TestUndeploy": 157, "TestOrdinaryHour": 124, "TestOperatorLast": 119, "TestObserve": 96, "TestLeaseLost": 88,
+	"TestOverrides": 84, "TestTrainKilled": 81, "TestUninstall": 79, "TestTrainRules": 72, "TestNothingIsStranded": 66,
+	"TestTrainAPIServerRestarts": 61, "TestTrain": 60, "TestHealing": 56, "TestOneIdentityForAllControllers": 56,
+	"TestWithoutMutatingPolicies": 53, "TestManyLargeWindows": 50, "TestReplay": 50, "TestHeldAndItsUsers": 44, "TestMissingIsTold": 39,
+	"TestTenantsShareATrain": 33, "TestPoliciesAreMissed": 32, "TestAttackByOwnAccount": 24, "TestPageForgivesAStopButton": 24,
+	"TestRestartRefusesNothingUngoverned": 22, "TestEdgesAreCountedOnce": 20, "TestAttackByPlantedTimes": 17, "TestHeldCommand": 17,
+	"TestHoldAndWrittenStrategies": 17, "TestPageFollowsTheGate": 17, "TestPlantedNotes": 17, "TestWait": 16, "TestEdges": 15,
+	"TestHoldPolicyMissing": 15, "TestToldOnce": 15, "TestReleaseByTheOperator": 14, "TestServerSideApplyNeverConflicts": 14,
+	"TestInstallTellsWhatIsLeft": 13, "TestOwnLease": 13, "TestUndoUnderHold": 13, "TestCostlySchedules": 12, "TestForgottenRelease": 12,
+	"TestNoRightToBindings": 11, "TestRelease": 11, "TestTwoReplicas": 11, "TestOpenClosesByTheClock": 10, "TestUserPause": 10,
+	"TestAttackByPodLabels": 9, "TestAttackByReleasedPods": 9, "TestFreeze": 9, "TestHeldWithoutPods": 9, "TestHold": 9,
+	"TestOverrideEndsMidRollout": 9, "TestPageUnderLoad": 9, "TestGatedLabel": 8, "TestMetrics": 8, "TestMidRollout": 8,
+	"TestVanishedWhileNoLeaderRan": 8, "TestBrokenSchedules": 7, "TestClockIsBlind": 7, "TestPlantedMark": 7, "TestRecipesForPipelines": 7,
+	"TestOperatorWithoutRights": 6, "TestOverrideCommand": 6,
 }
 
 // chooseShard has this process run one part of the tests, on a cluster of its own: FONSTER_SHARD=2/3 the second of three. Each part takes
