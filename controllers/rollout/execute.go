@@ -173,9 +173,12 @@ func (r *run) execute(ctx context.Context, plan rollout.Plan) error {
 		}
 	}
 	for _, key := range plan.Nudge { // the least write that a controller sees; its manager's name tells it from the release
-		if w := r.byKey[key]; !w.Since.IsZero() {
-			err = errors.Join(err, r.stamp(ctx, w, w.Since.Add(time.Second), write.FieldManager+"-nudge"))
+		w := r.byKey[key]
+		since := w.Since.Add(time.Second)
+		if w.Since.IsZero() { // it was let go in the moment in which it was held
+			since = r.now
 		}
+		err = errors.Join(err, r.stamp(ctx, w, since, write.FieldManager+"-nudge"))
 	}
 	for window, namespace := range plan.Turn {
 		r.account(window).turn = namespace

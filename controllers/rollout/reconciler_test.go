@@ -158,6 +158,37 @@ func TestReleaseWithoutPolicies(t *testing.T) {
 	}
 }
 
+// TestNudge: a rollout that its controller has forgotten is written to, also where it was let go before it was said since when it waits.
+func TestNudge(t *testing.T) {
+	for title, tc := range map[string]struct {
+		since time.Time
+		want  time.Time
+	}{
+		"held for an hour": {noon.Add(-time.Hour), noon.Add(-time.Hour + time.Second)},
+		"held and let go":  {time.Time{}, noon},
+	} {
+		t.Run(title, func(t *testing.T) {
+			ns, d := heldDeployment("w")
+			d.Labels = map[string]string{v1alpha1.HeldLabel: v1alpha1.HeldReleasing}
+			if !tc.since.IsZero() {
+				d.Labels[v1alpha1.HeldSinceLabel] = tc.since.Format(v1alpha1.HeldTime)
+			}
+			d.Spec.Paused = false
+			d.Status = appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 1, AvailableReplicas: 2}
+			r := releasing(t, interceptor.Funcs{}, ns, d, openWindow("w"))
+			if _, err := r.Reconcile(t.Context(), train); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Client.Get(t.Context(), client.ObjectKeyFromObject(d), d); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := d.Labels[v1alpha1.HeldSinceLabel], tc.want.Format(v1alpha1.HeldTime); got != want {
+				t.Errorf("since %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 // TestClosedOnce: a window that has been closed early is not closed again while the cache does not know of it.
 func TestClosedOnce(t *testing.T) {
 	mw := openWindow("w")
