@@ -37,10 +37,10 @@ import (
 const (
 	// maxWait is how often everyone is looked over at least, so that a step of the clock is noticed.
 	maxWait = time.Minute
-	// again is when to look again at what is still being worked out.
+	// again is when to look again at what is still being worked out, and at what somebody else has written.
 	again = 200 * time.Millisecond
-	// afterGates lets the gates, which decide, be written before the status, which tells.
-	afterGates = 50 * time.Millisecond
+	// afterGates lets the gates, which decide, be written before the status, which tells: those of 100 namespaces.
+	afterGates = 250 * time.Millisecond
 	// settle gathers the events of many namespaces that come at once.
 	settle = time.Second
 
@@ -153,7 +153,7 @@ func holding(names []string) metav1.Condition {
 func (c *Common) write(ctx context.Context, update client.Object, emit func(), done ctrl.Result) (ctrl.Result, error) {
 	switch err := write.Status(ctx, c.Client, update); {
 	case apierrors.IsConflict(err):
-		return ctrl.Result{RequeueAfter: afterGates}, nil
+		return ctrl.Result{RequeueAfter: again}, nil
 	case err != nil:
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}

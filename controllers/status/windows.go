@@ -89,9 +89,12 @@ func (r *Windows) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result,
 	if err := r.Client.Get(ctx, req.NamespacedName, &mw, &client.GetOptions{UnsafeDisableDeepCopy: new(true)}); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	missing, err := r.Support.Missing(ctx)
-	if err != nil {
-		return ctrl.Result{}, err
+	var missing string
+	if mw.Spec.Enforcement == v1alpha1.Hold {
+		var err error
+		if missing, err = r.Support.Missing(ctx); err != nil {
+			return ctrl.Result{}, err
+		}
 	}
 	view, ready, err := r.View.window(ctx, &r.Common, mw.Name, now)
 	if err != nil || !ready {
@@ -146,6 +149,9 @@ func (r *Windows) basis(mw *v1alpha1.MaintenanceWindow, view glance, missing str
 	b := basis{
 		version: mw.ResourceVersion, anew: r.anew.Load(), schedule: window.Schedule, missing: missing, overruled: view.overruled,
 		namespaces: governing(window.Target, view.namespaces).Message, waiting: holding(view.waiting).Message,
+	}
+	if mw.Spec.Enforcement != v1alpha1.Hold {
+		b.missing = ""
 	}
 	b.state, _ = view.compiled.Set.Window(mw.Name, now)
 	if report, known := r.Enforced.Report(); known {

@@ -25,18 +25,20 @@ import (
 
 // What the project promises of many windows: what BenchmarkScale fails by.
 const (
-	mostStart    = time.Minute // until every Gate and every status is written
+	mostStart    = time.Minute // until every Gate is in force
+	mostStatuses = 1.3         // until every status is written too, in times of what as many take that are written and nothing else
 	mostResident = 384         // MiB, the limit in config/manager
 	mostGrowth   = 1.5         // of the time and work for each window, from 1,000 windows to 10,000
 )
 
 // scale is what some number of windows cost.
 type scale struct {
-	gates, all, records time.Duration
-	bare                time.Duration // until somebody else has written as many statuses
-	page                time.Duration // until a reader has the page, as first drawn
-	peakMiB             float64
-	startCPU, restCPU   float64 // seconds, until all is written, and in a minute at rest
+	gates, all        time.Duration
+	records           time.Duration // since the next start
+	bare              time.Duration // until somebody else has written as many statuses
+	page              time.Duration // until a reader has the page, as first drawn
+	peakMiB           float64
+	startCPU, restCPU float64 // seconds, until all is written, and in a minute at rest
 }
 
 // BenchmarkScale measures, with 2,000 namespaces and 50 targets, how long the operator takes to write all gates and all status of
@@ -53,11 +55,13 @@ func BenchmarkScale(b *testing.B) {
 	b.ReportMetric(work, "cpu-growth")
 	b.ReportMetric(large.gates.Seconds(), "gates-s")
 	b.ReportMetric(large.all.Seconds(), "start-s")
-	b.ReportMetric(large.all.Seconds()/large.bare.Seconds(), "start/bare")
 	b.ReportMetric(large.peakMiB, "MiB")
 	b.ReportMetric(large.restCPU, "cpu-s/min")
-	if large.all > mostStart || large.peakMiB > mostResident || work > mostGrowth {
-		b.Errorf("10,000 windows: %v until all is written, %.0f MiB at most; as many bare statuses take %v", large.all, large.peakMiB, large.bare)
+	statuses := large.all.Seconds() / large.bare.Seconds()
+	b.ReportMetric(statuses, "start/bare")
+	if large.gates > mostStart || statuses > mostStatuses || large.peakMiB > mostResident || work > mostGrowth {
+		b.Errorf("10,000 windows: %v until every Gate is written, %v until all is, which is %.2f times what as many bare statuses take; %.0f MiB at most",
+			large.gates, large.all, statuses, large.peakMiB)
 	}
 }
 
@@ -101,19 +105,25 @@ func measureScale(b *testing.B, windows int) scale {
 	since(&s.gates, func() bool { return gates() == namespaces })
 	since(&s.all, func() bool { return written() == windows })
 	s.startCPU = cpuSeconds(b, operator.PID())
+	s.peakMiB = statusMiB(b, operator.PID(), "VmHWM")
+	operator.Kill()
+	s.bare = writeBare(b, c) // at once: the machine's speed changes within minutes
+	begin = time.Now()
+	if operator, err = c.StartOperator(b.Context()); err != nil {
+		b.Fatal(err)
+	}
 	since(&s.records, func() bool { return records() >= windows })
 	page, err := c.StartPage(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
 	s.page = firstPage(b, page.URL)
-	s.peakMiB = statusMiB(b, operator.PID(), "VmHWM")
+	s.peakMiB = max(s.peakMiB, statusMiB(b, operator.PID(), "VmHWM"))
 	s.restCPU = restCPU(b, operator.PID())
 	pageMiB := statusMiB(b, page.PID(), "VmHWM")
 	operator.Kill()
 	page.Kill()
-	s.bare = writeBare(b, c)
-	b.Logf("%d windows: gates after %.1f s, all status after %.1f s (%.1f s of CPU), all records after %.1f s; the page in %.1f s, %.0f MiB at most; "+
+	b.Logf("%d windows: gates after %.1f s, all status after %.1f s (%.1f s of CPU), all records %.1f s after the next start; the page in %.1f s, %.0f MiB at most; "+
 		"%.0f MiB at most; %.1f s of CPU in a minute at rest; as many bare statuses in %.1f s",
 		windows, s.gates.Seconds(), s.all.Seconds(), s.startCPU, s.records.Seconds(), s.page.Seconds(), pageMiB, s.peakMiB, s.restCPU, s.bare.Seconds())
 	return s
