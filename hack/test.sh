@@ -26,6 +26,7 @@ export PATH=$root/.local/bin:$PATH # where make builds what is not installed
 export GOTESTSUM_FORMAT=${GOTESTSUM_FORMAT:-pkgname-and-test-fails}
 report=$(mktemp)
 trap 'rm -f "$report" "$report".*' EXIT
+export GOGC=${GOGC:-400} # for compilers, tests and kubectl: two cores have less time than memory
 status=0 missing=
 timeout=${TEST_TIMEOUT:-60m}
 
