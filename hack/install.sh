@@ -4,12 +4,15 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 export PATH=$root/.local/bin:$PATH
-# put installs policies and bindings as they are here, whatever has become of those in the cluster: to apply leaves what others have added,
-# so where somebody has written more than a status, they are replaced as a whole; again where the status has just been written.
+# put installs the policies and bindings of a folder as they are here, whatever has become of those in the cluster, and notes them: to apply
+# leaves what others have added, so where somebody has written more than a status, they are replaced as a whole; again where the status has
+# just been written.
+applied=$(mktemp)
+trap 'rm -f "$applied"' EXIT
 put() {
-  kubectl apply --server-side --force-conflicts -k "$1"
+  kubectl apply --server-side --force-conflicts -k "$1" | tee -a "$applied"
   local writes='{range .items[*]}{range .metadata.managedFields[?(@.operation=="Update")]}{.operation}/{.subresource}{"\n"}{end}{end}'
-  [[ -n $(kubectl get -k "$1" -o jsonpath="$writes" | grep -vx Update/status) ]] || return 0
+  [[ -n $(kubectl get "$2" -l app.kubernetes.io/managed-by=fonster -o jsonpath="$writes" | grep -vx Update/status) ]] || return 0
   for _ in $(seq 10); do
     if kubectl replace -k "$1"; then return 0; fi
     sleep 1
@@ -37,15 +40,16 @@ else
 fi
 # Policies that read a kind which is not served yet would refuse meanwhile.
 kubectl wait --for=condition=Established --timeout=60s -f "$root/config/crd/bases"
-put "$root/config/policies"
-parts=("$root/config/policies") kinds=validatingadmissionpolicies,validatingadmissionpolicybindings
+kinds=validatingadmissionpolicies,validatingadmissionpolicybindings
+put "$root/config/policies" "$kinds"
 # Below Kubernetes 1.36 there are no mutating policies.
 if kubectl get --raw /apis/admissionregistration.k8s.io/v1 | grep -q '"mutatingadmissionpolicies"'; then
-  put "$root/config/mutating"
-  parts+=("$root/config/mutating") kinds+=,mutatingadmissionpolicies,mutatingadmissionpolicybindings
+  mutating=mutatingadmissionpolicies,mutatingadmissionpolicybindings
+  put "$root/config/mutating" "$mutating"
+  kinds+=,$mutating
 fi
 # What another version has left is told, and not deleted: it may be what holds a rollout.
-left=$(comm -13 <(for part in "${parts[@]}"; do kubectl get -k "$part" -o name; done | sort) \
+left=$(comm -13 <(cut -d' ' -f1 "$applied" | sort) \
   <(for ours in maintenance.fonster.dev/part app.kubernetes.io/managed-by=fonster; do kubectl get "$kinds" -l "$ours" -o name; done | sort -u))
 if [[ -n $left ]]; then
   printf 'Not of this version, and left as it is (docs/upgrade.md tells what to do):\n%s\n' "$left" >&2

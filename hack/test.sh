@@ -6,9 +6,9 @@
 #             package that has passed, and of which nothing has changed since, neither its files nor any that it read, is not run again
 #   model     the policies in that evaluator against the model, in MODEL_CASES random cases, and against the API server's limits
 #   e2e       what needs one, and the rules of Prometheus; in SHARDS parts side by side, each with a control plane of its own; of the tests
-#             whose names RUN matches, or all but those of restarts
+#             whose names RUN matches, or all but those of restarts and install
 #   restarts  the operator is killed again and again, the control plane starts anew, etcd stands still, and Prometheus looks on
-#   install   what documents tell people to type, and the chart with Helm 3 and 4; with control planes of their own
+#   install   what documents tell people to type, the chart with Helm 3 and 4, and what make installs and removes; with control planes of their own
 #   monkey    a namespace admin at random (docs/monkey.md)
 #   browser   the page in headless Chromium, which is installed where it may be
 #   node      the chart on real nodes, on Linux as root; by its name only
@@ -72,7 +72,9 @@ parts() {
   rm "$report".part?*
 }
 
+# What restarts the control plane or kills the operator, and what installs or removes: they have tiers of their own.
 restarts='^Test(Observe|OperatorLast|LeaseLost|TrainKilled|TrainAPIServerRestarts|RestartRefusesNothingUngoverned)$'
+removals='^Test(InstallTellsWhatIsLeft|Undeploy|Uninstall)$'
 
 tier() {
   case $1 in
@@ -81,10 +83,13 @@ tier() {
     e2e)
       run "$root" ./test/rules
       if [[ ${RUN:-} ]]; then parts "${SHARDS:-3}" -test.run "$RUN"
-      else parts "${SHARDS:-3}" -test.skip "$restarts"; fi
+      else parts "${SHARDS:-3}" -test.skip "$restarts|$removals"; fi
       ;;
     restarts) parts 2 -test.run "$restarts" ;;
-    install) run "$root" -p 1 ./test/docs ./test/helm ;;
+    install)
+      run "$root" -p 2 ./test/docs ./test/helm
+      parts 1 -test.run "$removals"
+      ;;
     monkey) run "$root" ./test/monkey ;;
     node) run "$root" ./test/node ;;
     browser)

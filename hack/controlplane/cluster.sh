@@ -15,6 +15,7 @@
 #   NODES="node-1 ..."      starts no kwok: real nodes of these names join, with identities of their own, and kube-proxy with its own
 #                           (hack/node)
 #   CERTIFICATE_NAMES       more names and addresses of the API server, with spaces between them
+#   LEADER_ELECT=false      controllers and scheduler hold no lease: after a restart they wait for none, and none is missed when etcd stands still
 #   API_SERVER_ARGS, CONTROLLER_MANAGER_ARGS    more flags, as in "v=4 event-ttl=10m"
 #   KUBERNETES=1.34         API server, controllers and scheduler of another version, of those in hack/versions
 set -euo pipefail
@@ -22,7 +23,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 bin=$root/.local/bin kubernetes=$root/.local/bin
 verb=${1:-} name=${2:-}
-[[ $verb =~ ^(up|down|restart)$ && $name =~ ^[a-z0-9][a-z0-9-]*$ ]] || { sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[[ $verb =~ ^(up|down|restart)$ && $name =~ ^[a-z0-9][a-z0-9-]*$ ]] || { sed -n '2,20s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 shift 2
 
 umask 077
@@ -32,7 +33,7 @@ folder=$KWOK_WORKDIR/clusters/$name identities=$KWOK_WORKDIR/identities/$name po
 file=$name.kubeconfig
 [[ $name == fonster ]] && file=kubeconfig
 kubeconfig=${KUBECONFIG_OUT:-$root/.local/$file}
-service_accounts=${USE_SERVICE_ACCOUNT_CREDENTIALS:-true}
+service_accounts=${USE_SERVICE_ACCOUNT_CREDENTIALS:-true} leader_elect=${LEADER_ELECT:-true}
 unset KUBECONFIG
 
 # reserve_ports prints the first of six ports of loopback that are free, and reserves them. kwokctl's own choice is no
@@ -98,10 +99,12 @@ $(extra_args ${API_SERVER_ARGS:-})
 - name: kube-scheduler
   extraArgs:
   - {key: kubeconfig, value: "$identities/kube-scheduler.kubeconfig", override: true}
+  - {key: leader-elect, value: "$leader_elect"}
 - name: kube-controller-manager
   extraArgs:
   - {key: kubeconfig, value: "$identities/kube-controller-manager.kubeconfig", override: true}
   - {key: use-service-account-credentials, value: "$service_accounts"}
+  - {key: leader-elect, value: "$leader_elect"}
 $(extra_args ${CONTROLLER_MANAGER_ARGS:-})
 END
 }

@@ -68,6 +68,13 @@ const (
 	TypeChecks  = "CONTROLLER_MANAGER_ARGS="
 )
 
+// unelected: controllers and scheduler, of which there is one each, hold no leases, which are a write each second, and without which they end
+// where etcd stands still. Elected, as a variable for Start, has them hold leases.
+const (
+	unelected = "LEADER_ELECT=false"
+	Elected   = "LEADER_ELECT=true"
+)
+
 // roomy are variables of the Go runtime, by which the programs of a control plane collect garbage less often, while they have the memory.
 // AsShipped are variables for Start that take it back, where CPU is measured.
 var (
@@ -99,7 +106,7 @@ func StartPlain(name string, environment ...string) (*Cluster, error) {
 	}
 	c := &Cluster{Name: name, Namespace: policy.DefaultNamespace, root: Root(), folder: folder, Kubeconfig: filepath.Join(folder, "kubeconfig")}
 	up := exec.Command(filepath.Join(c.root, "hack/controlplane/cluster.sh"), "up", name)
-	up.Env = slices.Concat(os.Environ(), roomy, []string{"KUBECONFIG_OUT=" + c.Kubeconfig, controllers}, environment)
+	up.Env = slices.Concat(os.Environ(), roomy, []string{"KUBECONFIG_OUT=" + c.Kubeconfig, controllers, unelected}, environment)
 	if output, err := up.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("starting the cluster: %w\n%s", err, output)
 	}

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
+	"fonster.dev/fonster/test/cluster"
 )
 
 // everything makes a window govern every disruption of everything it selects.
@@ -337,7 +338,7 @@ func TestDrain(t *testing.T) {
 // TestOperatorLast: everything restarts, and the operator does not come back: nodes register, leases renew, ungoverned
 // namespaces work, and governed ones are still gated.
 func TestOperatorLast(t *testing.T) {
-	c := lend(t, "spare")
+	c := lend(t, "spare", cluster.Elected)
 	o := operate(t, c)
 	namespace(t, "cold")
 	namespace(t, "cold-free")

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"fonster.dev/fonster/api/v1alpha1"
@@ -19,8 +18,7 @@ import (
 // TestLeaseLost: etcd stands still for 20 s, over an opening and longer than a lease lasts. No operator ends, alone or one of two;
 // gates, status and page need no lease; and a train goes on when one is had again.
 func TestLeaseLost(t *testing.T) {
-	// The controllers of Kubernetes end where they cannot renew their leases, and here nobody starts them again.
-	c := alone(t, "lease", cluster.Controllers("leader-elect=false"))
+	c := alone(t, "lease")
 	page, err := c.StartPage(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -38,9 +36,8 @@ func leaseLost(t *testing.T, replicas int, page *cluster.Page) {
 	ns := testName(t)
 	namespace(t, ns)
 	namespace(t, ns+"-opens")
-	placed := func(d *appsv1.Deployment) { d.Spec.Template.Spec.NodeName = "node-1" } // the scheduler ends too
-	waiting := holdable{deployment(t, ns, "web", 1, placed), "Deployment", isParked}
-	gated := deployment(t, ns+"-opens", "web", 1, placed)
+	waiting := holdable{deployment(t, ns, "web", 1), "Deployment", isParked}
+	gated := deployment(t, ns+"-opens", "web", 1)
 	window(t, ns, ns, nextYear(), hold)
 	wantPassed(t, patchImage(t.Context(), shared.Admin, waiting.object, "app:2"))
 	wantHeld(t, waiting)

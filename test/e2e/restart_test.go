@@ -11,13 +11,15 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"fonster.dev/fonster/test/cluster"
 )
 
 // TestRestartRefusesNothingUngoverned: while the API server starts, it does not know what a Gate is, and refuses what policies match that
 // read one. Where nothing governs, nothing is refused all the while; where a closed window does, nothing passes. It starts twice; when
 // soaking until it has been slow to know.
 func TestRestartRefusesNothingUngoverned(t *testing.T) {
-	c := lend(t, "spare")
+	c := lend(t, "spare", cluster.Elected)
 	operate(t, c)
 	namespace(t, "restart-closed")
 	namespace(t, "restart-free")
